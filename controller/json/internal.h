@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of this room only. */
+#ifndef CERTROLL_JSON_INTERNAL_H
+#define CERTROLL_JSON_INTERNAL_H
+
+/* How every text of this room is written; any value may stand at the top. */
+#define JSON_TEXT_FLAGS (JSON_COMPACT | JSON_ENCODE_ANY)
+/* How every text is read. */
+#define JSON_READ_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
+
+/* Says what is wrong with our own code on stderr and aborts. */
+_Noreturn void json_bug(const char *what);
+
+#endif
