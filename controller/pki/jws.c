@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pki/jws.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "pki/internal.h"
+
+#define COORDINATE_MAX 66  /* P-521 */
+#define SIGNATURE_MAX 1024 /* RSA of 8192 bits */
+#define ED25519_BYTES 32
+#define JWS_MAX (1024UL * 1024UL) /* the greatest payload is a finalize with its CSR */
+
+PKI_DEFINE_FREEP(EVP_MD_CTX)
+PKI_DEFINE_FREEP(ECDSA_SIG)
+
+/* A big number of the key in base64url, padded on the left to width bytes (0: as long as it is). */
+static char *number(const struct pki_key *key, const char *param, size_t width)
+{
+    AUTO(BN_freep) BIGNUM *n = NULL;
+    openssl_must(EVP_PKEY_get_bn_param(key->evp, param, &n) == 1);
+    unsigned char bytes[SIGNATURE_MAX];
+    size_t len = width != 0 ? width : (size_t)BN_num_bytes(n);
+    openssl_must(len <= sizeof(bytes) && BN_bn2binpad(n, bytes, (int)len) == (int)len);
+    return base64url_encode(bytes, len);
+}
+
+/* Members in lexicographic order: printed compactly, this is the canonical form of RFC 7638. */
+json_t *pki_jwk(const struct pki_key *key)
+{
+    OPENSSL_SCOPE;
+    if (key->algorithm == PKI_RSA) {
+        auto_free char *e = number(key, OSSL_PKEY_PARAM_RSA_E, 0);
+        auto_free char *n = number(key, OSSL_PKEY_PARAM_RSA_N, 0);
+        return json_build("{s:s, s:s, s:s}", "e", e, "kty", "RSA", "n", n);
+    }
+    if (key->algorithm == PKI_ECDSA) {
+        auto_free char *x = number(key, OSSL_PKEY_PARAM_EC_PUB_X, key->curve->coordinate);
+        auto_free char *y = number(key, OSSL_PKEY_PARAM_EC_PUB_Y, key->curve->coordinate);
+        return json_build("{s:s, s:s, s:s, s:s}", "crv", key->curve->crv, "kty", "EC", "x", x, "y",
+                          y);
+    }
+    unsigned char raw[ED25519_BYTES];
+    size_t len = sizeof(raw);
+    openssl_must(EVP_PKEY_get_raw_public_key(key->evp, raw, &len) == 1);
+    auto_free char *x = base64url_encode(raw, len);
+    return json_build("{s:s, s:s, s:s}", "crv", "Ed25519", "kty", "OKP", "x", x);
+}
+
+char *pki_jwk_thumbprint(const struct pki_key *key)
+{
+    json_auto_t *jwk = pki_jwk(key);
+    AUTO(buf_release) struct buf text = BUF_INIT(JWS_MAX);
+    AUTO_ERR e = json_print(jwk, &text);
+    openssl_must(e == NULL);
+    unsigned char sum[32];
+    pki_sha256(text.data, text.len, sum);
+    return base64url_encode(sum, sizeof(sum));
+}
+
+const char *pki_jws_alg(const struct pki_key *key)
+{
+    switch (key->algorithm) {
+    case PKI_RSA:
+        return "RS256";
+    case PKI_ECDSA:
+        return key->curve->alg;
+    case PKI_ED25519:
+        break;
+    }
+    return "EdDSA";
+}
+
+/* ECDSA-Sig-Value to r || s of fixed width (RFC 7518 section 3.4), in place. */
+static void ecdsa_to_raw(const struct pki_key *key, unsigned char sig[SIGNATURE_MAX],
+                         size_t *sig_len)
+{
+    const unsigned char *p = sig;
+    AUTO(ECDSA_SIG_freep) ECDSA_SIG *rs = d2i_ECDSA_SIG(NULL, &p, (long)*sig_len);
+    int width = (int)key->curve->coordinate;
+    openssl_must(rs != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(rs), sig, width) == width &&
+                 BN_bn2binpad(ECDSA_SIG_get0_s(rs), sig + width, width) == width);
+    *sig_len = 2 * key->curve->coordinate;
+}
+
+static struct err *sign(const struct pki_key *key, const struct buf *input, char **ret_base64url)
+{
+    AUTO(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    openssl_must(ctx != NULL);
+    unsigned char sig[SIGNATURE_MAX];
+    size_t len = sizeof(sig);
+    if (EVP_DigestSignInit(ctx, NULL, pki_key_digest(key), NULL, key->evp) != 1 ||
+        EVP_DigestSign(ctx, sig, &len, (const unsigned char *)buf_str(input), input->len) != 1)
+        return openssl_err(ERR_INVALID, "InvalidKey", "cannot sign with the account key");
+    if (key->algorithm == PKI_ECDSA)
+        ecdsa_to_raw(key, sig, &len);
+    *ret_base64url = base64url_encode(sig, len);
+    return NULL;
+}
+
+static struct err *protected_header(const struct pki_jws *jws, char **ret_base64url)
+{
+    json_auto_t *header = json_build("{s:s}", "alg", pki_jws_alg(jws->key));
+    if (jws->kid != NULL)
+        json_put_str(header, "kid", jws->kid);
+    else
+        json_put(header, "jwk", pki_jwk(jws->key));
+    json_put_str(header, "nonce", jws->nonce);
+    json_put_str(header, "url", jws->url);
+    auto_free char *text = NULL;
+    TRY(json_to_string(header, JWS_MAX, &text), "JWS header");
+    *ret_base64url = base64url_encode(text, strlen(text));
+    return NULL;
+}
+
+struct err *pki_jws_sign(const struct pki_jws *jws, char **ret_body)
+{
+    OPENSSL_SCOPE;
+    auto_free char *header = NULL, *signature = NULL;
+    TRY(protected_header(jws, &header));
+    auto_free char *payload = base64url_encode(jws->payload, strlen(jws->payload));
+    AUTO(buf_release) struct buf input = BUF_INIT(JWS_MAX);
+    TRY(buf_addf(&input, "%s.%s", header, payload), "JWS payload");
+    TRY(sign(jws->key, &input, &signature));
+    json_auto_t *body = json_build("{s:s, s:s, s:s}", "protected", header, "payload", payload,
+                                   "signature", signature);
+    return json_to_string(body, 2 * JWS_MAX, ret_body);
+}
