@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts (RFC 8555 section 7.3). */
+#ifndef CERTROLL_ACME_ACCOUNT_H
+#define CERTROLL_ACME_ACCOUNT_H
+
+#include "acme/ca.h"
+
+struct acme_registration {
+    char *url;    /* the kid */
+    char *status; /* "valid", "deactivated", "revoked" */
+    char *email;  /* the contact the server has, or NULL */
+    bool created; /* 201: it was new */
+};
+void acme_registration_release(struct acme_registration *r);
+
+/* newAccount with the terms agreed to; an existing account of this key is found again (7.3,
+ * 7.3.1). email may be NULL. ERR_DENIED when the account is not valid any more. */
+struct err *acme_account_register(struct acme_ca *ca, struct pki_key *key, const char *email,
+                                  struct acme_registration *ret_registration) MUST_CHECK;
+/* Section 7.3.2: replaces the contact; NULL removes it. */
+struct err *acme_account_update(const struct acme_account *account, const char *email) MUST_CHECK;
+
+#endif

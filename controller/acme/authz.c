@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Authorizations and challenges: RFC 8555 sections 7.1.4, 7.1.5, 7.5 and 8. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/internal.h"
+#include "acme/order.h"
+#include "acme/problem.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "pki/jws.h"
+
+#define CHALLENGES_MAX 32
+#define TYPE_MAX 32
+#define IDENTIFIER_MAX 255
+#define TOKEN_MIN 16
+#define TOKEN_MAX 512
+
+static void challenge_release(struct acme_challenge *c)
+{
+    free(c->type);
+    free(c->url);
+    free(c->token);
+    free(c->status);
+    free(c->error);
+    *c = (struct acme_challenge){0};
+}
+
+void acme_authz_release(struct acme_authz *a)
+{
+    for (size_t i = 0; i < a->challenge_count; i++)
+        challenge_release(&a->challenges[i]);
+    free(a->challenges);
+    free(a->identifier_type);
+    free(a->identifier);
+    free(a->status);
+    *a = (struct acme_authz){0};
+}
+
+/* Tokens become parts of URLs: nothing but base64url is let through (section 8.1). */
+static bool token_is_valid(const char *token)
+{
+    if (token == NULL)
+        return false;
+    size_t len = strspn(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    return len >= TOKEN_MIN && len <= TOKEN_MAX && token[len] == '\0';
+}
+
+/* Types that are not known here are read like the others; some have no token. */
+static struct err *fill_challenge(const json_t *object, struct acme_challenge *c)
+{
+    TRY(acme_need_text(object, "type", TYPE_MAX, &c->type));
+    TRY(acme_need_text(object, "url", ACME_URL_MAX, &c->url));
+    TRY(acme_need_text(object, "status", ACME_STATUS_MAX, &c->status));
+    const char *token = JSTR(object, "token");
+    if (token_is_valid(token))
+        c->token = x_strdup(token);
+    c->error = acme_problem_text(JGET(object, "error"));
+    return NULL;
+}
+
+/* One that cannot be answered is left out: the others may do. */
+static struct err *read_challenges(const json_t *list, struct acme_authz *a)
+{
+    size_t count = json_count(list);
+    if (count > CHALLENGES_MAX)
+        return acme_invalid_answer("%zu challenges; at most %d are handled", count, CHALLENGES_MAX);
+    a->challenges = x_calloc(count + 1, sizeof(*a->challenges));
+    for (size_t i = 0; i < count; i++) {
+        struct acme_challenge *c = &a->challenges[a->challenge_count];
+        AUTO_ERR incomplete = fill_challenge(json_item(list, i), c);
+        if (incomplete == NULL)
+            a->challenge_count++;
+        else
+            challenge_release(c);
+    }
+    return NULL;
+}
+
+static struct err *fill_authz(const struct acme_answer *answer, struct acme_authz *a)
+{
+    const json_t *body = answer->body;
+    const json_t *identifier = JGET(body, "identifier");
+    a->wildcard = JBOOL(body, "wildcard");
+    a->expires = acme_read_time(body, "expires");
+    a->retry_at = answer->retry_at;
+    TRY(acme_need_text(identifier, "type", TYPE_MAX, &a->identifier_type), "identifier");
+    TRY(acme_need_text(identifier, "value", IDENTIFIER_MAX, &a->identifier), "identifier");
+    TRY(acme_need_text(body, "status", ACME_STATUS_MAX, &a->status));
+    return read_challenges(JGET(body, "challenges"), a);
+}
+
+const struct acme_challenge *acme_authz_challenge(const struct acme_authz *a, const char *type)
+{
+    for (size_t i = 0; i < a->challenge_count; i++) {
+        if (str_eq(a->challenges[i].type, type))
+            return &a->challenges[i];
+    }
+    return NULL;
+}
+
+struct err *acme_authz_get(const struct acme_account *account, const char *url,
+                           struct acme_authz *ret_authz)
+{
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    TRY(acme_post(account, "authz", url, NULL, &a));
+    struct acme_authz authz = {0};
+    struct err *e = fill_authz(&a, &authz);
+    if (e == NULL)
+        *ret_authz = authz;
+    else
+        acme_authz_release(&authz);
+    return err_wrap(e, "authz %s", url);
+}
+
+struct err *acme_challenge_accept(const struct acme_account *account, const char *url)
+{
+    json_auto_t *payload = json_new_object();
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    return acme_post(account, "challenge", url, payload, &a);
+}
+
+char *acme_key_authorization(const struct pki_key *key, const char *token)
+{
+    auto_free char *thumbprint = pki_jwk_thumbprint(key);
+    return x_printf("%s.%s", token, thumbprint);
+}

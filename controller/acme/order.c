@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/internal.h"
+#include "acme/problem.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define CERTIFICATE_MAX 95000
+#define PEM_TYPE "application/pem-certificate-chain"
+#define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
+
+void acme_order_release(struct acme_order *o)
+{
+    free(o->url);
+    free(o->status);
+    free(o->finalize);
+    free(o->certificate);
+    free(o->error);
+    strlist_release(&o->authorizations);
+    *o = (struct acme_order){0};
+}
+
+/* ---- reading ---- */
+
+static struct err *read_authorizations(const json_t *list, struct strlist *ret_urls)
+{
+    size_t count = json_count(list);
+    if (count > ACME_AUTHORIZATIONS_MAX)
+        return acme_invalid_answer("the order has %zu authorizations; at most %d are handled",
+                                   count, ACME_AUTHORIZATIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const char *url = json_text(json_item(list, i));
+        if (str_empty(url) || strlen(url) > ACME_URL_MAX)
+            return acme_invalid_answer("authorization %zu is not a URL", i);
+        strlist_add(ret_urls, url);
+    }
+    return NULL;
+}
+
+static struct err *fill_order(const struct acme_answer *a, struct acme_order *o)
+{
+    o->error = acme_problem_text(JGET(a->body, "error"));
+    o->expires = acme_read_time(a->body, "expires");
+    o->retry_at = a->retry_at;
+    TRY(acme_need_text(a->body, "status", ACME_STATUS_MAX, &o->status));
+    TRY(acme_need_text(a->body, "finalize", ACME_URL_MAX, &o->finalize));
+    TRY(acme_read_text(a->body, "certificate", ACME_URL_MAX, &o->certificate));
+    return read_authorizations(JGET(a->body, "authorizations"), &o->authorizations);
+}
+
+/* An order object; url is where it is, or NULL. */
+static struct err *read_order(const struct acme_answer *a, const char *url,
+                              struct acme_order *ret_order)
+{
+    struct acme_order o = {.url = x_strdup_or_null(url)};
+    struct err *e = fill_order(a, &o);
+    if (e == NULL)
+        *ret_order = o;
+    else
+        acme_order_release(&o);
+    return e;
+}
+
+/* ---- requests ---- */
+
+struct err *acme_order_new(const struct acme_account *account,
+                           const struct acme_identifier *identifiers, size_t count,
+                           const char *profile, struct acme_order *ret_order)
+{
+    AUTO(acme_directory_release) struct acme_directory d = {0};
+    TRY(acme_ca_directory(account->ca, &d));
+    json_t *list = json_new_array();
+    for (size_t i = 0; i < count; i++)
+        json_push(list, json_build("{s:s,s:s}", "type", identifiers[i].type, "value",
+                                   identifiers[i].value));
+    json_auto_t *payload = json_build("{s:o}", "identifiers", list);
+    json_put_str(payload, "profile", profile);
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    TRY(acme_post(account, "newOrder", d.new_order, payload, &a));
+    if (a.location == NULL)
+        return acme_invalid_answer("newOrder: the answer has no Location, which is the order's "
+                                   "URL");
+    return err_wrap(read_order(&a, a.location, ret_order), "newOrder");
+}
+
+struct err *acme_order_get(const struct acme_account *account, const char *url,
+                           struct acme_order *ret_order)
+{
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    TRY(acme_post(account, "order", url, NULL, &a));
+    return err_wrap(read_order(&a, url, ret_order), "order %s", url);
+}
+
+struct err *acme_order_finalize(const struct acme_account *account, const char *finalize_url,
+                                const void *csr_der, size_t len, struct acme_order *ret_order)
+{
+    auto_free char *csr = base64url_encode(csr_der, len);
+    json_auto_t *payload = json_build("{s:s}", "csr", csr);
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    TRY(acme_post(account, "finalize", finalize_url, payload, &a));
+    return err_wrap(read_order(&a, NULL, ret_order), "finalize %s", finalize_url);
+}
+
+struct err *acme_certificate_get(const struct acme_account *account, const char *url,
+                                 char **ret_pem)
+{
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    TRY(acme_send(
+        account,
+        &(struct acme_message){
+            .action = "certificate", .url = url, .accept = PEM_TYPE, .max_body = CERTIFICATE_MAX},
+        &a));
+    if (strstr(a.text, PEM_BEGIN) == NULL)
+        return acme_invalid_answer("certificate %s: the answer is not a PEM certificate chain",
+                                   url);
+    *ret_pem = TAKE(a.text);
+    return NULL;
+}

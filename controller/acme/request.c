@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/internal.h"
+#include "acme/problem.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+
+/* Some CAs work for half a minute before they answer newOrder or finalize. */
+#define POST_TIMEOUT (60 * NS_PER_SEC)
+
+#define PROBLEM_TYPE "application/problem+json"
+
+void acme_reply_release(struct acme_reply *r)
+{
+    buf_release(&r->body);
+    json_decref(r->json);
+    free(r->nonce);
+    free(r->location);
+    *r = (struct acme_reply){0};
+}
+
+static void observe(struct acme_ca *ca, const struct acme_request *r, int status, int64_t start)
+{
+    if (ca->observe == NULL)
+        return;
+    struct acme_url url;
+    AUTO_ERR e = acme_url_parse(r->url, &url);
+    if (e == NULL) /* each URL was parsed before it was sent to */
+        ca->observe(ca->observe_arg, url.host, r->action, status, clock_mono(ca->clock) - start);
+}
+
+static int64_t retry_at(struct acme_ca *ca, const struct http_response *response)
+{
+    auto_free char *text = http_header_get(response, "retry-after", 0);
+    int64_t at = 0;
+    if (text != NULL)
+        err_drop(retry_after_parse(text, clock_wall(ca->clock), &at)); /* then as if absent */
+    return at;
+}
+
+static char *location(const struct http_response *response)
+{
+    char *text = http_header_get(response, "location", 0);
+    if (text != NULL && (str_empty(text) || strlen(text) > ACME_URL_MAX)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* By its media type, or by what it says: text of anything else is not shown to anyone. */
+static bool is_problem(const struct http_response *response, const json_t *json)
+{
+    auto_free char *type = http_header_get(response, "content-type", 0);
+    if (json == NULL)
+        return false;
+    return (type != NULL && strncasecmp(type, PROBLEM_TYPE, strlen(PROBLEM_TYPE)) == 0) ||
+           str_starts(JSTR(json, "type"), ACME_PROBLEM_PREFIX);
+}
+
+static void read_reply(struct acme_ca *ca, struct http_response *response,
+                       struct acme_reply *ret_reply)
+{
+    struct acme_reply reply = {
+        .status = response->status,
+        .nonce = http_header_get(response, "replay-nonce", 0),
+        .location = location(response),
+        .retry_at = retry_at(ca, response),
+    };
+    if (!acme_nonce_is_valid(reply.nonce)) {
+        free(reply.nonce);
+        reply.nonce = NULL;
+    }
+    if (response->body.len > 0) /* what is not JSON has no use for its parse error */
+        err_drop(json_parse(response->body.data, response->body.len, &reply.json));
+    reply.problem = is_problem(response, reply.json);
+    reply.body = response->body;
+    response->body = (struct buf){0};
+    *ret_reply = reply;
+}
+
+struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
+                              struct acme_reply *ret_reply)
+{
+    struct http_header headers[4] = {
+        {"Accept", r->accept != NULL ? r->accept : "application/json"},
+        {"Accept-Language", "en"},
+    };
+    size_t count = 2;
+    if (r->jws != NULL)
+        headers[count++] = (struct http_header){"Content-Type", "application/jose+json"};
+    if (ca->user_agent != NULL)
+        headers[count++] = (struct http_header){"User-Agent", ca->user_agent};
+    const struct http_request req = {
+        .method = r->method,
+        .url = r->url,
+        .headers = headers,
+        .header_count = count,
+        .body = r->jws,
+        .body_len = r->jws != NULL ? strlen(r->jws) : 0,
+        .tls = &ca->tls,
+        .timeout = r->jws != NULL ? POST_TIMEOUT : 0,
+        .max_body = r->max_body,
+        .flags = (r->jws != NULL ? HTTP_MUTATES : 0U) | (ca->guarded ? HTTP_GUARDED : 0U),
+    };
+    int64_t start = clock_mono(ca->clock);
+    AUTO_RESPONSE response = {0};
+    struct err *e = http_call(ca->transport, &req, ca->stop, &response);
+    observe(ca, r, e == NULL ? response.status : 0, start);
+    TRY(e, "%s", r->action);
+    read_reply(ca, &response, ret_reply);
+    return NULL;
+}
+
+struct err *acme_reply_error(struct acme_ca *ca, const struct acme_request *r,
+                             const struct acme_reply *reply)
+{
+    if (reply->status >= 200 && reply->status < 300)
+        return NULL;
+    if (reply->status == 404)
+        acme_directory_doubt(ca, r->url);
+    return acme_problem_error(r->action, r->url, reply->status, reply->problem ? reply->json : NULL,
+                              reply->retry_at);
+}
