@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/certificate_request.h"
+
+#define SPEC(type, member, name, ...)                                                              \
+    BIND_ROW(struct certificate_request_spec, type, member, name, __VA_ARGS__)
+static const struct bind_field spec_fields[] = {
+    SPEC(STRING, request, "request", .flags = BIND_REQUIRED),
+    SPEC(OBJECT, issuer_ref, "issuerRef", .flags = BIND_REQUIRED, .table = &issuer_ref_table),
+    SPEC(DURATION, duration, "duration"),
+    SPEC(BOOL, is_ca, "isCA"),
+    SPEC(STRINGS, usages, "usages"),
+    SPEC(STRING, username, "username"),
+    SPEC(STRING, uid, "uid"),
+    SPEC(STRINGS, groups, "groups"),
+    SPEC(JSON, extra, "extra"),
+};
+const struct bind_table certificate_request_spec_table =
+    BIND_TABLE("CertificateRequestSpec", struct certificate_request_spec, spec_fields);
+
+#define STATUS(type, member, name, ...)                                                            \
+    BIND_ROW(struct certificate_request_status, type, member, name, __VA_ARGS__)
+static const struct bind_field status_fields[] = {
+    STATUS(LIST, conditions, "conditions", .table = &condition_table),
+    STATUS(STRING, certificate, "certificate"),
+    STATUS(STRING, ca, "ca"),
+    STATUS(TIME, failure_time, "failureTime"),
+};
+const struct bind_table certificate_request_status_table =
+    BIND_TABLE("CertificateRequestStatus", struct certificate_request_status, status_fields);
+
+#define TOP(type, member, name, ...)                                                               \
+    BIND_ROW(struct certificate_request, type, member, name, __VA_ARGS__)
+static const struct bind_field fields[] = {
+    TOP(OBJECT, obj.meta, "metadata", .flags = BIND_REQUIRED, .table = &object_meta_table),
+    TOP(OBJECT, spec, "spec", .flags = BIND_REQUIRED, .table = &certificate_request_spec_table),
+    TOP(OBJECT, status, "status", .table = &certificate_request_status_table),
+};
+const struct bind_table certificate_request_table =
+    BIND_TABLE("CertificateRequest", struct certificate_request, fields);

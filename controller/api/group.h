@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The API group is chosen at start (--api-group): everything that carries it is made here once.
+ * Labels and annotations that cert-manager has take the prefix of the group; ours alone are always
+ * certroll.dev/.
+ */
+#ifndef CERTROLL_API_GROUP_H
+#define CERTROLL_API_GROUP_H
+
+#include "base/err.h"
+
+#define API_DEFAULT_GROUP "certroll.dev"
+
+/* Names of annotations and labels, complete with prefix. */
+struct api_names {
+    const char *group;      /* "certroll.dev" */
+    const char *acme_group; /* "acme.certroll.dev" */
+    const char *field_manager; /* of Secrets */
+
+    const char *certificate_name; /* annotations: G/... */
+    const char *certificate_revision;
+    const char *private_key_secret_name;
+    const char *issuer_name;
+    const char *issuer_kind;
+    const char *issuer_group;
+    const char *common_name;
+    const char *alt_names;
+    const char *ip_sans;
+    const char *uri_sans;
+    const char *email_sans;
+    const char *subject_organizations;
+    const char *subject_organizational_units;
+    const char *subject_countries;
+    const char *subject_provinces;
+    const char *subject_localities;
+    const char *subject_postal_codes;
+    const char *subject_street_addresses;
+    const char *subject_serial_number;
+
+    const char *next_private_key; /* label on the Secret that holds the key of a running issuance */
+    const char *fao;              /* label on every Secret of a Certificate */
+    const char *http01_solver;    /* label on solver pods, Services and Ingresses */
+};
+
+#define API_FINGERPRINT "certroll.dev/fingerprint"   /* on the Secret: SHA-256 of the leaf */
+#define API_ISSUED_AT "certroll.dev/issued-at"       /* on the Secret: when it was written */
+#define API_ROLLOUT "certroll.dev/rollout"           /* on a workload: "true" opts in, "false" out */
+#define API_CERTIFICATES "certroll.dev/certificates" /* on a workload and its pod template */
+/* On a Certificate: any new value renews. Its Secret carries the last value acted on. */
+#define API_RENEW "certroll.dev/renew"
+
+/* Once, before threads and before any other use of this room. ERR_INVALID unless group is a DNS-1123
+ * subdomain with a dot. */
+struct err *api_init(const char *group) MUST_CHECK;
+const struct api_names *api_names(void);
+
+#endif

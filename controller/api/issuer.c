@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/issuer.h"
+
+static const char *const service_types[] = {"ClusterIP", "NodePort", NULL};
+static const char *const pollings[] = {"early", "hint", NULL};
+
+#define INGRESS(type, member, name, ...)                                                           \
+    BIND_ROW(struct http01_ingress, type, member, name, __VA_ARGS__)
+static const struct bind_field ingress_fields[] = {
+    INGRESS(STRING, service_type, "serviceType", .enumeration = service_types),
+    INGRESS(STRING, ingress_class_name, "ingressClassName"),
+    INGRESS(STRING, class_name, "class"),
+    INGRESS(JSON, pod_template, "podTemplate"),
+    INGRESS(JSON, ingress_template, "ingressTemplate"),
+};
+static const struct bind_table ingress_table =
+    BIND_TABLE("HTTP01Ingress", struct http01_ingress, ingress_fields);
+
+static const struct bind_field http01_fields[] = {
+    BIND_ROW(struct solver_http01, POINTER, ingress, "ingress", .table = &ingress_table),
+};
+static const struct bind_table http01_table =
+    BIND_TABLE("SolverHTTP01", struct solver_http01, http01_fields);
+
+static const struct bind_field selector_fields[] = {
+    BIND_ROW(struct solver_selector, MAP, match_labels, "matchLabels"),
+    BIND_ROW(struct solver_selector, STRINGS, dns_names, "dnsNames"),
+    BIND_ROW(struct solver_selector, STRINGS, dns_zones, "dnsZones"),
+};
+static const struct bind_table selector_table =
+    BIND_TABLE("SolverSelector", struct solver_selector, selector_fields);
+
+static const struct bind_field solver_fields[] = {
+    BIND_ROW(struct acme_solver, OBJECT, selector, "selector", .table = &selector_table),
+    BIND_ROW(struct acme_solver, POINTER, http01, "http01", .table = &http01_table),
+};
+const struct bind_table acme_solver_table =
+    BIND_TABLE("ACMESolver", struct acme_solver, solver_fields);
+
+#define ACME(type, member, name, ...)                                                              \
+    BIND_ROW(struct acme_issuer, type, member, name, __VA_ARGS__)
+static const struct bind_field acme_fields[] = {
+    ACME(STRING, server, "server", .flags = BIND_REQUIRED),
+    ACME(STRING, email, "email"),
+    ACME(STRING, ca_bundle, "caBundle"),
+    ACME(BOOL, skip_tls_verify, "skipTLSVerify"),
+    ACME(OBJECT, private_key_secret_ref, "privateKeySecretRef", .flags = BIND_REQUIRED,
+         .table = &secret_key_selector_table),
+    ACME(BOOL, disable_account_key_generation, "disableAccountKeyGeneration"),
+    ACME(STRING, preferred_chain, "preferredChain"),
+    ACME(STRING, profile, "profile"),
+    ACME(STRING, polling, "polling", .enumeration = pollings),
+    ACME(LIST, solvers, "solvers", .table = &acme_solver_table),
+};
+static const struct bind_table acme_table =
+    BIND_TABLE("ACMEIssuer", struct acme_issuer, acme_fields);
+
+static const struct bind_field self_signed_fields[] = {
+    BIND_ROW(struct self_signed_issuer, STRINGS, crl_distribution_points, "crlDistributionPoints"),
+};
+static const struct bind_table self_signed_table =
+    BIND_TABLE("SelfSignedIssuer", struct self_signed_issuer, self_signed_fields);
+
+static const struct bind_field spec_fields[] = {
+    BIND_ROW(struct issuer_spec, POINTER, acme, "acme", .table = &acme_table),
+    BIND_ROW(struct issuer_spec, POINTER, self_signed, "selfSigned", .table = &self_signed_table),
+};
+const struct bind_table issuer_spec_table =
+    BIND_TABLE("IssuerSpec", struct issuer_spec, spec_fields);
+
+static const struct bind_field acme_status_fields[] = {
+    BIND_ROW(struct acme_issuer_status, STRING, uri, "uri"),
+    BIND_ROW(struct acme_issuer_status, STRING, last_registered_email, "lastRegisteredEmail"),
+    BIND_ROW(struct acme_issuer_status, STRING, last_private_key_hash, "lastPrivateKeyHash"),
+    BIND_ROW(struct acme_issuer_status, STRING, terms_of_service, "termsOfService"),
+};
+static const struct bind_table acme_status_table =
+    BIND_TABLE("ACMEIssuerStatus", struct acme_issuer_status, acme_status_fields);
+
+static const struct bind_field status_fields[] = {
+    BIND_ROW(struct issuer_status, LIST, conditions, "conditions", .table = &condition_table),
+    BIND_ROW(struct issuer_status, OBJECT, acme, "acme", .table = &acme_status_table),
+};
+const struct bind_table issuer_status_table =
+    BIND_TABLE("IssuerStatus", struct issuer_status, status_fields);
+
+static const struct bind_field fields[] = {
+    BIND_ROW(struct issuer, OBJECT, obj.meta, "metadata", .flags = BIND_REQUIRED,
+             .table = &object_meta_table),
+    BIND_ROW(struct issuer, OBJECT, spec, "spec", .flags = BIND_REQUIRED,
+             .table = &issuer_spec_table),
+    BIND_ROW(struct issuer, OBJECT, status, "status", .table = &issuer_status_table),
+};
+const struct bind_table issuer_table = BIND_TABLE("Issuer", struct issuer, fields);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Issuer and ClusterIssuer: one struct, two kinds. */
+#ifndef CERTROLL_API_ISSUER_H
+#define CERTROLL_API_ISSUER_H
+
+#include "api/common.h"
+
+/* Only what selection and building need is typed; pod templates stay JSON and are merged. */
+struct http01_ingress {
+    const char *service_type; /* "ClusterIP" (default) or "NodePort" */
+    const char *ingress_class_name;
+    const char *class_name;       /* the annotation of old */
+    const char *pod_template;     /* JSON: metadata{annotations,labels}, spec{...} */
+    const char *ingress_template; /* JSON: metadata{annotations,labels} */
+};
+struct solver_http01 {
+    const struct http01_ingress *ingress;
+};
+struct solver_selector {
+    struct bind_map match_labels;
+    struct bind_strings dns_names;
+    struct bind_strings dns_zones;
+};
+struct acme_solver {
+    struct solver_selector selector;
+    const struct solver_http01 *http01;
+};
+extern const struct bind_table acme_solver_table;
+
+struct acme_issuer {
+    const char *server;
+    const char *email;
+    const char *ca_bundle; /* base64 of PEM */
+    bool skip_tls_verify;
+    struct secret_key_selector private_key_secret_ref;
+    bool disable_account_key_generation;
+    const char *preferred_chain;
+    const char *profile;
+    const char *polling; /* "early" (default) or "hint" */
+    BIND_LIST_OF(struct acme_solver) solvers;
+};
+
+struct self_signed_issuer {
+    struct bind_strings crl_distribution_points;
+};
+
+struct issuer_spec {
+    const struct acme_issuer *acme;
+    const struct self_signed_issuer *self_signed;
+};
+
+struct acme_issuer_status {
+    const char *uri;
+    const char *last_registered_email;
+    const char *last_private_key_hash;
+    const char *terms_of_service;
+};
+struct issuer_status {
+    condition_list conditions;
+    struct acme_issuer_status acme;
+};
+
+struct issuer {
+    struct kube_object obj; /* meta.namespace is NULL for a ClusterIssuer */
+    struct issuer_spec spec;
+    struct issuer_status status;
+};
+extern const struct bind_table issuer_table;
+extern const struct bind_table issuer_spec_table;
+extern const struct bind_table issuer_status_table;
+
+#endif

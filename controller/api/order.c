@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/order.h"
+
+#include "base/str.h"
+
+#define SPEC(type, member, name, ...)                                                              \
+    BIND_ROW(struct order_spec, type, member, name, __VA_ARGS__)
+static const struct bind_field spec_fields[] = {
+    SPEC(STRING, request, "request", .flags = BIND_REQUIRED),
+    SPEC(OBJECT, issuer_ref, "issuerRef", .flags = BIND_REQUIRED, .table = &issuer_ref_table),
+    SPEC(STRING, common_name, "commonName"),
+    SPEC(STRINGS, dns_names, "dnsNames"),
+    SPEC(STRINGS, ip_addresses, "ipAddresses"),
+    SPEC(DURATION, duration, "duration"),
+    SPEC(STRING, profile, "profile"),
+};
+const struct bind_table order_spec_table = BIND_TABLE("OrderSpec", struct order_spec, spec_fields);
+
+static const struct bind_field challenge_fields[] = {
+    BIND_ROW(struct order_challenge, STRING, url, "url", .flags = BIND_ALWAYS),
+    BIND_ROW(struct order_challenge, STRING, token, "token", .flags = BIND_ALWAYS),
+    BIND_ROW(struct order_challenge, STRING, type, "type", .flags = BIND_ALWAYS),
+};
+static const struct bind_table challenge_item_table =
+    BIND_TABLE("OrderChallenge", struct order_challenge, challenge_fields);
+
+#define AUTHZ(type, member, name, ...)                                                             \
+    BIND_ROW(struct order_authorization, type, member, name, __VA_ARGS__)
+static const struct bind_field authorization_fields[] = {
+    AUTHZ(STRING, url, "url", .flags = BIND_ALWAYS),
+    AUTHZ(STRING, identifier, "identifier"),
+    AUTHZ(BOOL, wildcard, "wildcard"),
+    AUTHZ(STRING, initial_state, "initialState"),
+    AUTHZ(LIST, challenges, "challenges", .table = &challenge_item_table),
+};
+static const struct bind_table authorization_table =
+    BIND_TABLE("OrderAuthorization", struct order_authorization, authorization_fields);
+
+#define STATUS(type, member, name, ...)                                                            \
+    BIND_ROW(struct order_status, type, member, name, __VA_ARGS__)
+static const struct bind_field status_fields[] = {
+    STATUS(STRING, url, "url"),
+    STATUS(STRING, finalize_url, "finalizeURL"),
+    STATUS(LIST, authorizations, "authorizations", .table = &authorization_table),
+    STATUS(STRING, certificate, "certificate"),
+    STATUS(STRING, state, "state"),
+    STATUS(STRING, reason, "reason"),
+    STATUS(TIME, failure_time, "failureTime"),
+    STATUS(STRING, next_action, "nextAction"),
+};
+const struct bind_table order_status_table =
+    BIND_TABLE("OrderStatus", struct order_status, status_fields);
+
+static const struct bind_field fields[] = {
+    BIND_ROW(struct order, OBJECT, obj.meta, "metadata", .flags = BIND_REQUIRED,
+             .table = &object_meta_table),
+    BIND_ROW(struct order, OBJECT, spec, "spec", .flags = BIND_REQUIRED,
+             .table = &order_spec_table),
+    BIND_ROW(struct order, OBJECT, status, "status", .table = &order_status_table),
+};
+const struct bind_table order_table = BIND_TABLE("Order", struct order, fields);
+
+bool order_state_is_final(const char *state)
+{
+    return str_eq(state, "valid") || str_eq(state, "invalid") || str_eq(state, "expired") ||
+           str_eq(state, "errored");
+}

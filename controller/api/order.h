@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Order: one ACME order (RFC 8555 section 7.1.3), its URL persisted before it is acted on. */
+#ifndef CERTROLL_API_ORDER_H
+#define CERTROLL_API_ORDER_H
+
+#include "api/common.h"
+
+struct order_spec {
+    const char *request; /* base64 of the PEM CSR */
+    struct issuer_ref issuer_ref;
+    const char *common_name;
+    struct bind_strings dns_names;
+    struct bind_strings ip_addresses;
+    int64_t duration;
+    const char *profile;
+};
+
+struct order_challenge {
+    const char *url;
+    const char *token;
+    const char *type; /* "http-01", ... as the CA says */
+};
+struct order_authorization {
+    const char *url;
+    const char *identifier;
+    bool wildcard;
+    const char *initial_state;
+    BIND_LIST_OF(struct order_challenge) challenges;
+};
+struct order_status {
+    const char *url;
+    const char *finalize_url;
+    BIND_LIST_OF(struct order_authorization) authorizations;
+    const char *certificate; /* base64 of the PEM chain */
+    const char *state; /* "", pending, ready, processing, valid, invalid, expired, errored */
+    const char *reason;
+    int64_t failure_time;
+    const char *next_action;
+};
+
+struct order {
+    struct kube_object obj;
+    struct order_spec spec;
+    struct order_status status;
+};
+extern const struct bind_table order_table;
+extern const struct bind_table order_spec_table;
+extern const struct bind_table order_status_table;
+
+/* No step follows from this state: valid with a certificate, invalid, expired or errored. */
+bool order_state_is_final(const char *state);
+
+#endif

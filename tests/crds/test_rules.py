@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API server accepts and what it answers to the rest: exactly one complaint, at the right field, that
+says what to write instead."""
+import base64
+import copy
+
+import pytest
+
+B64 = base64.b64encode(b"-----BEGIN").decode()
+REF = {"name": "ca"}
+ACME = {"server": "https://ca.example/dir", "privateKeySecretRef": {"name": "account"},
+        "solvers": [{"http01": {"ingress": {}}}]}
+
+# The smallest object of each kind.
+SPECS = {
+    "Certificate": {"secretName": "www-tls", "issuerRef": REF, "dnsNames": ["www.example.com"]},
+    "CertificateRequest": {"request": B64, "issuerRef": REF},
+    "Issuer": {"acme": ACME},
+    "ClusterIssuer": {"selfSigned": {}},
+    "Order": {"request": B64, "issuerRef": REF, "dnsNames": ["www.example.com"]},
+    "Challenge": {"url": "https://ca.example/c/1", "authorizationURL": "https://ca.example/a/1", "type": "HTTP-01",
+                  "dnsName": "www.example.com", "token": "t", "key": "t.p", "issuerRef": REF,
+                  "solver": {"http01": {"ingress": {}}}},
+}
+LONG_NAME = ".".join(["a" * 63] * 3 + ["b" * 61])  # 253 characters
+POD_SPEC = {
+    "nodeSelector": {"disk": "ssd"},
+    "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}},
+    "tolerations": [{"key": "edge", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}],
+    "priorityClassName": "high", "serviceAccountName": "solver", "imagePullSecrets": [{"name": "registry"}],
+    "securityContext": {"runAsUser": 1000, "runAsGroup": 1000, "runAsNonRoot": True, "fsGroup": 1000,
+                        "fsGroupChangePolicy": "OnRootMismatch", "supplementalGroups": [1001],
+                        "seLinuxOptions": {"level": "s0", "role": "r", "type": "t", "user": "u"},
+                        "seccompProfile": {"type": "RuntimeDefault"},
+                        "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]},
+    "resources": {"requests": {"cpu": "10m", "memory": "8Mi"}, "limits": {"cpu": 1, "memory": "16Mi"}},
+}
+
+# kind, what is set (or, with None, taken away) in the smallest spec.
+ACCEPTED = [
+    *[(kind, {}) for kind in SPECS],
+    # Names.
+    ("Certificate", {"dnsNames": ["example.com", "*.example.com", "xn--bcher-kva.example", "localhost", "_x.example",
+                                  "UPPER.example", LONG_NAME]}),
+    ("Certificate", {"dnsNames": [f"n{i}.example.com" for i in range(1000)]}),
+    ("Certificate", {"dnsNames": [f"{i:03}{LONG_NAME[3:]}" for i in range(1000)]}),
+    ("Certificate", {"dnsNames": None, "commonName": "x" * 64}),
+    ("Certificate", {"dnsNames": None, "ipAddresses": ["192.0.2.7", "2001:db8::7", "::1"]}),
+    ("Certificate", {"dnsNames": [], "uris": ["spiffe://example.org/ns/a", "urn:uuid:1", "https://e.org/%20?q#f"]}),
+    ("Certificate", {"dnsNames": None, "emailAddresses": ["info@example.com"]}),
+    ("Certificate", {"secretName": "a.b-c.9"}),
+    ("Certificate", {"secretName": "a" * 253}),
+    # Times.
+    *[("Certificate", {"duration": value}) for value in ("1h", "2160h", "2160h0m0s", "90m", "3600s", "1h0.5s", "1.5h",
+                                                         "999999h")],
+    *[("Certificate", {"renewBefore": value}) for value in ("5m", "720h", "2159h59m59s", "1439.5h")],
+    ("Certificate", {"duration": "24h", "renewBefore": "23h59m"}),
+    ("Certificate", {"duration": "8760h", "renewBefore": "2161h"}),
+    *[("Certificate", {"renewBeforePercentage": value}) for value in (1, 33, 99)],
+    # Keys.
+    *[("Certificate", {"privateKey": value}) for value in (
+        {}, {"size": 2048}, {"size": 8192}, {"algorithm": "RSA", "size": 3072}, {"algorithm": "ECDSA"},
+        {"algorithm": "ECDSA", "size": 256}, {"algorithm": "ECDSA", "size": 384}, {"algorithm": "ECDSA", "size": 521},
+        {"algorithm": "Ed25519", "encoding": "PKCS8"}, {"algorithm": "Ed25519", "size": 256},
+        {"rotationPolicy": "Never", "encoding": "PKCS1"})],
+    ("Certificate", {"revisionHistoryLimit": 1}),
+    ("Certificate", {"usages": ["server auth", "client auth", "s/mime", "microsoft sgc"], "isCA": True,
+                     "encodeUsagesInRequest": False, "rollout": {"enabled": True}}),
+    ("Certificate", {"subject": {"organizations": ["o"], "countries": ["DE"], "organizationalUnits": ["ou"],
+                                 "localities": ["l"], "provinces": ["p"], "streetAddresses": ["s"],
+                                 "postalCodes": ["1"], "serialNumber": "7"}}),
+    # Whatever there is, as big as it may be.
+    ("Certificate", {"secretTemplate": {"annotations": {f"example.com/{i}": "x" for i in range(100)},
+                                        "labels": {"app": "web"}}}),
+    ("Certificate", {"secretTemplate": {"annotations": {"certroll": "x", "@G@/allow-direct-injection": "true"}}}),
+    # Issuers.
+    *[("Certificate", {"issuerRef": {"name": "ca", **ref}}) for ref in (
+        {"kind": "Issuer"}, {"kind": "ClusterIssuer", "group": "@G@"}, {"group": "", "kind": ""},
+        {"kind": "StepIssuer", "group": "certmanager.step.sm"})],
+    ("ClusterIssuer", {"selfSigned": {"crlDistributionPoints": ["http://crl.example/1"]}}),
+    *[("Issuer", {"acme": {**ACME, **more}}) for more in (
+        {"solvers": None}, {"email": "a@example.com", "preferredChain": "ISRG Root X2", "profile": "shortlived"},
+        {"caBundle": B64}, {"skipTLSVerify": True}, {"caBundle": B64, "skipTLSVerify": False}, {"polling": "hint"},
+        {"disableAccountKeyGeneration": True, "privateKeySecretRef": {"name": "a", "key": "k"}, "polling": "early"},
+        {"server": "https://127.0.0.1:14000/dir"}, {"server": "https://[2001:db8::7]:14000/dir"})],
+    ("Issuer", {"acme": {**ACME, "solvers": [
+        {"selector": {"matchLabels": {"a": "b"}, "dnsNames": ["*.example.com"], "dnsZones": ["example.com"]},
+         "http01": {"ingress": {"serviceType": "ClusterIP", "ingressClassName": "haproxy",
+                                "podTemplate": {"metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}},
+                                                "spec": POD_SPEC},
+                                "ingressTemplate": {"metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}}}}}},
+        {"http01": {"ingress": {"serviceType": "NodePort", "class": "nginx"}}}]}}),
+    # Requests and what ACME makes of them.
+    ("CertificateRequest", {"duration": "10m", "isCA": True, "usages": ["any"], "username": "u", "uid": "1",
+                            "groups": ["system:authenticated"], "extra": {"example.com/pod-name": ["p"]}}),
+    ("CertificateRequest", {"request": "A" * 131072}),
+    ("Order", {"commonName": "www.example.com", "ipAddresses": ["192.0.2.7"], "duration": "24h", "profile": "classic"}),
+    ("Challenge", {"type": "DNS-01", "wildcard": True}),
+]
+
+# kind, what is set, the field that is complained about, what the complaint says.
+NAME_IT = "name what the certificate is for: at least one of dnsNames,"
+DNS = "write a DNS name such as www.example.com or *.example.com"
+KIND = "write Issuer or ClusterIssuer (or leave kind out, which means Issuer)"
+LIFETIME = "write at least 1h, in hours, minutes and seconds, for example 2160h or 1h30m"
+LEAD = "write at least 5m, in hours, minutes and seconds, for example 720h or 1h30m"
+SHORTER = "renewBefore must be shorter than duration (2160h where duration is left out)"
+RESERVED = "the prefix of certroll's API group, and certroll.dev/, are kept for certroll; use a prefix of your own"
+DIRECTORY = "write the https URL of the CA's directory"
+RSA = "an RSA key has 2048 to 8192 bits; for a small key set algorithm to ECDSA"
+ECDSA = "an ECDSA key has the size 256, 384 or 521"
+SECRET = "write the name of a Secret: lower-case letters"
+ONE_ISSUER = "write exactly one kind of issuer, acme or selfSigned"
+SOLVER = "write how this solver proves control: http01"
+ROUTE = "write how the challenge is routed: ingress: {}"
+CLASS = "write either ingressClassName (spec.ingressClassName) or class (the older annotation), not both"
+ZONE = "write the zone as a plain name such as example.com"
+
+
+def with_solver(one):
+    return {"acme": {**ACME, "solvers": [one]}}
+
+
+# solver, the field below it that is complained about, what the complaint says.
+SOLVERS = [
+    ({}, "", SOLVER),
+    ({"selector": {"dnsZones": ["example.com"]}}, "", SOLVER),
+    ({"dns01": {}}, "", SOLVER),
+    ({"http01": {}}, ".http01", ROUTE),
+    ({"http01": {"gatewayHTTPRoute": {}}}, ".http01", ROUTE),
+    ({"http01": {"ingress": {"class": "a", "ingressClassName": "b"}}}, ".http01.ingress", CLASS),
+    ({"http01": {"ingress": {}}, "selector": {"dnsZones": ["*.example.com"]}}, ".selector.dnsZones[0]", ZONE),
+    ({"http01": {"ingress": {}}, "selector": {"dnsZones": ["example.com."]}}, ".selector.dnsZones[0]", ZONE),
+]
+
+
+REFUSED = [
+    ("Certificate", {"dnsNames": None}, "spec", NAME_IT),
+    ("Certificate", {"dnsNames": [], "commonName": "", "uris": [], "ipAddresses": [], "emailAddresses": []}, "spec",
+     NAME_IT),
+    *[("Certificate", {"dnsNames": ["ok.example", name]}, "spec.dnsNames[1]", DNS) for name in (
+        "", "example.com.", "https://example.com", "a b.example", "*", "a.*.example", "*.*.example", "*a.example",
+        "-a.example", "a-.example", ".example.com", "a..example", "bücher.example", "a" * 64 + ".example",
+        "example.com\n")],
+    ("Certificate", {"dnsNames": [LONG_NAME + "b"]}, "spec.dnsNames[0]", "may not be more than 253"),
+    ("Certificate", {"dnsNames": ["a.example"] * 1001}, "spec.dnsNames", "must have at most 1000 items"),
+    ("Certificate", {"commonName": "x" * 65}, "spec.commonName", "leave commonName out and put the name into dnsNames"),
+    *[("Certificate", {"ipAddresses": [address]}, "spec.ipAddresses[0]", "write one IP address such as 192.0.2.7")
+      for address in ("", "example.com", "192.0.2.0/24", "192.0.2.7:443", "192.0.2.256", "fe80::1%eth0")],
+    *[("Certificate", {"uris": [uri]}, "spec.uris[0]", "write a whole URI with its scheme")
+      for uri in ("", "/path", "example.org", "spiffe://a b", "spiffe://bücher.example/")],
+    *[("Certificate", {"emailAddresses": [address]}, "spec.emailAddresses[0]", "write a bare address such as info@")
+      for address in ("", "info", "Info <info@example.com>", "a@b@c")],
+    *[("Certificate", {"secretName": name}, "spec.secretName", SECRET) for name in (
+        "", "Upper", "under_score", "-a", "a-", "a..b", "a/b", "a\n")],
+    ("Certificate", {"secretName": None}, "spec.secretName", "Required value"),
+    ("Certificate", {"issuerRef": None}, "spec.issuerRef", "Required value"),
+    ("Certificate", {"issuerRef": {}}, "spec.issuerRef.name", "Required value"),
+    ("Certificate", {"issuerRef": {"name": ""}}, "spec.issuerRef.name", "should be at least 1 chars long"),
+    *[(kind, {"issuerRef": ref}, "spec.issuerRef.kind", KIND)
+      for kind in ("Certificate", "CertificateRequest", "Order", "Challenge")
+      for ref in ({"name": "ca", "kind": "StepIssuer"}, {"name": "ca", "kind": "issuer", "group": "@G@"},
+                  {"name": "ca", "kind": "StepIssuer", "group": ""})],
+    *[("Certificate", {"duration": value}, "spec.duration", LIFETIME) for value in (
+        "", "59m59s", "0s", "-2h", "90d", "2160", "h", "1m1h", "9999999h", "1h ", "1H", "3600000ms")],
+    *[("Certificate", {"renewBefore": value}, "spec.renewBefore", LEAD) for value in ("", "4m59s", "30d", "0h", "x")],
+    ("Certificate", {"renewBefore": "2160h"}, "spec.renewBefore", SHORTER),
+    ("Certificate", {"duration": "1h", "renewBefore": "1h"}, "spec.renewBefore", SHORTER),
+    ("Certificate", {"duration": "1h", "renewBefore": "61m"}, "spec.renewBefore", SHORTER),
+    ("Certificate", {"renewBefore": "5m", "renewBeforePercentage": 10}, "spec",
+     "write either renewBefore or renewBeforePercentage, not both"),
+    ("Certificate", {"renewBeforePercentage": 0}, "spec.renewBeforePercentage", "should be greater than or equal to 1"),
+    ("Certificate", {"renewBeforePercentage": 100}, "spec.renewBeforePercentage", "should be less than or equal to 99"),
+    *[("Certificate", {"privateKey": key}, "spec.privateKey.size", RSA) for key in (
+        {"size": 256}, {"size": 2047}, {"size": 8193}, {"size": 0}, {"size": -1}, {"algorithm": "RSA", "size": 1024})],
+    *[("Certificate", {"privateKey": {"algorithm": "ECDSA", "size": size}}, "spec.privateKey.size", ECDSA)
+      for size in (0, 224, 512, 2048)],
+    *[("Certificate", {"privateKey": {field: "other"}}, f"spec.privateKey.{field}", f"supported values: {values}")
+      for field, values in (("algorithm", '"RSA", "ECDSA", "Ed25519"'), ("encoding", '"PKCS1", "PKCS8"'),
+                            ("rotationPolicy", '"Never", "Always"'))],
+    ("Certificate", {"revisionHistoryLimit": 0}, "spec.revisionHistoryLimit", "should be greater than or equal to 1"),
+    ("Certificate", {"usages": ["web"]}, "spec.usages[0]", '"server auth"'),
+    *[("Certificate", {"secretTemplate": {"annotations": {key: "x", "a": "b"}}}, "spec.secretTemplate.annotations",
+       RESERVED) for key in ("@G@/certificate-name", "@G@/", "certroll.dev/fingerprint")],
+    ("CertificateRequest", {"request": None}, "spec.request", "Required value"),
+    ("CertificateRequest", {"request": ""}, "spec.request", "must be of type byte"),
+    ("CertificateRequest", {"request": "not base64!"}, "spec.request", "must be of type byte"),
+    ("CertificateRequest", {"duration": "90d"}, "spec.duration", "write hours, minutes and seconds, for example 2160h"),
+    *[(kind, spec, "spec", ONE_ISSUER) for kind in ("Issuer", "ClusterIssuer") for spec in (
+        {"acme": None, "selfSigned": None}, {"acme": ACME, "selfSigned": {}},
+        {"acme": None, "selfSigned": None, "ca": {"secretName": "root"}})],
+    *[(kind, {"acme": {**ACME, "server": url}, "selfSigned": None}, "spec.acme.server", DIRECTORY)
+      for kind in ("Issuer", "ClusterIssuer")
+      for url in ("", "http://ca.example/dir", "ca.example/dir", "https://", "https:///dir", "ftp://ca.example",
+                  "letsencrypt")],
+    ("Issuer", {"acme": {**ACME, "server": None}}, "spec.acme.server", "Required value"),
+    ("Issuer", {"acme": {**ACME, "privateKeySecretRef": None}}, "spec.acme.privateKeySecretRef", "Required value"),
+    ("Issuer", {"acme": {**ACME, "privateKeySecretRef": {"name": ""}}}, "spec.acme.privateKeySecretRef.name",
+     "should be at least 1 chars long"),
+    *[(kind, {"acme": {**ACME, "caBundle": B64, "skipTLSVerify": True}, "selfSigned": None}, "spec.acme",
+       "write either caBundle or skipTLSVerify, not both; caBundle is the safe one")
+      for kind in ("Issuer", "ClusterIssuer")],
+    ("Issuer", {"acme": {**ACME, "polling": "late"}}, "spec.acme.polling", 'supported values: "early", "hint"'),
+    ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "may not be more than 64"),
+    ("Issuer", with_solver({"http01": {"ingress": {"serviceType": "LoadBalancer"}}}),
+     "spec.acme.solvers[0].http01.ingress.serviceType", 'supported values: "ClusterIP", "NodePort"'),
+    *[row for one, field, complaint in SOLVERS for row in (
+        ("Issuer", with_solver(one), f"spec.acme.solvers[0]{field}", complaint),
+        ("ClusterIssuer", {**with_solver(one), "selfSigned": None}, f"spec.acme.solvers[0]{field}", complaint),
+        ("Challenge", {"solver": one}, f"spec.solver{field}", complaint))],
+    ("Challenge", {"type": "TLS-ALPN-01"}, "spec.type", 'supported values: "HTTP-01", "DNS-01"'),
+    *[("Challenge", {field: None}, f"spec.{field}", "Required value") for field in SPECS["Challenge"]],
+    *[("Order", {field: None}, f"spec.{field}", "Required value") for field in ("request", "issuerRef")],
+]
+
+YES, NO = "True", "False"
+
+
+def conditions(**status_by_type):
+    return {"conditions": [{"type": name, "status": status} for name, status in status_by_type.items()]}
+
+
+URLS = {"url": "https://ca.example/o/1", "finalizeURL": "https://ca.example/f/1", "certificate": B64}
+FULL = {
+    "Certificate": {**conditions(Ready=YES, Issuing=NO), "notBefore": "2026-11-21T00:00:00Z", "revision": 7,
+                    "notAfter": "2027-02-19T00:00:00Z", "renewalTime": "2027-01-20T00:00:00Z",
+                    "lastFailureTime": "2026-11-20T00:00:00Z", "nextPrivateKeySecretName": "www-tls-x",
+                    "failedIssuanceAttempts": 2, "fingerprint": "ab" * 32, "nextAction": "waits",
+                    "rollout": {"fingerprint": "ab" * 32, "updated": 3, "pending": 1}},
+    "Issuer": {**conditions(Ready=YES), "acme": {"uri": "https://ca.example/acct/1", "lastPrivateKeyHash": "aGFzaA==",
+                                                 "lastRegisteredEmail": "a@example.com",
+                                                 "termsOfService": "https://ca.example/terms"}},
+    "Order": {**URLS, "state": "valid", "reason": "r", "failureTime": "2026-11-21T00:00:00Z", "nextAction": "n",
+              "authorizations": [{"url": "https://ca.example/a/1", "identifier": "e.example", "wildcard": True,
+                                  "initialState": "pending", "challenges": [
+                                      {"url": "https://ca.example/c/1", "token": "t", "type": "dns-account-01"}]}]},
+    "Challenge": {"processing": True, "presented": True, "presentedAt": "2026-11-21T00:00:00Z", "reason": "r",
+                  "state": "processing", "nextAction": "n"},
+}
+
+# kind, status before, status after
+STATUS_ACCEPTED = [
+    *[(kind, {}, status) for kind, status in FULL.items()],
+    ("Certificate", {}, {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "r", "message": "m" * 32768,
+                                         "observedGeneration": 3, "lastTransitionTime": "2026-11-21T00:00:00Z"}]}),
+    ("CertificateRequest", conditions(Approved=YES),
+     {**conditions(Ready=YES, Approved=YES), "certificate": B64, "ca": B64, "failureTime": "2026-11-21T00:00:00Z"}),
+    ("CertificateRequest", conditions(Ready=NO), conditions(Denied=YES)),
+    ("CertificateRequest", {}, conditions(InvalidRequest=YES, Approved=YES)),
+    ("Order", {}, {"certificate": base64.b64encode(bytes(95000)).decode()}),
+    ("Order", {"url": URLS["url"]}, URLS),
+    ("Order", URLS, {**URLS, "state": "valid"}),
+]
+
+# kind, status before, status after, field, complaint
+ONLY_TRUE = "the conditions Approved and Denied are either True or absent"
+NOT_BOTH = "a request is either Approved or Denied, not both"
+FINAL = "a decision is final; the condition Approved or Denied cannot be taken back"
+STATUS_REFUSED = [
+    ("Certificate", {}, {"conditions": [{"type": "Ready", "status": "Maybe"}]}, "status.conditions[0].status",
+     'supported values: "True", "False", "Unknown"'),
+    ("Certificate", {}, {"nextAction": "x" * 1025}, "status.nextAction", "may not be more than 1024"),
+    ("CertificateRequest", {}, conditions(Approved=NO), "status.conditions", ONLY_TRUE),
+    ("CertificateRequest", {}, conditions(Denied="Unknown"), "status.conditions", ONLY_TRUE),
+    ("CertificateRequest", {}, conditions(Approved=YES, Denied=YES), "status.conditions", NOT_BOTH),
+    ("CertificateRequest", conditions(Approved=YES), conditions(Ready=YES), "status.conditions", FINAL),
+    ("CertificateRequest", conditions(Approved=YES), conditions(Denied=YES), "status.conditions", FINAL),
+    ("CertificateRequest", conditions(Denied=YES), {"ca": B64}, "status.conditions", FINAL),
+    ("CertificateRequest", conditions(Denied=YES), conditions(Denied=NO), "status.conditions", ONLY_TRUE),
+    *[("Order", URLS, {**URLS, field: value}, f"status.{field}", complaint)
+      for field, complaint in (("url", "the URL of an order stays what it was"),
+                               ("finalizeURL", "the finalize URL of an order stays what it was"),
+                               ("certificate", "the certificate of an order stays what it was"))
+      for value in (None, base64.b64encode(b"other").decode())],
+    ("Order", {}, {"state": "done"}, "status.state", '"valid", "ready", "pending"'),
+    ("Challenge", {}, {"state": "done"}, "status.state", '"valid", "ready", "pending"'),
+]
+
+# kind, what is set, complaint
+SPEC_CHANGES = [
+    ("CertificateRequest", {"isCA": True}, "a CertificateRequest cannot be changed; make a new one"),
+    ("CertificateRequest", {"request": base64.b64encode(b"other").decode()}, "a CertificateRequest cannot be changed"),
+    ("CertificateRequest", {"username": "someone"}, "a CertificateRequest cannot be changed"),
+    ("CertificateRequest", {"issuerRef": {"name": "other"}}, "a CertificateRequest cannot be changed"),
+    ("Order", {"dnsNames": ["other.example"]}, "an Order cannot be changed; delete its CertificateRequest"),
+    ("Order", {"profile": "x"}, "an Order cannot be changed; delete its CertificateRequest"),
+    ("Challenge", {"token": "x"}, "a Challenge cannot be changed; delete its CertificateRequest"),
+    ("Challenge", {"solver": {"http01": {"ingress": {"class": "x"}}}}, "a Challenge cannot be changed"),
+]
+MAY_CHANGE = [
+    ("Certificate", {"dnsNames": ["other.example"], "secretName": "other"}),
+    ("Issuer", {"acme": None, "selfSigned": {}}),
+]
+
+
+def edited(mapping, changes):
+    """mapping with changes; None takes a key away, at any depth of changes."""
+    result = {**copy.deepcopy(mapping), **changes}
+    return {key: edited({}, value) if isinstance(value, dict) else value for key, value in result.items()
+            if value is not None}
+
+
+def in_group(value, group):
+    """value with @G@ replaced in every string."""
+    if isinstance(value, dict):
+        return {in_group(key, group): in_group(item, group) for key, item in value.items()}
+    if isinstance(value, list):
+        return [in_group(item, group) for item in value]
+    return value.replace("@G@", group) if isinstance(value, str) else value
+
+
+def spec_of(api, kind, changes):
+    return in_group(edited(SPECS[kind], changes), api.group)
+
+
+def name_of(value):
+    return str(value)[:60].replace("\n", " ") if isinstance(value, (dict, str)) else None
+
+
+def assert_refused(api, answer, field, complaint):
+    code, status = answer
+    assert code == 422, status
+    # Behind a value of the wrong form the server adds that it left the rules alone.
+    [cause] = [c for c in status["details"]["causes"] if "validation rules were not checked" not in c["message"]]
+    assert cause["field"] == field
+    assert in_group(complaint, api.group) in cause["message"]
+
+
+@pytest.mark.parametrize("kind, changes", ACCEPTED, ids=name_of)
+def test_accepted(api, kind, changes):
+    spec = spec_of(api, kind, changes)
+    code, answer = api.create(kind, spec, dry_run=True)
+    assert code == 201, answer
+    assert answer["spec"] == spec, "a field is unknown to the schema"
+
+
+@pytest.mark.parametrize("kind, changes, field, complaint", REFUSED, ids=name_of)
+def test_refused(api, kind, changes, field, complaint):
+    assert_refused(api, api.create(kind, spec_of(api, kind, changes), dry_run=True), field, complaint)
+
+
+@pytest.fixture
+def with_status(api):
+    """Make an object of a kind with this status."""
+    def make(kind, status):
+        code, made = api.create(kind, spec_of(api, kind, {}))
+        assert code == 201, made
+        if status:
+            code, made = api.update(kind, {**made, "status": status}, "/status")
+            assert code == 200, made
+        return made
+    return make
+
+
+@pytest.mark.parametrize("kind, before, after", STATUS_ACCEPTED, ids=name_of)
+def test_status_accepted(api, with_status, kind, before, after):
+    code, answer = api.update(kind, {**with_status(kind, before), "status": after}, "/status")
+    assert code == 200, answer
+    assert answer["status"] == after, "a field is unknown to the schema"
+
+
+@pytest.mark.parametrize("kind, before, after, field, complaint", STATUS_REFUSED, ids=name_of)
+def test_status_refused(api, with_status, kind, before, after, field, complaint):
+    made = {**with_status(kind, before), "status": edited({}, after)}
+    assert_refused(api, api.update(kind, made, "/status"), field, complaint)
+
+
+@pytest.mark.parametrize("kind, changes, complaint", SPEC_CHANGES, ids=name_of)
+def test_spec_stays(api, with_status, kind, changes, complaint):
+    made = with_status(kind, {})
+    assert_refused(api, api.update(kind, {**made, "spec": spec_of(api, kind, changes)}), "spec", complaint)
+    made["metadata"]["labels"] = {"may": "change"}
+    assert api.update(kind, made)[0] == 200
+
+
+@pytest.mark.parametrize("kind, changes", MAY_CHANGE, ids=name_of)
+def test_spec_may_change(api, with_status, kind, changes):
+    made = with_status(kind, {})
+    assert api.update(kind, {**made, "spec": spec_of(api, kind, changes)})[0] == 200
+
+
+def messages(node):
+    """The messages of all rules below and at a schema."""
+    yield from (rule["message"] for rule in node.get("x-kubernetes-validations", []))
+    for child in [*node.get("properties", {}).values(), node.get("items"), node.get("additionalProperties")]:
+        if isinstance(child, dict):
+            yield from messages(child)
+
+
+def test_every_rule_was_broken(rendered):
+    """A rule without a row above is a rule that nobody has seen at work."""
+    group, _, crds = rendered
+    rows = [(row[0], in_group(row[-1], group)) for row in REFUSED + STATUS_REFUSED + SPEC_CHANGES]
+    untried = [(kind, message) for crd in crds for kind in [crd["spec"]["names"]["kind"]]
+               for message in messages(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+               if not any(row_kind == kind and complaint in message for row_kind, complaint in rows)]
+    assert untried == []
