@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The flags of `certroll controller` and `certroll solver`. */
+#ifndef CERTROLL_CLI_OPTIONS_H
+#define CERTROLL_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+struct controller_flags {
+    char *api_group;
+    char *cluster_resource_namespace;
+    char *config;
+    char *kubeconfig;
+    char *context;
+    char *namespace;
+    bool leader_elect;
+    char *leader_election_namespace;
+    char *listen;
+    char *log_format;
+    char *log_level;
+    char *solver_image;
+    int64_t solver_linger;
+    int64_t failure_backoff_min;
+    int64_t failure_backoff_max;
+    int64_t workers;
+    int64_t external_workers;
+    bool allow_private_urls;
+    bool help;
+};
+/* argv ends with NULL and starts after the subcommand. The configuration file is read, too. */
+struct err *controller_flags_parse(char *const *argv,
+                                   struct controller_flags *ret_flags) MUST_CHECK;
+void controller_flags_release(struct controller_flags *f);
+void controller_flags_help(FILE *out);
+
+struct solver_flags {
+    char *listen;
+    char *thumbprint;
+    bool help;
+};
+struct err *solver_flags_parse(char *const *argv, struct solver_flags *ret_flags) MUST_CHECK;
+void solver_flags_release(struct solver_flags *f);
+void solver_flags_help(FILE *out);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http01/objects.h"
+
+#include <string.h>
+
+#include "api/group.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "http01/responder.h"
+#include "pki/key.h"
+
+const struct kube_resource res_pod = {"", "v1", "pods", "Pod", true};
+const struct kube_resource res_service = {"", "v1", "services", "Service", true};
+const struct kube_resource res_ingress = {"networking.k8s.io", "v1", "ingresses", "Ingress", true};
+
+/* A well-formed token that no CA sends: the probe walks the same way as the CA's request. */
+#define PROBE_PATH HTTP01_PATH "certroll-readiness-probe"
+
+void http01_solver_name(const char *thumbprint, char out[KUBE_NAME_MAX + 1])
+{
+    char hex[PKI_SHA256_HEX];
+    pki_sha256_hex(thumbprint, strlen(thumbprint), hex);
+    hex[10] = '\0';
+    str_copy(out, KUBE_NAME_MAX + 1, "certroll-solver-");
+    str_copy(out + strlen(out), KUBE_NAME_MAX + 1 - strlen(out), hex);
+}
+
+static json_t *labels_of(const char *name)
+{
+    json_t *labels = json_build("{s:s,s:s}", "app.kubernetes.io/name", "certroll-solver",
+                                "app.kubernetes.io/instance", name);
+    json_put(labels, api_names()->http01_solver, json_build("s", "true"));
+    return labels;
+}
+
+static json_t *metadata_of(const struct http01_solver *s, const char *name, const char *instance)
+{
+    json_t *meta = json_build("{s:s,s:s,s:o}", "name", name, "namespace", s->ns, "labels",
+                              labels_of(instance));
+    if (s->owner != NULL)
+        json_put(meta, "ownerReferences", json_build("[O]", s->owner));
+    return meta;
+}
+
+/* The user's template goes first and ours is merged over it: what makes the solver safe and what
+ * makes it work cannot be overridden. Returns an empty object for no template. */
+static struct err *template_parse(const char *what, const char *text, json_t **ret_template)
+{
+    if (text == NULL) {
+        *ret_template = json_new_object();
+        return NULL;
+    }
+    json_auto_t *t = NULL;
+    TRY(json_parse(text, strlen(text), &t), "spec.acme.solvers[].http01.ingress.%s", what);
+    if (!json_is_object(t))
+        return err_new(ERR_INVALID, "InvalidSolver",
+                       "spec.acme.solvers[].http01.ingress.%s: expected an object", what);
+    *ret_template = TAKE(t);
+    return NULL;
+}
+
+static json_t *container_of(const struct http01_solver *s)
+{
+    json_t *c = json_build(
+        "{s:s,s:s,s:s,s:[s,s,s,s,s],s:[{s:s,s:i}],s:{s:{s:s,s:s},s:{s:s}},s:o,s:o}", "name",
+        "solver", "image", s->image, "imagePullPolicy", "IfNotPresent", "args", "solver",
+        "--listen", ":8089", "--thumbprint", s->thumbprint, "ports", "name", "http",
+        "containerPort", HTTP01_PORT, "resources", "requests", "cpu", "1m", "memory", "8Mi",
+        "limits", "memory", "32Mi", "readinessProbe",
+        json_build("{s:{s:s,s:s},s:i}", "httpGet", "path", PROBE_PATH, "port", "http",
+                   "periodSeconds", 1),
+        "securityContext",
+        json_build("{s:b,s:b,s:{s:[s]}}", "allowPrivilegeEscalation", 0, "readOnlyRootFilesystem",
+                   1, "capabilities", "drop", "ALL"));
+    return c;
+}
+
+static json_t *pod_spec(const struct http01_solver *s)
+{
+    return json_build(
+        "{s:[o],s:s,s:b,s:b,s:{s:b,s:i,s:{s:s}},s:{s:s},s:i}", "containers", container_of(s),
+        "restartPolicy", "Always", "automountServiceAccountToken", 0, "enableServiceLinks", 0,
+        "securityContext", "runAsNonRoot", 1, "runAsUser", 65532, "seccompProfile", "type",
+        "RuntimeDefault", "nodeSelector", "kubernetes.io/os", "linux",
+        "terminationGracePeriodSeconds", 2);
+}
+
+struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod)
+{
+    char name[KUBE_NAME_MAX + 1];
+    http01_solver_name(s->thumbprint, name);
+    json_auto_t *pod = NULL;
+    TRY(template_parse("podTemplate", s->config->pod_template, &pod));
+    json_auto_t *ours = json_build(
+        "{s:s,s:s,s:o,s:o}", "apiVersion", "v1", "kind", "Pod", "metadata",
+        metadata_of(s, name, name), "spec", pod_spec(s));
+    json_put(JGET(ours, "metadata"), "annotations",
+             json_build("{s:s,s:s}", "sidecar.istio.io/inject", "false",
+                        "cluster-autoscaler.kubernetes.io/safe-to-evict", "true"));
+    json_merge_patch(pod, ours);
+    *ret_pod = TAKE(pod);
+    return NULL;
+}
+
+struct err *http01_service(const struct http01_solver *s, json_t **ret_service)
+{
+    char name[KUBE_NAME_MAX + 1];
+    http01_solver_name(s->thumbprint, name);
+    *ret_service = json_build(
+        "{s:s,s:s,s:o,s:{s:s,s:o,s:[{s:s,s:i,s:s,s:s}]}}", "apiVersion", "v1", "kind", "Service",
+        "metadata", metadata_of(s, name, name), "spec", "type",
+        str_or(s->config->service_type, "ClusterIP"), "selector", labels_of(name), "ports", "name",
+        "http", "port", HTTP01_PORT, "targetPort", "http", "protocol", "TCP");
+    return NULL;
+}
+
+static json_t *rule_for(const struct http01_route *route, const char *service)
+{
+    auto_free char *path = x_printf(HTTP01_PATH "%s", route->token);
+    return json_build("{s:s,s:{s:[{s:s,s:s,s:{s:{s:s,s:{s:i}}}}]}}", "host", route->host, "http",
+                      "paths", "path", path, "pathType", "Exact", "backend", "service", "name",
+                      service, "port", "number", HTTP01_PORT);
+}
+
+/* Controllers that force HTTPS or ask for a login by default must not do so on this path. */
+static json_t *ingress_annotations(const struct http01_ingress *config)
+{
+    json_t *a = json_build("{s:s,s:s}", "nginx.ingress.kubernetes.io/whitelist-source-range",
+                           "0.0.0.0/0,::/0", "nginx.ingress.kubernetes.io/ssl-redirect", "false");
+    if (!str_empty(config->class_name))
+        json_put_str(a, "kubernetes.io/ingress.class", config->class_name);
+    return a;
+}
+
+struct err *http01_ingress(const struct http01_solver *s, const char *name,
+                           const struct http01_route *routes, size_t count, json_t **ret_ingress)
+{
+    char service[KUBE_NAME_MAX + 1];
+    http01_solver_name(s->thumbprint, service);
+    json_auto_t *ingress = NULL;
+    TRY(template_parse("ingressTemplate", s->config->ingress_template, &ingress));
+    json_t *rules = json_new_array();
+    for (size_t i = 0; i < count; i++)
+        json_push(rules, rule_for(&routes[i], service));
+    json_auto_t *ours = json_build("{s:s,s:s,s:o,s:{s:o}}", "apiVersion", "networking.k8s.io/v1",
+                                   "kind", "Ingress", "metadata", metadata_of(s, name, service),
+                                   "spec", "rules", rules);
+    if (!str_empty(s->config->ingress_class_name))
+        json_put_str(JGET(ours, "spec"), "ingressClassName", s->config->ingress_class_name);
+    json_put(JGET(ours, "metadata"), "annotations", ingress_annotations(s->config));
+    json_merge_patch(ingress, ours);
+    *ret_ingress = TAKE(ingress);
+    return NULL;
+}

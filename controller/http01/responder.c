@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http01/responder.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+#define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+bool http01_token_is_valid(const char *token)
+{
+    if (token == NULL)
+        return false;
+    size_t len = strnlen(token, HTTP01_TOKEN_MAX + 1);
+    return len >= HTTP01_TOKEN_MIN && len <= HTTP01_TOKEN_MAX && strspn(token, BASE64URL) == len;
+}
+
+bool http01_thumbprint_is_valid(const char *thumbprint)
+{
+    return thumbprint != NULL && strlen(thumbprint) == 43 && strspn(thumbprint, BASE64URL) == 43;
+}
+
+void http01_respond(void *thumbprint, const struct httpd_request *req, struct httpd_reply *reply)
+{
+    if (!str_starts(req->path, HTTP01_PATH))
+        return;
+    const char *token = req->path + strlen(HTTP01_PATH);
+    if (!http01_token_is_valid(token))
+        return;
+    reply->status = 200;
+    buf_putf(&reply->body, "%s.%s", token, (const char *)thumbprint);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP-01 responder (RFC 8555 section 8.3): answers token.thumbprint. Nothing has to be
+ * propagated per token: the thumbprint of the account key is all it knows, and without the account
+ * key its answers are worth nothing. Which hosts reach it is decided by the Ingress rules.
+ */
+#ifndef CERTROLL_HTTP01_RESPONDER_H
+#define CERTROLL_HTTP01_RESPONDER_H
+
+#include <stdbool.h>
+
+#include "net/httpd.h"
+
+#define HTTP01_PATH "/.well-known/acme-challenge/"
+#define HTTP01_TOKEN_MIN 16
+#define HTTP01_TOKEN_MAX 256
+
+/* base64url characters only, 16 to 256 of them (RFC 8555 section 8.1 asks for 128 bits). */
+bool http01_token_is_valid(const char *token);
+/* 43 base64url characters: a SHA-256 (RFC 7638). */
+bool http01_thumbprint_is_valid(const char *thumbprint);
+
+/* An httpd_handler; arg is the thumbprint. Only HTTP01_PATH followed by a token is answered. */
+void http01_respond(void *thumbprint, const struct httpd_request *req, struct httpd_reply *reply);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/acme_chain.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+void acme_chain_release(struct acme_chain *c)
+{
+    object_unref(c->request);
+    object_unref(c->issuer);
+    acme_handle_release(&c->account);
+    *c = (struct acme_chain){0};
+}
+
+static struct err *not_ours(const char *kind, const char *name, const char *owner)
+{
+    return err_new(ERR_INVALID, "NotOurs",
+                   "%s %s is not owned by %s that exists: it was not made by certroll, nothing is "
+                   "done for it",
+                   kind, name, owner);
+}
+
+static struct err *owning_request(const struct env *env, const struct order *order,
+                                  const struct certificate_request **ret_request)
+{
+    const struct owner_reference *owner = object_controller(order);
+    if (owner == NULL || !str_eq(owner->kind, "CertificateRequest"))
+        return not_ours("Order", order->obj.meta.name, "a CertificateRequest");
+    AUTO_OBJECT(struct certificate_request) r = NULL;
+    TRY(store_get(&env->requests, order->obj.meta.namespace, owner->name, (const void **)&r));
+    if (r == NULL || !str_eq(r->obj.meta.uid, owner->uid) ||
+        !str_eq(r->spec.request, order->spec.request))
+        return not_ours("Order", order->obj.meta.name, "a CertificateRequest");
+    *ret_request = TAKE(r);
+    return NULL;
+}
+
+struct err *acme_chain_of_order(const struct env *env, const struct order *order,
+                                struct acme_chain *ret_chain)
+{
+    AUTO(acme_chain_release) struct acme_chain c = {0};
+    TRY(owning_request(env, order, &c.request));
+    /* The request's issuer, not the Order's copy of it. */
+    const struct issuer_ref *ref = &c.request->spec.issuer_ref;
+    TRY(env_issuer(env, ref, order->obj.meta.namespace, &c.issuer));
+    if (c.issuer == NULL || c.issuer->spec.acme == NULL)
+        return err_new(ERR_NOT_FOUND, "IssuerNotFound", "%s %s does not exist or is not acme",
+                       issuer_ref_kind(ref), ref->name);
+    TRY(acme_account_get(&env->issuer_env, c.issuer, &c.account));
+    *ret_chain = c;
+    c = (struct acme_chain){0};
+    return NULL;
+}
+
+struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,
+                                    const struct order **ret_order)
+{
+    const struct owner_reference *owner = object_controller(challenge);
+    if (owner == NULL || !str_eq(owner->kind, "Order"))
+        return not_ours("Challenge", challenge->obj.meta.name, "an Order");
+    AUTO_OBJECT(struct order) order = NULL;
+    TRY(store_get(&env->orders, challenge->obj.meta.namespace, owner->name,
+                  (const void **)&order));
+    if (order == NULL || !str_eq(order->obj.meta.uid, owner->uid))
+        return not_ours("Challenge", challenge->obj.meta.name, "an Order");
+    *ret_order = TAKE(order);
+    return NULL;
+}
+
+int64_t acme_next_poll(const struct env *env, const struct issuer *issuer, const char *key,
+                       int64_t retry_at)
+{
+    int64_t now = clock_wall(env->clock);
+    int64_t hint = retry_at > now ? retry_at : now + 3 * NS_PER_SEC;
+    unsigned looks = memo_count(env->polls, key, now).count;
+    if (str_eq(issuer->spec.acme->polling, "hint"))
+        return hint;
+    switch (looks) {
+    case 0:
+        return now + 100 * NS_PER_MS;
+    case 1:
+        return now + 400 * NS_PER_MS;
+    default:
+        return hint;
+    }
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a Challenge or an Order up to the request that a person or a Certificate made, by UID. Only
+ * what hangs on this chain is acted on: an Order or Challenge written by hand gets nothing done.
+ */
+#ifndef CERTROLL_RECONCILERS_ACME_CHAIN_H
+#define CERTROLL_RECONCILERS_ACME_CHAIN_H
+
+#include "reconcilers/env.h"
+
+struct acme_chain {
+    const struct certificate_request *request; /* referenced */
+    const struct issuer *issuer;               /* referenced */
+    struct acme_handle account;
+};
+void acme_chain_release(struct acme_chain *c);
+
+/* The chain of an Order. ERR_INVALID, reason NotOurs, when its owner is missing or another; ERR_NOT_FOUND while the
+ * issuer is not ready. */
+struct err *acme_chain_of_order(const struct env *env, const struct order *order,
+                                struct acme_chain *ret_chain) MUST_CHECK;
+/* The Order that owns a Challenge, referenced; ERR_INVALID, reason NotOurs. */
+struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,
+                                    const struct order **ret_order) MUST_CHECK;
+
+/* When to look at the CA again: 100 ms, 400 ms, then at its Retry-After (3 s without one); with polling: hint always
+ * at Retry-After. key counts the looks. Wall ns. */
+int64_t acme_next_poll(const struct env *env, const struct issuer *issuer, const char *key,
+                       int64_t retry_at);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The certificate reconciler: one pass over one Certificate, a table of steps (certificate.c). This
+ * header is shared by the files that hold the steps; nobody else includes it but setup.c.
+ */
+#ifndef CERTROLL_RECONCILERS_CERTIFICATE_H
+#define CERTROLL_RECONCILERS_CERTIFICATE_H
+
+#include "pki/cert.h"
+#include "reconcilers/env.h"
+
+struct err *certificate_reconcile(void *env, const struct object_name *name,
+                                  int64_t *ret_next) MUST_CHECK;
+
+/* What a spec asks for, in the terms of pki/. */
+struct wanted {
+    struct pki_names names; /* normalized */
+    struct pki_usages usages;
+    struct pki_key_spec key;
+    enum pki_key_encoding encoding;
+    bool rotate; /* rotationPolicy Always */
+    int64_t duration;
+};
+struct err *wanted_from_spec(const struct certificate_spec *spec,
+                             struct wanted *ret_wanted) MUST_CHECK;
+void wanted_release(struct wanted *w);
+/* The usages as the CertificateRequest lists them: the spec's, or the defaults. Borrowed. */
+struct bind_strings wanted_usages(const struct certificate_spec *spec);
+/* When to renew a certificate of that life (wall ns, whole seconds): renewBefore, renewBeforePercentage, else after
+ * 2/3 of it, 1/2 when it lives less than 10 days. */
+int64_t renewal_time(const struct certificate_spec *spec, int64_t not_before, int64_t not_after);
+
+/* What the target Secret holds. */
+struct held {
+    bool present;
+    bool certificate;  /* not_before, not_after and fingerprint are known */
+    bool read;         /* the Secret was read in this pass: json is set */
+    json_t *json;      /* wiped when freed */
+    int64_t not_before;
+    int64_t not_after;
+    char fingerprint[PKI_SHA256_HEX];
+};
+
+/* Why the Secret does not satisfy the spec; reason NULL = it does. */
+struct violation {
+    const char *reason;
+    char *message;
+};
+
+struct certificate_pass {
+    const struct env *env;
+    const struct certificate *crt;
+    int64_t now;
+    struct wanted wanted;
+    const struct tls_secret *secret; /* metadata, may be NULL */
+    struct held held;
+    struct violation violation;
+    bool renewing; /* violation is only that it is time */
+    bool manual;   /* somebody asked for a new certificate */
+    const struct issuer *issuer;        /* NULL for an external one */
+    const struct issuer_driver *driver; /* NULL for an external one */
+    const struct certificate_request *attempt; /* of revision + 1, may be NULL */
+    struct pki_key *key; /* of the attempt, when at hand */
+
+    bool stop;    /* no further step */
+    bool quiet;   /* in-process and young: progress alone is not worth a status write */
+    int64_t next; /* wall ns of the next look, 0 = none */
+    char *waiting;                             /* status.nextAction */
+    char key_secret[KUBE_NAME_MAX + 1];        /* status.nextPrivateKeySecretName */
+    struct certificate_status status; /* under construction */
+    struct condition_set conditions;
+};
+
+/* Ends the pass with a sentence for status.nextAction. */
+void pass_wait(struct certificate_pass *p, int64_t next, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Ends the pass: nothing to do before the renewal time. */
+void pass_content(struct certificate_pass *p);
+void pass_set_issuing(struct certificate_pass *p, const char *status, const char *reason,
+                      const char *message);
+void pass_violation(struct certificate_pass *p, const char *reason, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* Names are the same each time: CertificateRequest and key Secret of the revision being issued. */
+void attempt_name(const struct certificate_pass *p, char out[KUBE_NAME_MAX + 1]);
+void attempt_key_name(const struct certificate_pass *p, char out[KUBE_NAME_MAX + 1]);
+
+/* The steps; see the table in certificate.c. */
+struct err *ensure_spec(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_ownership(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_inspected(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_metadata(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_needed(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_issuer(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_attempt_current(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_backoff(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_key(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_request(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_answer(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_secret(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_recorded(struct certificate_pass *p) MUST_CHECK;
+
+/* The CertificateRequest of the revision that the Secret holds, referenced, or NULL. */
+struct err *current_request(struct certificate_pass *p,
+                            const struct certificate_request **ret_request) MUST_CHECK;
+/* What a CertificateRequest asks for otherwise than the spec does: a sentence, owned, or NULL. */
+struct err *request_difference(struct certificate_pass *p,
+                               const struct certificate_request *request,
+                               char **ret_difference) MUST_CHECK;
+
+/* Counts a failed attempt once, reports it, and ends the pass. */
+struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char *reason,
+                           const char *message) MUST_CHECK;
+/* Was the failure of the present attempt counted before? */
+bool attempt_is_counted(const struct certificate_pass *p);
+/* A counted failure: waits for the back-off, or gives the attempt up when it is over. */
+struct err *attempt_retry(struct certificate_pass *p) MUST_CHECK;
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps 5 to 8: is a certificate due, can it be issued now, and does a running attempt still fit? */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/backoff.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "reconcilers/certificate.h"
+#include "reconcilers/request.h"
+
+/* ---- CertificateRequests of a Certificate ---- */
+
+static bool is_ours(const struct certificate_pass *p, const struct certificate_request *request)
+{
+    const struct owner_reference *owner = object_controller(request);
+    return owner != NULL && str_eq(owner->uid, p->crt->obj.meta.uid);
+}
+
+struct err *current_request(struct certificate_pass *p,
+                            const struct certificate_request **ret_request)
+{
+    AUTO_OBJECT_LIST all = {0};
+    TRY(cache_by_index(p->env->requests.cache, p->env->requests_by_owner, p->crt->obj.meta.uid,
+                       &all));
+    auto_free char *revision = x_printf("%lld", (long long)p->crt->status.revision);
+    *ret_request = NULL;
+    for (size_t i = 0; i < all.len; i++) {
+        const struct certificate_request *r = all.items[i];
+        if (str_eq(bind_map_get(&r->obj.meta.annotations, api_names()->certificate_revision),
+                   revision))
+            *ret_request = object_ref(r);
+    }
+    return NULL;
+}
+
+static char *fields_difference(const struct certificate_pass *p,
+                               const struct certificate_request_spec *r)
+{
+    const struct certificate_spec *spec = &p->crt->spec;
+    if (!issuer_ref_equal(&r->issuer_ref, &spec->issuer_ref))
+        return x_strdup("spec.issuerRef");
+    if (r->is_ca != spec->is_ca)
+        return x_strdup("spec.isCA");
+    if (r->duration != spec->duration)
+        return x_strdup("spec.duration");
+    struct bind_strings usages = wanted_usages(spec);
+    bool same = usages.len == r->usages.len;
+    for (size_t i = 0; same && i < usages.len; i++)
+        same = bind_strings_has(&r->usages, usages.items[i]);
+    return same ? NULL : x_strdup("spec.usages");
+}
+
+struct err *request_difference(struct certificate_pass *p,
+                               const struct certificate_request *request, char **ret_difference)
+{
+    *ret_difference = fields_difference(p, &request->spec);
+    if (*ret_difference != NULL)
+        return NULL;
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    struct err *e = request_csr(request, &csr);
+    if (e != NULL) {
+        *ret_difference = x_printf("spec.request: %s", e->message);
+        err_free(e);
+        return NULL;
+    }
+    *ret_difference = pki_names_difference(&p->wanted.names, &csr.names);
+    if (*ret_difference == NULL && !pki_key_matches(csr.public_key, &p->wanted.key))
+        *ret_difference = x_strdup("spec.privateKey");
+    return NULL;
+}
+
+/* ---- is it due? ---- */
+
+/* Somebody set Issuing=True (cmctl renew, kubectl certroll renew), or gave the renew annotation a
+ * value that the Secret does not carry yet. */
+static bool is_asked_for(const struct certificate_pass *p)
+{
+    const condition_list *c = &p->crt->status.conditions;
+    if (condition_is_true(c->items, c->len, "Issuing"))
+        return true;
+    const char *wish = bind_map_get(&p->crt->obj.meta.annotations, API_RENEW);
+    return !str_empty(wish) && !str_eq(wish, tls_secret_annotation(p->secret, API_RENEW));
+}
+
+static void record_held(struct certificate_pass *p)
+{
+    struct certificate_status *s = &p->status;
+    s->not_before = p->held.not_before;
+    s->not_after = p->held.not_after;
+    s->renewal_time = renewal_time(&p->crt->spec, p->held.not_before, p->held.not_after);
+    s->fingerprint = p->held.fingerprint;
+}
+
+/* A crash may fall between the Secret and the status: then the attempt's certificate is in place. */
+static struct err *attempt_is_in_place(struct certificate_pass *p, bool *ret_in_place)
+{
+    *ret_in_place = false;
+    if (p->attempt == NULL || !p->held.certificate || p->violation.reason != NULL ||
+        p->attempt->status.certificate == NULL)
+        return NULL;
+    AUTO(pki_cert_release) struct pki_cert leaf = {0};
+    auto_free char *pem = NULL;
+    size_t len = 0;
+    TRY(base64_decode(p->attempt->status.certificate, strlen(p->attempt->status.certificate), &pem,
+                      &len));
+    struct err *e = pki_cert_parse(pem, len, &leaf);
+    *ret_in_place = e == NULL && str_eq(leaf.fingerprint, p->held.fingerprint);
+    err_drop(e); /* unreadable: then it is not what the Secret holds */
+    return NULL;
+}
+
+void pass_content(struct certificate_pass *p)
+{
+    char when[RFC3339_MAX];
+    rfc3339_format(p->status.renewal_time, when);
+    p->status.next_private_key_secret_name = NULL;
+    pass_wait(p, 0, "renewal at %s", when);
+}
+
+struct err *ensure_needed(struct certificate_pass *p)
+{
+    char name[KUBE_NAME_MAX + 1];
+    attempt_name(p, name);
+    TRY(store_get(&p->env->requests, p->crt->obj.meta.namespace, name,
+                  (const void **)&p->attempt));
+    if (p->held.certificate && p->violation.reason == NULL)
+        record_held(p);
+    bool in_place = false;
+    TRY(attempt_is_in_place(p, &in_place));
+    if (in_place)
+        return ensure_recorded(p);
+    p->manual = is_asked_for(p);
+    if (p->violation.reason == NULL && p->held.certificate && p->status.renewal_time <= p->now) {
+        char when[RFC3339_MAX];
+        rfc3339_format(p->status.renewal_time, when);
+        p->renewing = true;
+        pass_violation(p, "Renewing", "Renewing certificate as renewal was scheduled at %s", when);
+    }
+    if (p->violation.reason == NULL && p->manual) {
+        p->renewing = true;
+        pass_violation(p, "ManuallyTriggered", "Certificate re-issuance manually triggered");
+    }
+    if (p->violation.reason == NULL)
+        pass_content(p);
+    return NULL;
+}
+
+/* ---- who issues ---- */
+
+static void wait_for_issuer(struct certificate_pass *p, const char *reason, char *message)
+{
+    pass_set_issuing(p, "True", reason, message);
+    pass_wait(p, 0, "%s", message);
+    free(message);
+}
+
+struct err *ensure_issuer(struct certificate_pass *p)
+{
+    const struct issuer_ref *ref = &p->crt->spec.issuer_ref;
+    if (!issuer_ref_is_ours(ref))
+        return NULL;
+    const char *kind = issuer_ref_kind(ref);
+    TRY(env_issuer(p->env, ref, p->crt->obj.meta.namespace, &p->issuer));
+    if (p->issuer == NULL) {
+        wait_for_issuer(p, "IssuerNotFound",
+                        x_printf("%s %s does not exist: create it or correct spec.issuerRef", kind,
+                                 ref->name));
+        return NULL;
+    }
+    p->driver = issuer_driver_of(&p->issuer->spec);
+    if (p->driver != NULL && issuer_is_ready(p->issuer))
+        return NULL;
+    const condition_list *c = &p->issuer->status.conditions;
+    const struct condition *ready = condition_find(c->items, c->len, "Ready");
+    wait_for_issuer(p, "IssuerNotReady",
+                    x_printf("%s %s is not ready: %s", kind, ref->name,
+                             ready != NULL ? ready->message : "it is being looked at"));
+    return NULL;
+}
+
+/* ---- the attempt under way ---- */
+
+static struct err *drop_attempt(struct certificate_pass *p)
+{
+    TRY(store_delete(&p->env->requests, p->attempt));
+    object_unref(p->attempt);
+    p->attempt = NULL;
+    return NULL;
+}
+
+/* A request that asks for something else than the spec does now is a waste: the next one is a new
+ * attempt, at once and without back-off. */
+struct err *ensure_attempt_current(struct certificate_pass *p)
+{
+    if (p->attempt == NULL)
+        return NULL;
+    if (!is_ours(p, p->attempt))
+        return err_new(ERR_TRANSIENT, "NameTaken",
+                       "CertificateRequest %s exists and is not this Certificate's: delete it",
+                       p->attempt->obj.meta.name);
+    auto_free char *difference = NULL;
+    TRY(request_difference(p, p->attempt, &difference));
+    if (difference == NULL)
+        return NULL;
+    p->status.failed_issuance_attempts = 0;
+    p->status.last_failure_time = 0;
+    keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);
+    return drop_attempt(p);
+}
+
+static int64_t retry_at(const struct certificate_pass *p)
+{
+    int64_t failures = p->status.failed_issuance_attempts;
+    const struct backoff b = {p->env->config.failure_backoff_min, p->env->config.failure_backoff_max,
+                              0};
+    return p->status.last_failure_time +
+           backoff_delay(&b, failures > 0 ? (unsigned)(failures - 1) : 0, NULL);
+}
+
+static void wait_for_retry(struct certificate_pass *p)
+{
+    char when[RFC3339_MAX];
+    rfc3339_format(retry_at(p), when);
+    pass_wait(p, retry_at(p), "next attempt at %s, after %lld failed", when,
+              (long long)p->status.failed_issuance_attempts);
+}
+
+struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char *reason,
+                           const char *message)
+{
+    /* Seconds are what the API keeps: the count must survive a read back. */
+    p->status.last_failure_time = when - when % NS_PER_SEC;
+    p->status.failed_issuance_attempts++;
+    pass_set_issuing(p, "False", reason, message);
+    env_event(p->env, &kind_certificate, p->crt, true, reason, message);
+    wait_for_retry(p);
+    return NULL;
+}
+
+struct err *attempt_retry(struct certificate_pass *p)
+{
+    if (p->now < retry_at(p) && !p->manual) {
+        wait_for_retry(p);
+        return NULL;
+    }
+    keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);
+    return drop_attempt(p);
+}
+
+bool attempt_is_counted(const struct certificate_pass *p)
+{
+    return p->status.last_failure_time >= p->attempt->obj.meta.creation_timestamp;
+}
+
+struct err *ensure_backoff(struct certificate_pass *p)
+{
+    if (p->attempt == NULL)
+        return NULL;
+    const char *message = NULL;
+    if (!request_has_failed(p->attempt, &message))
+        return NULL;
+    if (!attempt_is_counted(p))
+        return attempt_failed(p, p->now, "Failed", message);
+    return attempt_retry(p);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps 9 to 13: key, request, answer, Secret, record. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "kube/secret.h"
+#include "outputs/tls_secret.h"
+#include "pki/check.h"
+#include "pki/csr.h"
+#include "reconcilers/certificate.h"
+#include "reconcilers/request.h"
+
+#define IN_PROCESS_PATIENCE (10 * NS_PER_SEC)
+
+/* ---- the key ---- */
+
+/* rotationPolicy Never: the key in the Secret is used again while it fits the spec. */
+static struct err *reuse_key(struct certificate_pass *p, struct pki_key **ret_key)
+{
+    if (p->wanted.rotate || p->secret == NULL)
+        return NULL;
+    AUTO(secret_release) struct secret pem = {0};
+    struct err *e = kube_secret_value(p->env->kube, p->crt->obj.meta.namespace,
+                                      p->crt->spec.secret_name, "tls.key", &pem);
+    if (e != NULL)
+        return err_ignore(e, ERR_NOT_FOUND);
+    AUTO_KEY key = NULL;
+    err_drop(pki_key_parse(pem.data, pem.len, &key)); /* unreadable: a new one is made */
+    if (key != NULL && pki_key_matches(key, &p->wanted.key))
+        *ret_key = TAKE(key);
+    return NULL;
+}
+
+static struct err *make_key(struct certificate_pass *p)
+{
+    TRY(reuse_key(p, &p->key));
+    return p->key != NULL ? NULL : pki_key_generate(&p->wanted.key, &p->key);
+}
+
+/* In-process: the key waits in memory. A request whose key a crash has taken is remade. */
+static struct err *key_in_memory(struct certificate_pass *p)
+{
+    struct keyring *ring = p->env->issuer_env.keyring;
+    const char *uid = p->crt->obj.meta.uid;
+    int64_t revision = p->crt->status.revision + 1;
+    if (p->attempt != NULL) {
+        p->key = keyring_get(ring, uid, revision);
+        if (p->key != NULL)
+            return NULL;
+        TRY(store_delete(&p->env->requests, p->attempt));
+        object_unref(p->attempt);
+        p->attempt = NULL;
+    }
+    TRY(make_key(p));
+    keyring_put(ring, uid, revision, p->key);
+    return NULL;
+}
+
+static struct err *create_key_secret(struct certificate_pass *p, const char *name)
+{
+    const struct object_meta *meta = &p->crt->obj.meta;
+    TRY(make_key(p));
+    AUTO(secret_release) struct secret pem = {0};
+    TRY(pki_key_pem(p->key, PKI_PKCS8, &pem));
+    json_auto_t *body = json_build(
+        "{s:s,s:{s:s,s:s,s:{s:s},s:[o]},s:{}}", "type", "Opaque", "metadata", "name", name,
+        "namespace", meta->namespace, "labels", api_names()->next_private_key, "true",
+        "ownerReferences", owner_reference_json(&kind_certificate.res, meta), "data");
+    secret_json_put(JGET(body, "data"), "tls.key", pem.data, pem.len);
+    const struct kube_ref ref = {.res = &res_secret, .ns = meta->namespace, .name = name};
+    json_put_str(body, "apiVersion", "v1");
+    json_put_str(body, "kind", "Secret");
+    json_auto_t *answer = NULL;
+    TRY(kube_create(p->env->kube, &ref, KUBE_SECRET, body, &answer));
+    return cache_note_write(p->env->secrets.cache, answer);
+}
+
+static struct err *read_key_secret(struct certificate_pass *p, const struct tls_secret *stored)
+{
+    const struct object_meta *meta = &p->crt->obj.meta;
+    const struct owner_reference *owner = object_controller(stored);
+    if (owner == NULL || !str_eq(owner->uid, meta->uid))
+        return err_new(ERR_TRANSIENT, "NameTaken",
+                       "Secret %s/%s is needed for the next private key and belongs to somebody "
+                       "else: delete it",
+                       meta->namespace, stored->obj.meta.name);
+    AUTO(secret_release) struct secret pem = {0};
+    TRY(kube_secret_value(p->env->kube, meta->namespace, stored->obj.meta.name, "tls.key", &pem));
+    return pki_key_parse(pem.data, pem.len, &p->key);
+}
+
+/* A stored key that no longer fits the spec belongs to an attempt that was given up. */
+static struct err *key_in_secret(struct certificate_pass *p)
+{
+    char name[KUBE_NAME_MAX + 1];
+    attempt_key_name(p, name);
+    AUTO_OBJECT(struct tls_secret) stored = NULL;
+    TRY(store_get(&p->env->secrets, p->crt->obj.meta.namespace, name, (const void **)&stored));
+    if (stored == NULL && p->attempt != NULL) {
+        TRY(store_delete(&p->env->requests, p->attempt), "its private key is gone");
+        object_unref(p->attempt);
+        p->attempt = NULL;
+    }
+    if (stored == NULL)
+        return create_key_secret(p, name);
+    bool needed = p->attempt == NULL || request_is_issued(p->attempt);
+    if (!needed)
+        return NULL;
+    TRY(read_key_secret(p, stored));
+    if (pki_key_matches(p->key, &p->wanted.key))
+        return NULL;
+    TRY(store_delete(&p->env->secrets, stored));
+    pki_key_free(TAKE(p->key));
+    return create_key_secret(p, name);
+}
+
+struct err *ensure_key(struct certificate_pass *p)
+{
+    if (p->driver != NULL && p->driver->in_process)
+        return key_in_memory(p);
+    return key_in_secret(p);
+}
+
+/* ---- the request ---- */
+
+static struct err *make_csr(struct certificate_pass *p, char **ret_request)
+{
+    const struct pki_csr_spec csr = {
+        .names = &p->wanted.names,
+        .is_ca = p->crt->spec.is_ca,
+        .usages = p->crt->spec.encode_usages_in_request ? &p->wanted.usages : NULL,
+    };
+    auto_free char *pem = NULL;
+    TRY(pki_csr_make(&csr, p->key, &pem));
+    *ret_request = base64_encode(pem, strlen(pem));
+    return NULL;
+}
+
+static json_t *request_metadata(struct certificate_pass *p, const char *name)
+{
+    const struct api_names *n = api_names();
+    const struct object_meta *meta = &p->crt->obj.meta;
+    auto_free char *revision = x_printf("%lld", (long long)p->crt->status.revision + 1);
+    json_t *annotations = json_build("{s:s,s:s}", n->certificate_name, meta->name,
+                                     n->certificate_revision, revision);
+    if (p->driver == NULL || !p->driver->in_process) {
+        char key[KUBE_NAME_MAX + 1];
+        attempt_key_name(p, key);
+        json_put_str(annotations, n->private_key_secret_name, key);
+    }
+    json_t *labels = json_new_object();
+    for (size_t i = 0; i < meta->labels.len; i++)
+        json_put_str(labels, meta->labels.items[i].key, meta->labels.items[i].value);
+    return json_build("{s:s,s:s,s:o,s:o,s:[o]}", "name", name, "namespace", meta->namespace,
+                      "annotations", annotations, "labels", labels, "ownerReferences",
+                      owner_reference_json(&kind_certificate.res, meta));
+}
+
+static void say_issuing(struct certificate_pass *p)
+{
+    p->quiet = p->driver != NULL && p->driver->in_process;
+    if (!p->quiet) {
+        attempt_key_name(p, p->key_secret);
+        p->status.next_private_key_secret_name = p->key_secret;
+    }
+    pass_set_issuing(p, "True", p->violation.reason, p->violation.message);
+}
+
+struct err *ensure_request(struct certificate_pass *p)
+{
+    if (p->attempt != NULL)
+        return NULL;
+    char name[KUBE_NAME_MAX + 1];
+    attempt_name(p, name);
+    auto_free char *csr = NULL;
+    TRY(make_csr(p, &csr));
+    const struct certificate_request_spec spec = {
+        .request = csr,
+        .issuer_ref = p->crt->spec.issuer_ref,
+        .duration = p->crt->spec.duration,
+        .is_ca = p->crt->spec.is_ca,
+        .usages = wanted_usages(&p->crt->spec),
+    };
+    json_auto_t *body = json_build("{s:o,s:o}", "metadata", request_metadata(p, name), "spec",
+                                   bind_encode(&certificate_request_spec_table, &spec));
+    TRY(store_create(&p->env->requests, p->crt->obj.meta.namespace, name, body));
+    say_issuing(p);
+    pass_wait(p, p->now + IN_PROCESS_PATIENCE, "CertificateRequest %s to be answered", name);
+    return NULL;
+}
+
+/* ---- the answer ---- */
+
+/* What the request waits for is repeated here once it takes long: a person looks at the Certificate
+ * first. */
+struct err *ensure_answer(struct certificate_pass *p)
+{
+    if (request_is_issued(p->attempt))
+        return NULL;
+    const struct object_meta *meta = &p->attempt->obj.meta;
+    const condition_list *c = &p->attempt->status.conditions;
+    const struct condition *ready = condition_find(c->items, c->len, "Ready");
+    say_issuing(p);
+    int64_t patience = meta->creation_timestamp + IN_PROCESS_PATIENCE;
+    if (p->now < patience || ready == NULL) {
+        pass_wait(p, patience, "CertificateRequest %s to be answered", meta->name);
+        return NULL;
+    }
+    p->quiet = false;
+    pass_wait(p, 0, "CertificateRequest %s: %s", meta->name, ready->message);
+    return NULL;
+}
+
+/* ---- the Secret ---- */
+
+static struct err *decode_pem(const char *what, const char *text, char **ret_pem)
+{
+    *ret_pem = NULL;
+    if (str_empty(text))
+        return NULL;
+    size_t len = strlen(text);
+    return err_wrap(base64_decode(text, len, ret_pem, &len), "CertificateRequest %s", what);
+}
+
+static struct err *reject(struct certificate_pass *p, struct err *why)
+{
+    if (!err_is(why, ERR_INVALID))
+        return why;
+    struct err *e = attempt_is_counted(p)
+                        ? attempt_retry(p)
+                        : attempt_failed(p, p->now, "InvalidCertificate", why->message);
+    err_free(why);
+    /* Deleted: the next pass starts afresh. */
+    if (e == NULL && p->attempt == NULL)
+        pass_wait(p, p->now, "a new attempt");
+    return e;
+}
+
+static struct err *write_secret(struct certificate_pass *p, const char *chain, const char *ca)
+{
+    AUTO(secret_release) struct secret key = {0};
+    TRY(pki_key_pem(p->key, p->wanted.encoding, &key));
+    const struct pki_check check = {
+        .chain_pem = chain,
+        .key_pem = key.data,
+        .key_len = key.len,
+        .names = &p->wanted.names,
+        .now = p->now,
+        .handshake = !p->crt->spec.is_ca,
+    };
+    TRY(pki_check_pair(&check), "not written");
+    const struct tls_secret_content content = {
+        .crt = p->crt,
+        .chain = chain,
+        .key = &key,
+        .ca = ca,
+        .type = p->held.json != NULL ? JSTR(p->held.json, "type") : NULL,
+        .issued_at = p->now,
+        .renew = bind_map_get(&p->crt->obj.meta.annotations, API_RENEW),
+    };
+    json_auto_t *body = NULL;
+    TRY(tls_secret_build(&content, &body));
+    return tls_secret_apply(&p->env->secrets, &p->crt->obj.meta, p->crt->spec.secret_name, body);
+}
+
+/* The type of a Secret cannot change: before the first write into one that is there, it is asked. */
+static struct err *know_type(struct certificate_pass *p)
+{
+    if (p->secret == NULL || p->held.read)
+        return NULL;
+    const struct kube_ref ref = {.res = &res_secret,
+                                 .ns = p->crt->obj.meta.namespace,
+                                 .name = p->crt->spec.secret_name};
+    TRY(err_ignore(kube_get(p->env->kube, &ref, KUBE_SECRET, &p->held.json), ERR_NOT_FOUND));
+    p->held.read = p->held.json != NULL;
+    return NULL;
+}
+
+struct err *ensure_secret(struct certificate_pass *p)
+{
+    auto_free char *chain = NULL;
+    auto_free char *ca = NULL;
+    TRY(decode_pem("status.certificate", p->attempt->status.certificate, &chain));
+    TRY(decode_pem("status.ca", p->attempt->status.ca, &ca));
+    TRY(know_type(p));
+    struct err *e = write_secret(p, chain, ca);
+    if (e != NULL)
+        return reject(p, e);
+    AUTO(pki_cert_release) struct pki_cert leaf = {0};
+    TRY(pki_cert_parse(chain, strlen(chain), &leaf));
+    p->held.present = true;
+    p->held.certificate = true;
+    p->held.not_before = leaf.not_before;
+    p->held.not_after = leaf.not_after;
+    str_copy(p->held.fingerprint, sizeof(p->held.fingerprint), leaf.fingerprint);
+    return NULL;
+}
+
+/* ---- the record ---- */
+
+static struct err *drop_key_secret(struct certificate_pass *p)
+{
+    char name[KUBE_NAME_MAX + 1];
+    attempt_key_name(p, name);
+    AUTO_OBJECT(struct tls_secret) stored = NULL;
+    TRY(store_get(&p->env->secrets, p->crt->obj.meta.namespace, name, (const void **)&stored));
+    if (stored == NULL || object_controller(stored) == NULL ||
+        !str_eq(object_controller(stored)->uid, p->crt->obj.meta.uid))
+        return NULL;
+    return store_delete(&p->env->secrets, stored);
+}
+
+static struct err *drop_old_requests(struct certificate_pass *p)
+{
+    AUTO_OBJECT_LIST all = {0};
+    TRY(cache_by_index(p->env->requests.cache, p->env->requests_by_owner, p->crt->obj.meta.uid,
+                       &all));
+    int64_t keep_from = p->status.revision - p->crt->spec.revision_history_limit + 1;
+    for (size_t i = 0; i < all.len; i++) {
+        const struct certificate_request *r = all.items[i];
+        const char *text = bind_map_get(&r->obj.meta.annotations, api_names()->certificate_revision);
+        int64_t revision = INT64_MAX;
+        err_drop(str_to_i64(str_or(text, ""), 0, INT64_MAX, &revision)); /* foreign: kept */
+        if (revision < keep_from)
+            TRY(store_delete(&p->env->requests, r));
+    }
+    return NULL;
+}
+
+struct err *ensure_recorded(struct certificate_pass *p)
+{
+    struct certificate_status *s = &p->status;
+    s->revision = p->crt->status.revision + 1;
+    TRY(drop_key_secret(p));
+    TRY(drop_old_requests(p));
+    keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);
+    s->last_failure_time = 0;
+    s->failed_issuance_attempts = 0;
+    s->next_private_key_secret_name = NULL;
+    s->not_before = p->held.not_before;
+    s->not_after = p->held.not_after;
+    s->renewal_time = renewal_time(&p->crt->spec, s->not_before, s->not_after);
+    s->fingerprint = p->held.fingerprint;
+    free(p->violation.message);
+    p->violation = (struct violation){0};
+    p->renewing = false;
+    condition_set_remove(&p->conditions, "Issuing");
+    env_event(p->env, &kind_certificate, p->crt, false, "Issuing",
+              "The certificate has been successfully issued");
+    log_info("certificate issued", L_STR("secret", p->crt->spec.secret_name),
+             L_INT("revision", s->revision), L_STR("fingerprint", s->fingerprint));
+    pass_content(p);
+    return NULL;
+}

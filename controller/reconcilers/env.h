@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What reconcilers see of the world: caches, clients and seams. Made once by setup.c; the same in
+ * production and in the simulator.
+ */
+#ifndef CERTROLL_RECONCILERS_ENV_H
+#define CERTROLL_RECONCILERS_ENV_H
+
+#include "api/certificate.h"
+#include "api/certificate_request.h"
+#include "api/challenge.h"
+#include "api/group.h"
+#include "api/issuer.h"
+#include "api/kinds.h"
+#include "api/order.h"
+#include "api/tls_secret.h"
+#include "issuers/acme_account.h"
+#include "issuers/issuer.h"
+#include "kube/controller.h"
+#include "kube/events.h"
+#include "kube/store.h"
+#include "reconcilers/memo.h"
+#include "rollout/workload.h"
+
+struct solver_needs;
+
+struct env_config {
+    const char *cluster_resource_namespace; /* where a ClusterIssuer's Secrets are */
+    const char *solver_image;
+    int64_t solver_linger;      /* ns a solver stays after it was last needed */
+    int64_t failure_backoff_min; /* ns after the first failed issuance, doubling */
+    int64_t failure_backoff_max;
+};
+
+struct env_controllers {
+    struct controller *certificate;
+    struct controller *request;
+    struct controller *issuer; /* both scopes: a ClusterIssuer's key has no namespace */
+    struct controller *order;
+    struct controller *challenge;
+    struct controller *solver;
+    struct controller *rollout[WORKLOAD_KINDS];
+};
+
+struct env {
+    struct env_config config;
+    const struct clock *clock;
+    const struct rng *rng;
+    const struct stop *stop;
+    struct kube_client *kube;
+    const struct http_transport *outside; /* CAs and self-checks */
+    const struct event_sink *events;
+
+    struct store certificates;
+    struct store requests;
+    struct store issuers;
+    struct store cluster_issuers;
+    struct store orders;
+    struct store challenges;
+    struct store secrets;
+    struct store workloads[WORKLOAD_KINDS];
+
+    /* Indexes; see setup.c for their values. */
+    int certificates_by_secret;
+    int certificates_by_issuer;
+    int requests_by_owner;
+    int requests_by_issuer;
+    int orders_by_owner;
+    int orders_by_issuer;
+    int challenges_by_owner;
+    int issuers_by_secret;
+    int cluster_issuers_by_secret;
+    int workloads_by_secret[WORKLOAD_KINDS];
+
+    struct issuer_env issuer_env;
+    struct memo *polls;     /* by uid: how often an order or challenge was looked at */
+    struct memo *presented; /* by key of the Order: when its Ingress was last applied */
+    struct solver_needs *solver_needs;
+
+    struct env_controllers controllers;
+};
+
+/* "ns/name" of what an issuerRef in namespace ns means: "/name" for a ClusterIssuer. */
+void issuer_key(const struct issuer_ref *ref, const char *ns, char out[KUBE_KEY_MAX + 1]);
+
+/* The issuer behind a reference, referenced; NULL when it does not exist. */
+struct err *env_issuer(const struct env *env, const struct issuer_ref *ref, const char *ns,
+                       const struct issuer **ret_issuer) MUST_CHECK;
+bool issuer_is_ready(const struct issuer *issuer);
+
+/* Emits an event about an object of ours. */
+void env_event(const struct env *env, const struct kube_kind *kind, const void *object,
+               bool warning, const char *reason, const char *note);
+
+/* The earlier of two wall times, where 0 means never. */
+int64_t earlier(int64_t a, int64_t b);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/indexes.h"
+
+#include "base/str.h"
+#include "reconcilers/env.h"
+
+typedef void (*emit_fn)(void *arg, const char *value);
+
+void index_owner(const void *object, emit_fn emit, void *arg)
+{
+    const struct owner_reference *owner = object_controller(object);
+    if (owner != NULL && !str_empty(owner->uid))
+        emit(arg, owner->uid);
+}
+
+static void emit_secret(const char *ns, const char *name, emit_fn emit, void *arg)
+{
+    char key[KUBE_KEY_MAX];
+    if (str_empty(name))
+        return;
+    object_key(str_or(ns, ""), name, key);
+    emit(arg, key);
+}
+
+static void emit_issuer(const struct issuer_ref *ref, const char *ns, emit_fn emit, void *arg)
+{
+    char key[KUBE_KEY_MAX + 1];
+    if (!issuer_ref_is_ours(ref))
+        return;
+    issuer_key(ref, ns, key);
+    emit(arg, key);
+}
+
+void index_certificate_secret(const void *object, emit_fn emit, void *arg)
+{
+    const struct certificate *c = object;
+    emit_secret(c->obj.meta.namespace, c->spec.secret_name, emit, arg);
+}
+
+void index_certificate_issuer(const void *object, emit_fn emit, void *arg)
+{
+    const struct certificate *c = object;
+    emit_issuer(&c->spec.issuer_ref, c->obj.meta.namespace, emit, arg);
+}
+
+void index_request_issuer(const void *object, emit_fn emit, void *arg)
+{
+    const struct certificate_request *r = object;
+    emit_issuer(&r->spec.issuer_ref, r->obj.meta.namespace, emit, arg);
+}
+
+void index_order_issuer(const void *object, emit_fn emit, void *arg)
+{
+    const struct order *o = object;
+    emit_issuer(&o->spec.issuer_ref, o->obj.meta.namespace, emit, arg);
+}
+
+void index_issuer_secret(const void *object, emit_fn emit, void *arg)
+{
+    const struct issuer *i = object;
+    if (i->spec.acme != NULL)
+        emit_secret(i->obj.meta.namespace, i->spec.acme->private_key_secret_ref.name, emit, arg);
+}
+
+void index_workload_secret(const void *object, emit_fn emit, void *arg)
+{
+    const struct workload *w = object;
+    for (size_t i = 0; i < w->secrets.len; i++)
+        emit_secret(w->obj.meta.namespace, w->secrets.items[i], emit, arg);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/issuer.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+static bool is_cluster(const struct issuer *issuer)
+{
+    return issuer->obj.meta.namespace == NULL;
+}
+
+static struct err *write_status(const struct env *env, const struct issuer *issuer,
+                                const struct issuer_readiness *r)
+{
+    AUTO(condition_set_release) struct condition_set conditions;
+    condition_set_init(&conditions, issuer->status.conditions.items,
+                       issuer->status.conditions.len);
+    condition_set_put(&conditions,
+                      &(struct condition){.type = "Ready",
+                                          .status = r->ready ? "True" : "False",
+                                          .reason = r->reason,
+                                          .message = r->message,
+                                          .observed_generation = issuer->obj.meta.generation},
+                      clock_wall(env->clock));
+    struct issuer_status status = issuer->status;
+    status.conditions.items = conditions.items;
+    status.conditions.len = conditions.len;
+    if (r->ready)
+        status.acme = r->acme;
+    const struct store *store = is_cluster(issuer) ? &env->cluster_issuers : &env->issuers;
+    return store_put_status(store, issuer, &issuer_status_table, &issuer->status, &status);
+}
+
+/* cert-manager's reasons, where users look for them. */
+static const char *failure_reason(const struct issuer *issuer, const struct err *e)
+{
+    if (issuer->spec.acme == NULL)
+        return "ErrInitIssuer";
+    return e->kind == ERR_INVALID ? "InvalidConfig" : "ErrRegisterACMEAccount";
+}
+
+static struct err *report_failure(const struct env *env, const struct issuer *issuer, struct err *e)
+{
+    if (e->kind == ERR_CONFLICT || e->kind == ERR_CANCELLED)
+        return e;
+    const struct issuer_readiness r = {
+        .reason = failure_reason(issuer, e), .message = e->message};
+    const struct condition *old = condition_find(issuer->status.conditions.items,
+                                                 issuer->status.conditions.len, "Ready");
+    bool news = old == NULL || !str_eq(old->message, e->message);
+    if (news)
+        env_event(env, is_cluster(issuer) ? &kind_cluster_issuer : &kind_issuer, issuer, true,
+                  r.reason, e->message);
+    err_drop(write_status(env, issuer, &r)); /* the first error decides */
+    return e;
+}
+
+struct err *issuer_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
+{
+    const struct env *env = arg;
+    const struct store *store = name->ns[0] == '\0' ? &env->cluster_issuers : &env->issuers;
+    AUTO_OBJECT(struct issuer) issuer = NULL;
+    TRY(store_get(store, name->ns, name->name, (const void **)&issuer));
+    if (issuer == NULL || issuer->obj.meta.deletion_timestamp != 0)
+        return NULL;
+    AUTO(issuer_readiness_release) struct issuer_readiness r = {0};
+    const struct issuer_driver *driver = issuer_driver_of(&issuer->spec);
+    if (driver == NULL) {
+        r.reason = "InvalidConfig";
+        r.message = x_strdup("spec: write acme or selfSigned; this version knows no other issuer");
+        return write_status(env, issuer, &r);
+    }
+    struct err *e = driver->ensure_ready(&env->issuer_env, issuer, &r);
+    if (e != NULL)
+        return report_failure(env, issuer, e);
+    *ret_next = r.next;
+    return write_status(env, issuer, &r);
+}

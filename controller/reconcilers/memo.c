@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/memo.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+
+#define MEMO_MAX 65536
+
+struct memo {
+    pthread_mutex_t lock;
+    struct map entries; /* -> struct memo_entry */
+};
+
+struct memo *memo_new(void)
+{
+    struct memo *m = x_calloc(1, sizeof(*m));
+    pthread_mutex_init(&m->lock, NULL);
+    m->entries = MAP_INIT(free);
+    return m;
+}
+
+void memo_free(struct memo *m)
+{
+    if (m == NULL)
+        return;
+    map_release(&m->entries);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+/* Full means that 65,536 objects wait at once: starting over costs each of them one early poll. */
+static struct memo_entry *entry_of(struct memo *m, const char *key)
+{
+    struct memo_entry *e = map_get(&m->entries, key);
+    if (e != NULL)
+        return e;
+    if (m->entries.len >= MEMO_MAX)
+        map_clear(&m->entries);
+    e = x_calloc(1, sizeof(*e));
+    map_put(&m->entries, key, e);
+    return e;
+}
+
+struct memo_entry memo_count(struct memo *m, const char *key, int64_t now)
+{
+    pthread_mutex_lock(&m->lock);
+    struct memo_entry *e = entry_of(m, key);
+    struct memo_entry before = *e;
+    e->count++;
+    e->time = now;
+    pthread_mutex_unlock(&m->lock);
+    return before;
+}
+
+void memo_set(struct memo *m, const char *key, int64_t time)
+{
+    pthread_mutex_lock(&m->lock);
+    entry_of(m, key)->time = time;
+    pthread_mutex_unlock(&m->lock);
+}
+
+struct memo_entry memo_get(struct memo *m, const char *key)
+{
+    pthread_mutex_lock(&m->lock);
+    const struct memo_entry *e = map_get(&m->entries, key);
+    struct memo_entry found = e != NULL ? *e : (struct memo_entry){0};
+    pthread_mutex_unlock(&m->lock);
+    return found;
+}
+
+void memo_drop(struct memo *m, const char *key)
+{
+    pthread_mutex_lock(&m->lock);
+    map_remove(&m->entries, key);
+    pthread_mutex_unlock(&m->lock);
+}

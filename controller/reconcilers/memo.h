@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a reconciler remembers between two looks and may forget at any time: counters and times by
+ * key. Never truth: losing it costs a poll or a no-op write. Thread-safe, at most 65,536 keys.
+ */
+#ifndef CERTROLL_RECONCILERS_MEMO_H
+#define CERTROLL_RECONCILERS_MEMO_H
+
+#include <stdint.h>
+
+struct memo;
+struct memo_entry {
+    unsigned count;
+    int64_t time; /* wall ns of the last memo_count() or memo_set(), 0 = never */
+};
+
+struct memo *memo_new(void);
+void memo_free(struct memo *m);
+/* Adds one and sets the time; returns what was there before. */
+struct memo_entry memo_count(struct memo *m, const char *key, int64_t now);
+void memo_set(struct memo *m, const char *key, int64_t time);
+struct memo_entry memo_get(struct memo *m, const char *key);
+void memo_drop(struct memo *m, const char *key);
+
+#endif

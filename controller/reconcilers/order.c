@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "pki/csr.h"
+#include "reconcilers/request.h"
+
+static struct err *ensure_created(struct order_pass *p);
+static struct err *ensure_finalized(struct order_pass *p);
+
+static const struct {
+    const char *name;
+    struct err *(*ensure)(struct order_pass *p);
+} steps[] = {
+    {"Created", ensure_created},       /* the CA knows the order, and its URL is in status */
+    {"Challenges", ensure_challenges}, /* each pending authorization has a Challenge */
+    {"Presented", ensure_presented},   /* solver and route are up while one is pending */
+    {"Finalized", ensure_finalized},   /* CSR sent, certificate fetched */
+};
+
+/* ---- helpers ---- */
+
+void order_wait(struct order_pass *p, int64_t next)
+{
+    p->next = earlier(p->next, next);
+    p->stop = true;
+}
+
+void order_fail(struct order_pass *p, const char *state, const char *reason)
+{
+    free(p->owned[0]);
+    p->owned[0] = x_strdup(reason);
+    p->status.state = state;
+    p->status.reason = p->owned[0];
+    p->status.failure_time = p->now;
+    p->stop = true;
+}
+
+static void pass_release(struct order_pass *p)
+{
+    acme_chain_release(&p->chain);
+    object_list_release(&p->challenges);
+    for (size_t i = 0; i < ARRAY_LEN(p->owned); i++)
+        free(p->owned[i]);
+}
+
+/* ---- newOrder ---- */
+
+/* What is ordered comes from the request's CSR, not from the Order's fields. */
+static size_t identifiers_of(const struct pki_names *names, struct acme_identifier *out)
+{
+    size_t n = 0;
+    bool cn_listed = names->common_name == NULL || strlist_has(&names->dns, names->common_name) ||
+                     strlist_has(&names->ips, names->common_name);
+    if (!cn_listed)
+        out[n++] = (struct acme_identifier){"dns", names->common_name};
+    for (size_t i = 0; i < names->dns.len; i++)
+        out[n++] = (struct acme_identifier){"dns", names->dns.items[i]};
+    for (size_t i = 0; i < names->ips.len; i++)
+        out[n++] = (struct acme_identifier){"ip", names->ips.items[i]};
+    return n;
+}
+
+static struct err *put_status(struct order_pass *p)
+{
+    return store_put_status(&p->env->orders, p->order, &order_status_table, &p->order->status,
+                            &p->status);
+}
+
+/* The URL is in status before anything is done with the order: whoever comes after a crash goes on
+ * with this one. */
+static struct err *persist(struct order_pass *p, const struct acme_order *o)
+{
+    size_t n = o->authorizations.len;
+    auto_free struct order_authorization *authz = x_calloc(n + 1, sizeof(*authz));
+    for (size_t i = 0; i < n; i++)
+        authz[i].url = o->authorizations.items[i];
+    p->status.url = o->url;
+    p->status.finalize_url = o->finalize;
+    p->status.authorizations.items = authz;
+    p->status.authorizations.len = n;
+    p->status.state = "pending";
+    struct err *e = put_status(p);
+    p->status = p->order->status; /* the strings above end here; the next pass reads them back */
+    return e;
+}
+
+static struct err *ensure_created(struct order_pass *p)
+{
+    if (!str_empty(p->order->status.url))
+        return NULL;
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    TRY(request_csr(p->chain.request, &csr));
+    size_t most = csr.names.dns.len + csr.names.ips.len + 1;
+    auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
+    size_t count = identifiers_of(&csr.names, ids);
+    const char *profile = p->chain.issuer->spec.acme->profile;
+    AUTO(acme_order_release) struct acme_order o = {0};
+    TRY(acme_order_new(&p->chain.account.account, ids, count, str_empty(profile) ? NULL : profile,
+                       &o));
+    log_info("order created", L_STR("url", o.url));
+    TRY(persist(p, &o), "order %s is at the CA and its URL could not be stored", o.url);
+    order_wait(p, p->now);
+    return NULL;
+}
+
+/* ---- finalize ---- */
+
+static struct err *download(struct order_pass *p, const struct acme_order *o)
+{
+    auto_free char *pem = NULL;
+    TRY(acme_certificate_get(&p->chain.account.account, o->certificate, &pem));
+    p->owned[1] = base64_encode(pem, strlen(pem));
+    p->status.certificate = p->owned[1];
+    p->status.state = "valid";
+    p->stop = true;
+    return NULL;
+}
+
+static struct err *send_csr(struct order_pass *p, struct acme_order *ret_order)
+{
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    TRY(request_csr(p->chain.request, &csr));
+    return acme_order_finalize(&p->chain.account.account, p->order->status.finalize_url, csr.der,
+                               csr.der_len, ret_order);
+}
+
+static struct err *follow(struct order_pass *p, const struct acme_order *o)
+{
+    if (str_eq(o->status, "valid") && o->certificate != NULL)
+        return download(p, o);
+    if (str_eq(o->status, "invalid")) {
+        order_fail(p, "invalid", str_or(o->error, "the CA says invalid and gives no reason"));
+        return NULL;
+    }
+    order_wait(p, acme_next_poll(p->env, p->chain.issuer, p->order->obj.meta.uid, o->retry_at));
+    return NULL;
+}
+
+static struct err *ensure_finalized(struct order_pass *p)
+{
+    AUTO(acme_order_release) struct acme_order o = {0};
+    TRY(acme_order_get(&p->chain.account.account, p->order->status.url, &o));
+    if (!str_eq(o.status, "ready"))
+        return follow(p, &o);
+    AUTO(acme_order_release) struct acme_order after = {0};
+    TRY(send_csr(p, &after), "finalize");
+    return follow(p, &after);
+}
+
+/* ---- one pass ---- */
+
+static struct err *run_steps(struct order_pass *p)
+{
+    TRY(acme_chain_of_order(p->env, p->order, &p->chain));
+    TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner,
+                       p->order->obj.meta.uid, &p->challenges));
+    for (size_t i = 0; i < ARRAY_LEN(steps) && !p->stop; i++)
+        TRY(steps[i].ensure(p), "%s", steps[i].name);
+    return NULL;
+}
+
+/* What the CA refuses for good ends the Order; what may pass does not. */
+static bool is_final(const struct err *e)
+{
+    return e->kind == ERR_INVALID || e->kind == ERR_DENIED;
+}
+
+static struct err *finish(struct order_pass *p, struct err *failed)
+{
+    if (failed != NULL && str_eq(failed->reason, "IssuerNotReady"))
+        return failed;
+    if (failed != NULL && failed->kind == ERR_NOT_FOUND && !str_empty(p->order->status.url)) {
+        order_fail(p, "expired", failed->message);
+        err_free(failed);
+        failed = NULL;
+    }
+    if (failed != NULL && !is_final(failed))
+        return failed;
+    if (failed != NULL) {
+        order_fail(p, "errored", failed->message);
+        err_free(failed);
+    }
+    return put_status(p);
+}
+
+static struct err *settle(struct order_pass *p)
+{
+    TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner,
+                       p->order->obj.meta.uid, &p->challenges));
+    return order_clean_up(p);
+}
+
+struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
+{
+    const struct env *env = arg;
+    char key[KUBE_KEY_MAX];
+    object_key(name->ns, name->name, key);
+    AUTO_OBJECT(struct order) order = NULL;
+    TRY(store_get(&env->orders, name->ns, name->name, (const void **)&order));
+    if (order == NULL || order->obj.meta.deletion_timestamp != 0) {
+        memo_drop(env->presented, key);
+        return NULL;
+    }
+    AUTO(pass_release)
+    struct order_pass p = {.env = env,
+                           .order = order,
+                           .key = key,
+                           .now = clock_wall(env->clock),
+                           .status = order->status};
+    if (order_state_is_final(order->status.state))
+        return settle(&p);
+    TRY(finish(&p, run_steps(&p)));
+    *ret_next = p.next;
+    return NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Orders: one ACME order each, walked from newOrder to the certificate; steps in order.c. */
+#ifndef CERTROLL_RECONCILERS_ORDER_H
+#define CERTROLL_RECONCILERS_ORDER_H
+
+#include "acme/order.h"
+#include "reconcilers/acme_chain.h"
+#include "reconcilers/env.h"
+
+struct err *order_reconcile(void *env, const struct object_name *name,
+                            int64_t *ret_next) MUST_CHECK;
+
+/* Shared by order.c and order_challenges.c. */
+struct order_pass {
+    const struct env *env;
+    const struct order *order;
+    const char *key; /* "ns/name" */
+    int64_t now;
+    struct acme_chain chain;
+    struct object_list challenges; /* of this Order */
+    struct order_status status;    /* under construction */
+    char *owned[3]; /* strings of status that this pass made */
+    int64_t next;
+    bool stop;
+};
+
+struct err *ensure_challenges(struct order_pass *p) MUST_CHECK;
+struct err *ensure_presented(struct order_pass *p) MUST_CHECK;
+/* Removes Ingress and Challenges of an Order that needs them no more. */
+struct err *order_clean_up(struct order_pass *p) MUST_CHECK;
+
+/* Ends the pass; the Order goes to a final state with a reason (copied). */
+void order_fail(struct order_pass *p, const char *state, const char *reason);
+void order_wait(struct order_pass *p, int64_t next);
+
+#endif

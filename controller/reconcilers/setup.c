@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/setup.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "reconcilers/certificate.h"
+#include "reconcilers/challenge.h"
+#include "reconcilers/indexes.h"
+#include "reconcilers/issuer.h"
+#include "reconcilers/order.h"
+#include "reconcilers/request.h"
+#include "reconcilers/rollout.h"
+#include "reconcilers/solver.h"
+
+#define CACHES 10
+#define CONTROLLERS 9
+
+struct reconcilers {
+    struct env env;
+    struct cache *caches[CACHES + 1];
+    size_t cache_count;
+    struct controller *controllers[CONTROLLERS + 1];
+    size_t controller_count;
+    struct controller_owner_route request_to_certificate;
+    struct controller_owner_route order_to_request;
+    struct controller_owner_route challenge_to_order;
+    struct rollout_ctx rollouts[WORKLOAD_KINDS];
+    struct worker_pool *inside;
+    struct worker_pool *outside;
+};
+
+/* ---- caches ---- */
+
+static struct store add_cache(struct reconcilers *r, const struct kube_kind *kind)
+{
+    struct cache *c = cache_new(kind);
+    cache_set_clock(c, r->env.clock);
+    r->caches[r->cache_count++] = c;
+    return (struct store){.client = r->env.kube, .cache = c};
+}
+
+static void make_caches(struct reconcilers *r)
+{
+    struct env *env = &r->env;
+    env->certificates = add_cache(r, &kind_certificate);
+    env->certificates_by_secret = cache_add_index(env->certificates.cache, index_certificate_secret);
+    env->certificates_by_issuer = cache_add_index(env->certificates.cache, index_certificate_issuer);
+    env->requests = add_cache(r, &kind_certificate_request);
+    env->requests_by_owner = cache_add_index(env->requests.cache, index_owner);
+    env->requests_by_issuer = cache_add_index(env->requests.cache, index_request_issuer);
+    env->issuers = add_cache(r, &kind_issuer);
+    env->issuers_by_secret = cache_add_index(env->issuers.cache, index_issuer_secret);
+    env->cluster_issuers = add_cache(r, &kind_cluster_issuer);
+    env->cluster_issuers_by_secret = cache_add_index(env->cluster_issuers.cache, index_issuer_secret);
+    env->orders = add_cache(r, &kind_order);
+    env->orders_by_owner = cache_add_index(env->orders.cache, index_owner);
+    env->orders_by_issuer = cache_add_index(env->orders.cache, index_order_issuer);
+    env->challenges = add_cache(r, &kind_challenge);
+    env->challenges_by_owner = cache_add_index(env->challenges.cache, index_owner);
+    env->secrets = add_cache(r, &kind_secret);
+    for (size_t i = 0; i < WORKLOAD_KINDS; i++) {
+        env->workloads[i] = add_cache(r, &workload_kinds[i]);
+        env->workloads_by_secret[i] =
+            cache_add_index(env->workloads[i].cache, index_workload_secret);
+    }
+}
+
+/* ---- routes: a change of this wakes that ---- */
+
+static void wake_all(struct controller *c, struct cache *cache, int index, const char *value)
+{
+    AUTO_OBJECT_LIST found = {0};
+    /* Behind on our own write: that write's arrival wakes the same objects. */
+    err_drop(cache_by_index(cache, index, value, &found));
+    for (size_t i = 0; i < found.len; i++) {
+        const struct object_meta *m = &((const struct kube_object *)found.items[i])->meta;
+        controller_enqueue(c, m->namespace, m->name);
+    }
+}
+
+static const void *either(const struct cache_change *change)
+{
+    return change->now != NULL ? change->now : change->old;
+}
+
+static void wake_secret_users(const struct env *env, const char *ns, const char *secret)
+{
+    char key[KUBE_KEY_MAX];
+    object_key(ns, secret, key);
+    wake_all(env->controllers.certificate, env->certificates.cache, env->certificates_by_secret,
+             key);
+    for (size_t i = 0; i < WORKLOAD_KINDS; i++)
+        wake_all(env->controllers.rollout[i], env->workloads[i].cache, env->workloads_by_secret[i],
+                 key);
+}
+
+static void on_secret(void *arg, const struct cache_change *change)
+{
+    const struct kube_object *secret = either(change);
+    /* At start each Certificate and workload looks at its Secrets anyway. */
+    if (!change->initial)
+        wake_secret_users(arg, secret->meta.namespace, secret->meta.name);
+}
+
+static void on_certificate(void *arg, const struct cache_change *change)
+{
+    const struct env *env = arg;
+    controller_on_change(env->controllers.certificate, change);
+    const struct certificate *old = change->old;
+    const struct certificate *now = change->now;
+    /* Another spec may free a Secret's name for a rival, or opt workloads in. */
+    if (old != NULL && (now == NULL || old->obj.meta.generation != now->obj.meta.generation))
+        wake_secret_users(env, old->obj.meta.namespace, old->spec.secret_name);
+}
+
+static void on_issuer(void *arg, const struct cache_change *change)
+{
+    const struct env *env = arg;
+    controller_on_change(env->controllers.issuer, change);
+    if (change->initial)
+        return;
+    const struct issuer *issuer = either(change);
+    char key[KUBE_KEY_MAX + 1];
+    const struct issuer_ref ref = {.name = issuer->obj.meta.name,
+                                   .kind = issuer->obj.meta.namespace == NULL ? "ClusterIssuer"
+                                                                              : "Issuer"};
+    issuer_key(&ref, issuer->obj.meta.namespace, key);
+    wake_all(env->controllers.certificate, env->certificates.cache, env->certificates_by_issuer,
+             key);
+    wake_all(env->controllers.request, env->requests.cache, env->requests_by_issuer, key);
+    wake_all(env->controllers.order, env->orders.cache, env->orders_by_issuer, key);
+}
+
+/* The progress of a rollout is in the status of the Certificates behind its Secrets. */
+static void on_workload(void *arg, const struct cache_change *change)
+{
+    const struct rollout_ctx *ctx = arg;
+    controller_on_change(ctx->env->controllers.rollout[ctx->kind], change);
+    const struct workload *w = either(change);
+    if (change->initial || w->seen == NULL)
+        return;
+    for (size_t i = 0; i < w->secrets.len; i++) {
+        char key[KUBE_KEY_MAX];
+        object_key(w->obj.meta.namespace, w->secrets.items[i], key);
+        wake_all(ctx->env->controllers.certificate, ctx->env->certificates.cache,
+                 ctx->env->certificates_by_secret, key);
+    }
+}
+
+static void make_routes(struct reconcilers *r)
+{
+    struct env *env = &r->env;
+    struct env_controllers *c = &env->controllers;
+    r->request_to_certificate = (struct controller_owner_route){c->certificate, &kind_certificate.res};
+    r->order_to_request = (struct controller_owner_route){c->request, &kind_certificate_request.res};
+    r->challenge_to_order = (struct controller_owner_route){c->order, &kind_order.res};
+    cache_add_handler(env->certificates.cache, on_certificate, env);
+    cache_add_handler(env->requests.cache, controller_on_change, c->request);
+    cache_add_handler(env->requests.cache, controller_on_owned_change, &r->request_to_certificate);
+    cache_add_handler(env->issuers.cache, on_issuer, env);
+    cache_add_handler(env->cluster_issuers.cache, on_issuer, env);
+    cache_add_handler(env->orders.cache, controller_on_change, c->order);
+    cache_add_handler(env->orders.cache, controller_on_owned_change, &r->order_to_request);
+    cache_add_handler(env->challenges.cache, controller_on_change, c->challenge);
+    cache_add_handler(env->challenges.cache, controller_on_owned_change, &r->challenge_to_order);
+    cache_add_handler(env->secrets.cache, on_secret, env);
+    for (size_t i = 0; i < WORKLOAD_KINDS; i++)
+        cache_add_handler(env->workloads[i].cache, on_workload, &r->rollouts[i]);
+}
+
+/* ---- controllers ---- */
+
+static struct controller *add_controller(struct reconcilers *r, const struct reconcilers_options *o,
+                                         const char *name, reconcile_fn reconcile, void *ctx)
+{
+    struct controller *c = controller_new(&(struct controller_options){
+        .name = name,
+        .reconcile = reconcile,
+        .ctx = ctx,
+        .clock = o->clock,
+        .rng = o->rng,
+        .observe = o->observe,
+        .observe_arg = o->observe_arg,
+    });
+    r->controllers[r->controller_count++] = c;
+    return c;
+}
+
+static void make_controllers(struct reconcilers *r, const struct reconcilers_options *o)
+{
+    static const char *const rollout_names[WORKLOAD_KINDS] = {"deployment", "statefulset",
+                                                              "daemonset"};
+    struct env *env = &r->env;
+    struct env_controllers *c = &env->controllers;
+    /* Those that work inside come first: see reconcilers_start(). */
+    c->certificate = add_controller(r, o, "certificate", certificate_reconcile, env);
+    c->request = add_controller(r, o, "certificaterequest", request_reconcile, env);
+    c->solver = add_controller(r, o, "solver", solver_reconcile, env);
+    for (size_t i = 0; i < WORKLOAD_KINDS; i++) {
+        r->rollouts[i] = (struct rollout_ctx){.env = env, .kind = i};
+        c->rollout[i] = add_controller(r, o, rollout_names[i], rollout_reconcile, &r->rollouts[i]);
+    }
+    c->issuer = add_controller(r, o, "issuer", issuer_reconcile, env);
+    c->order = add_controller(r, o, "order", order_reconcile, env);
+    c->challenge = add_controller(r, o, "challenge", challenge_reconcile, env);
+}
+
+#define INSIDE_CONTROLLERS (3 + WORKLOAD_KINDS)
+
+/* ---- life ---- */
+
+static void make_env(struct env *env, const struct reconcilers_options *o)
+{
+    env->config = o->config;
+    env->clock = o->clock;
+    env->rng = o->rng;
+    env->stop = o->stop;
+    env->kube = o->kube;
+    env->outside = o->outside;
+    env->events = o->events;
+    env->polls = memo_new();
+    env->presented = memo_new();
+    env->solver_needs = solver_needs_new();
+}
+
+static void make_issuer_env(struct env *env)
+{
+    env->issuer_env = (struct issuer_env){
+        .clock = env->clock,
+        .rng = env->rng,
+        .stop = env->stop,
+        .kube = env->kube,
+        .outside = env->outside,
+        .orders = env->orders,
+        .orders_by_owner = env->orders_by_owner,
+        .keyring = keyring_new(),
+        .accounts = acme_accounts_new(),
+        .cluster_resource_namespace = env->config.cluster_resource_namespace,
+    };
+}
+
+struct reconcilers *reconcilers_new(const struct reconcilers_options *o)
+{
+    struct reconcilers *r = x_calloc(1, sizeof(*r));
+    make_env(&r->env, o);
+    make_caches(r);
+    make_issuer_env(&r->env);
+    make_controllers(r, o);
+    make_routes(r);
+    return r;
+}
+
+void reconcilers_free(struct reconcilers *r)
+{
+    if (r == NULL)
+        return;
+    reconcilers_stop(r);
+    for (size_t i = 0; i < r->controller_count; i++)
+        controller_free(r->controllers[i]);
+    for (size_t i = 0; i < r->cache_count; i++)
+        cache_free(r->caches[i]);
+    keyring_free(r->env.issuer_env.keyring);
+    acme_accounts_free(r->env.issuer_env.accounts);
+    memo_free(r->env.polls);
+    memo_free(r->env.presented);
+    solver_needs_free(r->env.solver_needs);
+    free(r);
+}
+
+const struct env *reconcilers_env(const struct reconcilers *r)
+{
+    return &r->env;
+}
+
+struct cache *const *reconcilers_caches(const struct reconcilers *r)
+{
+    return r->caches;
+}
+
+struct controller *const *reconcilers_controllers(const struct reconcilers *r)
+{
+    return r->controllers;
+}
+
+struct err *reconcilers_start(struct reconcilers *r, unsigned workers, unsigned external_workers)
+{
+    TRY(solver_adopt(&r->env), "looking for solvers of an earlier process");
+    r->inside = worker_pool_start(r->controllers, INSIDE_CONTROLLERS, workers);
+    r->outside = worker_pool_start(r->controllers + INSIDE_CONTROLLERS,
+                                   r->controller_count - INSIDE_CONTROLLERS, external_workers);
+    return NULL;
+}
+
+void reconcilers_stop(struct reconcilers *r)
+{
+    worker_pool_stop(r->inside);
+    worker_pool_stop(r->outside);
+    r->inside = NULL;
+    r->outside = NULL;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/solver.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* How often a needed solver is looked at: it may have been evicted or deleted. */
+#define SOLVER_RECHECK (10 * NS_PER_SEC)
+
+struct need {
+    const struct issuer *issuer; /* referenced; NULL for one that was found at start */
+    const struct http01_ingress *config;
+    char *thumbprint;
+    int64_t needed;  /* wall ns when an order last asked for it */
+    int64_t ensured; /* wall ns when it was last seen to exist */
+};
+
+struct solver_needs {
+    pthread_mutex_t lock;
+    struct map by_key; /* "ns/name" -> struct need */
+};
+
+static void need_free(void *value)
+{
+    struct need *n = value;
+    object_unref(n->issuer);
+    free(n->thumbprint);
+    free(n);
+}
+
+struct solver_needs *solver_needs_new(void)
+{
+    struct solver_needs *n = x_calloc(1, sizeof(*n));
+    pthread_mutex_init(&n->lock, NULL);
+    n->by_key = MAP_INIT(need_free);
+    return n;
+}
+
+void solver_needs_free(struct solver_needs *n)
+{
+    if (n == NULL)
+        return;
+    map_release(&n->by_key);
+    pthread_mutex_destroy(&n->lock);
+    free(n);
+}
+
+/* ---- saying what is needed ---- */
+
+static struct need *need_entry(struct solver_needs *needs, const char *key)
+{
+    struct need *n = map_get(&needs->by_key, key);
+    if (n == NULL) {
+        n = x_calloc(1, sizeof(*n));
+        map_put(&needs->by_key, key, n);
+    }
+    return n;
+}
+
+void solver_need(const struct env *env, const char *ns, const struct issuer *issuer,
+                 const struct http01_ingress *config, const char *thumbprint)
+{
+    char name[KUBE_NAME_MAX + 1];
+    char key[KUBE_KEY_MAX];
+    http01_solver_name(thumbprint, name);
+    object_key(ns, name, key);
+    int64_t now = clock_wall(env->clock);
+    pthread_mutex_lock(&env->solver_needs->lock);
+    struct need *n = need_entry(env->solver_needs, key);
+    object_unref(n->issuer);
+    n->issuer = object_ref(issuer);
+    n->config = config;
+    free(n->thumbprint);
+    n->thumbprint = x_strdup(thumbprint);
+    n->needed = now;
+    bool look = now - n->ensured >= SOLVER_RECHECK;
+    pthread_mutex_unlock(&env->solver_needs->lock);
+    if (look)
+        controller_enqueue(env->controllers.solver, ns, name);
+}
+
+/* ---- making it so ---- */
+
+json_t *solver_owner(const struct issuer *issuer)
+{
+    if (issuer->obj.meta.namespace == NULL)
+        return NULL;
+    return owner_reference_json(&kind_issuer.res, &issuer->obj.meta);
+}
+
+/* A pod that ended (evicted, node gone) never answers again: it makes room for a new one. */
+static bool pod_is_over(const json_t *pod)
+{
+    const char *phase = JSTR(pod, "status", "phase");
+    return str_eq(phase, "Failed") || str_eq(phase, "Succeeded");
+}
+
+static struct err *ensure_pod(const struct env *env, const struct http01_solver *s,
+                              const struct kube_ref *ref)
+{
+    json_auto_t *pod = NULL;
+    TRY(err_ignore(kube_get(env->kube, ref, 0, &pod), ERR_NOT_FOUND));
+    if (pod != NULL && !pod_is_over(pod))
+        return NULL;
+    if (pod != NULL)
+        TRY(kube_delete(env->kube, ref, JSTR(pod, "metadata", "uid")));
+    json_auto_t *body = NULL;
+    TRY(http01_pod(s, &body));
+    return kube_create(env->kube, ref, 0, body, NULL);
+}
+
+static struct err *ensure_service(const struct env *env, const struct http01_solver *s,
+                                  const struct kube_ref *ref)
+{
+    json_auto_t *service = NULL;
+    TRY(err_ignore(kube_get(env->kube, ref, 0, &service), ERR_NOT_FOUND));
+    if (service != NULL)
+        return NULL;
+    json_auto_t *body = NULL;
+    TRY(http01_service(s, &body));
+    return kube_create(env->kube, ref, 0, body, NULL);
+}
+
+static struct err *ensure_solver(const struct env *env, const struct object_name *name,
+                                 const struct need *n)
+{
+    json_auto_t *owner = solver_owner(n->issuer);
+    const struct http01_solver s = {
+        .ns = name->ns,
+        .thumbprint = n->thumbprint,
+        .image = env->config.solver_image,
+        .config = n->config,
+        .owner = owner,
+    };
+    const struct kube_ref pod = {.res = &res_pod, .ns = name->ns, .name = name->name};
+    const struct kube_ref service = {.res = &res_service, .ns = name->ns, .name = name->name};
+    TRY(ensure_pod(env, &s, &pod), "solver Pod");
+    return err_wrap(ensure_service(env, &s, &service), "solver Service");
+}
+
+static struct err *remove_solver(const struct env *env, const struct object_name *name)
+{
+    const struct kube_ref pod = {.res = &res_pod, .ns = name->ns, .name = name->name};
+    const struct kube_ref service = {.res = &res_service, .ns = name->ns, .name = name->name};
+    TRY(kube_delete(env->kube, &pod, NULL), "solver Pod");
+    return err_wrap(kube_delete(env->kube, &service, NULL), "solver Service");
+}
+
+/* A copy, so that no lock is held while the API server is asked. */
+static bool copy_need(const struct env *env, const char *key, struct need *ret_need)
+{
+    pthread_mutex_lock(&env->solver_needs->lock);
+    const struct need *n = map_get(&env->solver_needs->by_key, key);
+    if (n != NULL) {
+        *ret_need = *n;
+        ret_need->issuer = object_ref(n->issuer);
+        ret_need->thumbprint = x_strdup_or_null(n->thumbprint);
+    }
+    pthread_mutex_unlock(&env->solver_needs->lock);
+    return n != NULL;
+}
+
+static void copy_release(struct need *n)
+{
+    object_unref(n->issuer);
+    free(n->thumbprint);
+}
+
+static void set_ensured(const struct env *env, const char *key, int64_t now)
+{
+    pthread_mutex_lock(&env->solver_needs->lock);
+    struct need *n = map_get(&env->solver_needs->by_key, key);
+    if (n != NULL)
+        n->ensured = now;
+    pthread_mutex_unlock(&env->solver_needs->lock);
+}
+
+/* Forgets a solver unless it was needed again while it was being removed. */
+static bool forget(const struct env *env, const char *key, int64_t needed)
+{
+    pthread_mutex_lock(&env->solver_needs->lock);
+    const struct need *n = map_get(&env->solver_needs->by_key, key);
+    bool same = n != NULL && n->needed == needed;
+    if (same)
+        map_remove(&env->solver_needs->by_key, key);
+    pthread_mutex_unlock(&env->solver_needs->lock);
+    return same;
+}
+
+struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
+{
+    const struct env *env = arg;
+    char key[KUBE_KEY_MAX];
+    object_key(name->ns, name->name, key);
+    AUTO(copy_release) struct need n = {0};
+    if (!copy_need(env, key, &n))
+        return NULL;
+    int64_t now = clock_wall(env->clock);
+    if (now - n.needed >= env->config.solver_linger) {
+        TRY(remove_solver(env, name));
+        log_info("solver removed");
+        if (!forget(env, key, n.needed))
+            *ret_next = now;
+        return NULL;
+    }
+    if (n.issuer != NULL && now - n.ensured >= SOLVER_RECHECK) {
+        TRY(ensure_solver(env, name, &n));
+        set_ensured(env, key, now);
+    }
+    *ret_next = n.needed + env->config.solver_linger;
+    return NULL;
+}
+
+/* ---- what was there before us ---- */
+
+static struct err *adopt_solver(void *arg, const json_t *item)
+{
+    const struct env *env = arg;
+    const char *ns = JSTR(item, "metadata", "namespace");
+    const char *name = JSTR(item, "metadata", "name");
+    if (str_empty(ns) || str_empty(name))
+        return NULL;
+    char key[KUBE_KEY_MAX];
+    object_key(ns, name, key);
+    pthread_mutex_lock(&env->solver_needs->lock);
+    struct need *n = need_entry(env->solver_needs, key);
+    if (n->needed == 0)
+        n->needed = clock_wall(env->clock);
+    pthread_mutex_unlock(&env->solver_needs->lock);
+    controller_enqueue(env->controllers.solver, ns, name);
+    return NULL;
+}
+
+/* An Ingress has the name of its Order, whose reconcile removes it when it is not needed. */
+static struct err *adopt_route(void *arg, const json_t *item)
+{
+    const struct env *env = arg;
+    const char *ns = JSTR(item, "metadata", "namespace");
+    const char *name = JSTR(item, "metadata", "name");
+    if (str_empty(ns) || str_empty(name))
+        return NULL;
+    char key[KUBE_KEY_MAX];
+    object_key(ns, name, key);
+    memo_set(env->presented, key, 1);
+    controller_enqueue(env->controllers.order, ns, name);
+    return NULL;
+}
+
+struct err *solver_adopt(const struct env *env)
+{
+    auto_free char *selector = x_printf("%s=true", api_names()->http01_solver);
+    const struct kube_ref pods = {.res = &res_pod};
+    const struct kube_ref services = {.res = &res_service};
+    const struct kube_ref ingresses = {.res = &res_ingress};
+    TRY(kube_list(env->kube, &pods, selector, adopt_solver, (void *)(uintptr_t)env));
+    TRY(kube_list(env->kube, &services, selector, adopt_solver, (void *)(uintptr_t)env));
+    return kube_list(env->kube, &ingresses, selector, adopt_route, (void *)(uintptr_t)env);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Solver Pods and Services of the pod tier: one of each per namespace and ACME account, there while an
+ * order needs them and a while longer. Orders say what they need; one reconcile per solver makes it so,
+ * so that twenty orders at once make one Pod. Which solver config applies is decided here too.
+ */
+#ifndef CERTROLL_RECONCILERS_SOLVER_H
+#define CERTROLL_RECONCILERS_SOLVER_H
+
+#include "http01/objects.h"
+#include "reconcilers/env.h"
+
+struct err *solver_reconcile(void *env, const struct object_name *name,
+                             int64_t *ret_next) MUST_CHECK;
+
+struct solver_needs;
+struct solver_needs *solver_needs_new(void);
+void solver_needs_free(struct solver_needs *n);
+
+/* This namespace needs a solver for the account now; config is part of issuer, which is referenced.
+ * Cheap when nothing is to be done. */
+void solver_need(const struct env *env, const char *ns, const struct issuer *issuer,
+                 const struct http01_ingress *config, const char *thumbprint);
+
+/* What an earlier process left behind is taken under the same care: Pods, Services and Ingresses with
+ * our label. Once, on becoming the leader. */
+struct err *solver_adopt(const struct env *env) MUST_CHECK;
+
+/* The ownerReference of objects made for an Issuer; NULL for a ClusterIssuer. Owned. */
+json_t *solver_owner(const struct issuer *issuer);
+
+/* The Issuer's solver for a name: dnsNames, then the longest dnsZone, then the general one; ties go to
+ * the one with more matchLabels, then to the first. labels are the Certificate's. NULL = none fits. */
+const struct acme_solver *solver_select(const struct acme_issuer *acme, const char *dns_name,
+                                        const struct bind_map *labels);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/str.h"
+#include "reconcilers/solver.h"
+
+/* Higher is better; 0 = does not match. An exact name beats every zone, a longer zone a shorter. */
+static size_t name_score(const struct solver_selector *s, const char *dns_name)
+{
+    if (s->dns_names.len == 0 && s->dns_zones.len == 0)
+        return 1;
+    if (bind_strings_has(&s->dns_names, dns_name))
+        return 1000;
+    size_t best = 0;
+    for (size_t i = 0; i < s->dns_zones.len; i++) {
+        const char *zone = s->dns_zones.items[i];
+        size_t zone_len = strlen(zone);
+        size_t name_len = strlen(dns_name);
+        bool inside = str_eq(dns_name, zone) ||
+                      (str_ends(dns_name, zone) && name_len > zone_len &&
+                       dns_name[name_len - zone_len - 1] == '.');
+        if (inside && zone_len + 1 > best)
+            best = zone_len + 1;
+    }
+    return best;
+}
+
+static bool labels_match(const struct bind_map *want, const struct bind_map *have)
+{
+    for (size_t i = 0; i < want->len; i++)
+        if (!str_eq(want->items[i].value, bind_map_get(have, want->items[i].key)))
+            return false;
+    return true;
+}
+
+const struct acme_solver *solver_select(const struct acme_issuer *acme, const char *dns_name,
+                                        const struct bind_map *labels)
+{
+    const struct acme_solver *best = NULL;
+    size_t best_score = 0;
+    for (size_t i = 0; i < acme->solvers.len; i++) {
+        const struct acme_solver *s = &acme->solvers.items[i];
+        size_t score = name_score(&s->selector, dns_name);
+        if (score == 0 || !labels_match(&s->selector.match_labels, labels))
+            continue;
+        bool better = best == NULL || score > best_score ||
+                      (score == best_score &&
+                       s->selector.match_labels.len > best->selector.match_labels.len);
+        if (better) {
+            best = s;
+            best_score = score;
+        }
+    }
+    return best;
+}
