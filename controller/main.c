@@ -4,6 +4,7 @@
  *
  * Exit codes: 0 stopped on request; 1 could not start or run; 2 wrong usage; 3 the lease was lost.
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -19,6 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/options.h"
+#include "cli/plugin.h"
 #include "http01/responder.h"
 #include "kube/informer.h"
 #include "kube/lease.h"
@@ -230,6 +232,7 @@ static struct err *start(struct app *app)
     TRY(httpd_start(app->flags.listen, serve, app, &app->httpd), "--listen");
     TRY(start_informers(app));
     TRY(informers_wait(app->informers, app->stop, clock_mono(clock_system()) + SYNC_TIMEOUT));
+    malloc_trim(0); /* the lists are in; what reading them took is not needed again */
     atomic_store(&app->synced, true);
     log_info("caches synced", L_STR("version", CERTROLL_VERSION),
              L_INT("certificates",
@@ -304,13 +307,17 @@ static void release(struct app *app)
 
 /* ---- running ---- */
 
-/* Signals are blocked in all threads and taken here, one at a time. */
+/* Signals are blocked in all threads and taken here, one at a time. Between them, memory that a burst
+ * of work has left unused goes back to the system. */
 static int wait_for_signal(const struct app *app)
 {
-    int signal = 0;
-    while (sigwait(&app->signals, &signal) != 0)
-        ;
-    return signal;
+    const struct timespec trim_every = {.tv_sec = 30};
+    for (;;) {
+        int signal = sigtimedwait(&app->signals, NULL, &trim_every);
+        if (signal > 0)
+            return signal;
+        malloc_trim(0);
+    }
 }
 
 static struct err *run(struct app *app)
@@ -357,8 +364,9 @@ static void block_signals(sigset_t *set)
     for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
         sigaddset(set, wanted[i]);
     pthread_sigmask(SIG_BLOCK, set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGHUP, &ignore, NULL);
 }
 
 static int controller_main(char *const *argv)
@@ -414,10 +422,21 @@ static int usage(FILE *out)
     fputs("usage: certroll COMMAND [flags]\n\n"
           "  controller   keep certificates issued, renewed and rolled out\n"
           "  solver       answer HTTP-01 challenges (started by the controller)\n"
+          "  status       show a Certificate or an Order, or an overview\n"
+          "  renew        ask for a new certificate now\n"
+          "  why          say what a Certificate waits for\n"
           "  version      print the version\n\n"
           "certroll COMMAND --help lists the flags.\n",
           out);
     return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
+}
+
+static int plugin_main(const char *name, char *const *argv)
+{
+    json_room_init();
+    http_global_init();
+    pki_init();
+    return cli_main(name, argv);
 }
 
 int main(int argc, char **argv)
@@ -425,6 +444,8 @@ int main(int argc, char **argv)
 #ifndef CERTROLL_SANITIZED
     prctl(PR_SET_DUMPABLE, 0); /* keys never reach a core file */
 #endif
+    if (argc > 0 && str_eq(basename(argv[0]), CLI_PLUGIN_PROGRAM))
+        return plugin_main(CLI_PLUGIN_NAME, argv + 1);
     if (argc < 2)
         return usage(stderr);
     const char *command = argv[1];
@@ -434,6 +455,9 @@ int main(int argc, char **argv)
         puts("certroll " CERTROLL_VERSION);
         return EXIT_SUCCESS;
     }
+    mallopt(M_ARENA_MAX, 2); /* two dozen threads that mostly wait need no arena each */
+    if (cli_has_verb(command))
+        return plugin_main("certroll", argv + 1);
     json_room_init();
     if (str_eq(command, "solver"))
         return solver_main(argv + 2);

@@ -11,6 +11,7 @@
 #include "outputs/tls_secret.h"
 #include "pki/csr.h"
 #include "reconcilers/certificate.h"
+#include "reconcilers/request.h"
 
 struct err *ensure_spec(struct certificate_pass *p)
 {
@@ -135,8 +136,18 @@ static bool issuer_matches(const json_t *secret, const struct issuer_ref *ref)
 /* The request of the current revision says exactly what was asked for; without it the certificate's
  * names have to do. */
 static struct err *compare_request(struct certificate_pass *p,
-                                   const struct certificate_request *request)
+                                   const struct certificate_request *request,
+                                   const struct pki_key *key)
 {
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    struct err *e = request_csr(request, &csr);
+    if (e == NULL && !pki_key_equal(key, csr.public_key)) {
+        pass_violation(p, "SecretMismatch",
+                       "Secret %s: its key pair is not that of CertificateRequest %s",
+                       p->crt->spec.secret_name, request->obj.meta.name);
+        return NULL;
+    }
+    err_drop(e); /* said below */
     auto_free char *difference = NULL;
     TRY(request_difference(p, request, &difference));
     if (difference != NULL)
@@ -162,7 +173,7 @@ static struct err *compare_with_spec(struct certificate_pass *p, const struct pk
     AUTO_OBJECT(struct certificate_request) current = NULL;
     TRY(current_request(p, &current));
     if (current != NULL)
-        return compare_request(p, current);
+        return compare_request(p, current, key);
     auto_free char *difference = pki_names_sans_difference(&p->wanted.names, &cert->names);
     if (difference != NULL)
         pass_violation(p, "SecretMismatch", "The certificate differs from the spec: %s", difference);

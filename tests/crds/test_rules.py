@@ -183,8 +183,8 @@ REFUSED = [
     *[("Certificate", {"secretTemplate": {"annotations": {key: "x", "a": "b"}}}, "spec.secretTemplate.annotations",
        RESERVED) for key in ("@G@/certificate-name", "@G@/", "certroll.dev/fingerprint")],
     ("CertificateRequest", {"request": None}, "spec.request", "Required value"),
-    ("CertificateRequest", {"request": ""}, "spec.request", "must be of type byte"),
-    ("CertificateRequest", {"request": "not base64!"}, "spec.request", "must be of type byte"),
+    ("CertificateRequest", {"request": ""}, "spec.request", "should match"),
+    ("CertificateRequest", {"request": "not base64!"}, "spec.request", "should match"),
     ("CertificateRequest", {"duration": "90d"}, "spec.duration", "write hours, minutes and seconds, for example 2160h"),
     *[(kind, spec, "spec", ONE_ISSUER) for kind in ("Issuer", "ClusterIssuer") for spec in (
         {"acme": None, "selfSigned": None}, {"acme": ACME, "selfSigned": {}},
