@@ -166,8 +166,8 @@ static struct err *make_clients(struct app *app)
     TRY(kube_client_new(&app->config, http_client_transport(app->http), clock, app->stop,
                         &app->kube));
     app->lease_http = http_plain_new(&(struct http_client_options){.user_agent = USER_AGENT});
-    TRY(kube_client_new(&app->config, http_plain_transport(app->lease_http), clock,
-                        app->lease_stop, &app->lease_kube));
+    TRY(kube_client_new(&app->config, http_plain_transport(app->lease_http), clock, app->lease_stop,
+                        &app->lease_kube));
     app->events = event_recorder_new(app->kube, clock, "certroll.dev/certroll",
                                      str_or(getenv("POD_NAME"), "certroll"));
     return NULL;
@@ -181,6 +181,7 @@ static void make_reconcilers(struct app *app)
             {
                 .cluster_resource_namespace =
                     str_or(f->cluster_resource_namespace, app->own_namespace),
+                .namespace = f->namespace,
                 .solver_image = f->solver_image,
                 .solver_linger = f->solver_linger,
                 .failure_backoff_min = f->failure_backoff_min,

@@ -37,10 +37,10 @@ struct certificate_spec {
     struct bind_strings uris;
     struct bind_strings email_addresses;
     struct certificate_subject subject;
-    int64_t duration;     /* ns; 0 = 90 days */
-    int64_t renew_before; /* ns; 0 = by percentage or 2/3 of life */
+    int64_t duration;                /* ns; 0 = 90 days */
+    int64_t renew_before;            /* ns; 0 = by percentage or 2/3 of life */
     int64_t renew_before_percentage; /* 0 = unset */
-    struct bind_strings usages; /* empty = digital signature, key encipherment */
+    struct bind_strings usages;      /* empty = digital signature, key encipherment */
     bool is_ca;
     struct certificate_private_key private_key;
     int64_t revision_history_limit;

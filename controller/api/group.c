@@ -20,7 +20,10 @@ struct name_row {
     size_t offset;
     const char *suffix;
 };
-#define ROW(member, suffix_) {offsetof(struct api_names, member), (suffix_)}
+#define ROW(member, suffix_)                                                                       \
+    {                                                                                              \
+        offsetof(struct api_names, member), (suffix_)                                              \
+    }
 
 static const struct name_row rows[] = {
     ROW(certificate_name, "certificate-name"),
@@ -64,7 +67,8 @@ struct err *api_init(const char *group)
         set_name(rows[i].offset, x_printf("%s/%s", group, rows[i].suffix));
     set_name(offsetof(struct api_names, fao), x_printf("controller.%s/fao", group));
     set_name(offsetof(struct api_names, http01_solver), x_printf("acme.%s/http01-solver", group));
-    names.field_manager = str_eq(group, "cert-manager.io") ? "cert-manager-certificates-issuing" : "certroll";
+    names.field_manager =
+        str_eq(group, "cert-manager.io") ? "cert-manager-certificates-issuing" : "certroll";
     kinds_set_group(names.group, names.acme_group);
     return NULL;
 }

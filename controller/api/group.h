@@ -13,8 +13,8 @@
 
 /* Names of annotations and labels, complete with prefix. */
 struct api_names {
-    const char *group;      /* "certroll.dev" */
-    const char *acme_group; /* "acme.certroll.dev" */
+    const char *group;         /* "certroll.dev" */
+    const char *acme_group;    /* "acme.certroll.dev" */
     const char *field_manager; /* of Secrets */
 
     const char *certificate_name; /* annotations: G/... */
@@ -42,9 +42,9 @@ struct api_names {
     const char *http01_solver;    /* label on solver pods, Services and Ingresses */
 };
 
-#define API_FINGERPRINT "certroll.dev/fingerprint"   /* on the Secret: SHA-256 of the leaf */
-#define API_ISSUED_AT "certroll.dev/issued-at"       /* on the Secret: when it was written */
-#define API_ROLLOUT "certroll.dev/rollout"           /* on a workload: "true" opts in, "false" out */
+#define API_FINGERPRINT "certroll.dev/fingerprint" /* on the Secret: SHA-256 of the leaf */
+#define API_ISSUED_AT "certroll.dev/issued-at"     /* on the Secret: when it was written */
+#define API_ROLLOUT "certroll.dev/rollout"         /* on a workload: "true" opts in, "false" out */
 #define API_CERTIFICATES "certroll.dev/certificates" /* on a workload and its pod template */
 /* On a Certificate: any new value renews. Its Secret carries the last value acted on. */
 #define API_RENEW "certroll.dev/renew"

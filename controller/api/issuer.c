@@ -37,8 +37,7 @@ static const struct bind_field solver_fields[] = {
 const struct bind_table acme_solver_table =
     BIND_TABLE("ACMESolver", struct acme_solver, solver_fields);
 
-#define ACME(type, member, name, ...)                                                              \
-    BIND_ROW(struct acme_issuer, type, member, name, __VA_ARGS__)
+#define ACME(type, member, name, ...) BIND_ROW(struct acme_issuer, type, member, name, __VA_ARGS__)
 static const struct bind_field acme_fields[] = {
     ACME(STRING, server, "server", .flags = BIND_REQUIRED),
     ACME(STRING, email, "email"),

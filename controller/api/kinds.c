@@ -9,16 +9,19 @@
 
 #define KIND(plural_, kind_, namespaced_, table_)                                                  \
     {                                                                                              \
-        .res = {.version = "v1", .plural = (plural_), .kind = (kind_), .namespaced = (namespaced_)}, \
+        .res = {.version = "v1",                                                                   \
+                .plural = (plural_),                                                               \
+                .kind = (kind_),                                                                   \
+                .namespaced = (namespaced_)},                                                      \
         .table = (table_)                                                                          \
     }
 
-struct kube_kind kind_certificate =
-    KIND("certificates", "Certificate", true, &certificate_table);
+struct kube_kind kind_certificate = KIND("certificates", "Certificate", true, &certificate_table);
 struct kube_kind kind_certificate_request =
     KIND("certificaterequests", "CertificateRequest", true, &certificate_request_table);
 struct kube_kind kind_issuer = KIND("issuers", "Issuer", true, &issuer_table);
-struct kube_kind kind_cluster_issuer = KIND("clusterissuers", "ClusterIssuer", false, &issuer_table);
+struct kube_kind kind_cluster_issuer =
+    KIND("clusterissuers", "ClusterIssuer", false, &issuer_table);
 struct kube_kind kind_order = KIND("orders", "Order", true, &order_table);
 struct kube_kind kind_challenge = KIND("challenges", "Challenge", true, &challenge_table);
 

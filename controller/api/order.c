@@ -3,8 +3,7 @@
 
 #include "base/str.h"
 
-#define SPEC(type, member, name, ...)                                                              \
-    BIND_ROW(struct order_spec, type, member, name, __VA_ARGS__)
+#define SPEC(type, member, name, ...) BIND_ROW(struct order_spec, type, member, name, __VA_ARGS__)
 static const struct bind_field spec_fields[] = {
     SPEC(STRING, request, "request", .flags = BIND_REQUIRED),
     SPEC(OBJECT, issuer_ref, "issuerRef", .flags = BIND_REQUIRED, .table = &issuer_ref_table),

@@ -32,7 +32,7 @@ struct order_status {
     const char *finalize_url;
     BIND_LIST_OF(struct order_authorization) authorizations;
     const char *certificate; /* base64 of the PEM chain */
-    const char *state; /* "", pending, ready, processing, valid, invalid, expired, errored */
+    const char *state;       /* "", pending, ready, processing, valid, invalid, expired, errored */
     const char *reason;
     int64_t failure_time;
     const char *next_action;

@@ -74,11 +74,8 @@ static struct err *decode(const json_t *object, struct kube_object **ret_object)
 }
 
 struct kube_kind kind_secret = {
-    .res = {.group = "",
-            .version = "v1",
-            .plural = "secrets",
-            .kind = "Secret",
-            .namespaced = true},
+    .res =
+        {.group = "", .version = "v1", .plural = "secrets", .kind = "Secret", .namespaced = true},
     .decode = decode,
     .metadata_only = true,
 };

@@ -59,30 +59,43 @@ static struct err *template_parse(const char *what, const char *text, json_t **r
     return NULL;
 }
 
-static json_t *container_of(const struct http01_solver *s)
+/* resources: the template's, or NULL. */
+static json_t *container_of(const struct http01_solver *s, const json_t *resources)
 {
-    json_t *c = json_build(
-        "{s:s,s:s,s:s,s:[s,s,s,s,s],s:[{s:s,s:i}],s:{s:{s:s,s:s},s:{s:s}},s:o,s:o}", "name",
-        "solver", "image", s->image, "imagePullPolicy", "IfNotPresent", "args", "solver",
-        "--listen", ":8089", "--thumbprint", s->thumbprint, "ports", "name", "http",
-        "containerPort", HTTP01_PORT, "resources", "requests", "cpu", "1m", "memory", "8Mi",
-        "limits", "memory", "32Mi", "readinessProbe",
-        json_build("{s:{s:s,s:s},s:i}", "httpGet", "path", PROBE_PATH, "port", "http",
-                   "periodSeconds", 1),
-        "securityContext",
-        json_build("{s:b,s:b,s:{s:[s]}}", "allowPrivilegeEscalation", 0, "readOnlyRootFilesystem",
-                   1, "capabilities", "drop", "ALL"));
+    json_t *c =
+        json_build("{s:s,s:s,s:s,s:[s,s,s,s,s],s:[{s:s,s:i}],s:{s:{s:s,s:s},s:{s:s}},s:o,s:o}",
+                   "name", "solver", "image", s->image, "imagePullPolicy", "IfNotPresent", "args",
+                   "solver", "--listen", ":8089", "--thumbprint", s->thumbprint, "ports", "name",
+                   "http", "containerPort", HTTP01_PORT, "resources", "requests", "cpu", "1m",
+                   "memory", "8Mi", "limits", "memory", "32Mi", "readinessProbe",
+                   json_build("{s:{s:s,s:s},s:i}", "httpGet", "path", PROBE_PATH, "port", "http",
+                              "periodSeconds", 1),
+                   "securityContext",
+                   json_build("{s:b,s:b,s:{s:[s]}}", "allowPrivilegeEscalation", 0,
+                              "readOnlyRootFilesystem", 1, "capabilities", "drop", "ALL"));
+    json_merge_patch(JGET(c, "resources"), resources);
     return c;
 }
 
-static json_t *pod_spec(const struct http01_solver *s)
+/* Whoever needs other ids or a seccomp profile of the node says so; the container's own security
+ * context stays ours. */
+static json_t *pod_security(const json_t *template)
 {
-    return json_build(
-        "{s:[o],s:s,s:b,s:b,s:{s:b,s:i,s:{s:s}},s:{s:s},s:i}", "containers", container_of(s),
-        "restartPolicy", "Always", "automountServiceAccountToken", 0, "enableServiceLinks", 0,
-        "securityContext", "runAsNonRoot", 1, "runAsUser", 65532, "seccompProfile", "type",
-        "RuntimeDefault", "nodeSelector", "kubernetes.io/os", "linux",
-        "terminationGracePeriodSeconds", 2);
+    json_t *context = json_build("{s:b,s:i,s:{s:s}}", "runAsNonRoot", 1, "runAsUser", 65532,
+                                 "seccompProfile", "type", "RuntimeDefault");
+    json_merge_patch(context, JGET(template, "spec", "securityContext"));
+    return context;
+}
+
+/* The template has resources for the one container there is; a pod's own mean something else. */
+static json_t *pod_spec(const struct http01_solver *s, const json_t *template)
+{
+    return json_build("{s:[o],s:n,s:s,s:b,s:b,s:o,s:{s:s},s:i}", "containers",
+                      container_of(s, JGET(template, "spec", "resources")), "resources",
+                      "restartPolicy", "Always", "automountServiceAccountToken", 0,
+                      "enableServiceLinks", 0, "securityContext", pod_security(template),
+                      "nodeSelector", "kubernetes.io/os", "linux", "terminationGracePeriodSeconds",
+                      2);
 }
 
 struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod)
@@ -91,9 +104,9 @@ struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod)
     http01_solver_name(s->thumbprint, name);
     json_auto_t *pod = NULL;
     TRY(template_parse("podTemplate", s->config->pod_template, &pod));
-    json_auto_t *ours = json_build(
-        "{s:s,s:s,s:o,s:o}", "apiVersion", "v1", "kind", "Pod", "metadata",
-        metadata_of(s, name, name), "spec", pod_spec(s));
+    json_auto_t *ours =
+        json_build("{s:s,s:s,s:o,s:o}", "apiVersion", "v1", "kind", "Pod", "metadata",
+                   metadata_of(s, name, name), "spec", pod_spec(s, pod));
     json_put(JGET(ours, "metadata"), "annotations",
              json_build("{s:s,s:s}", "sidecar.istio.io/inject", "false",
                         "cluster-autoscaler.kubernetes.io/safe-to-evict", "true"));
@@ -106,11 +119,11 @@ struct err *http01_service(const struct http01_solver *s, json_t **ret_service)
 {
     char name[KUBE_NAME_MAX + 1];
     http01_solver_name(s->thumbprint, name);
-    *ret_service = json_build(
-        "{s:s,s:s,s:o,s:{s:s,s:o,s:[{s:s,s:i,s:s,s:s}]}}", "apiVersion", "v1", "kind", "Service",
-        "metadata", metadata_of(s, name, name), "spec", "type",
-        str_or(s->config->service_type, "ClusterIP"), "selector", labels_of(name), "ports", "name",
-        "http", "port", HTTP01_PORT, "targetPort", "http", "protocol", "TCP");
+    *ret_service = json_build("{s:s,s:s,s:o,s:{s:s,s:o,s:[{s:s,s:i,s:s,s:s}]}}", "apiVersion", "v1",
+                              "kind", "Service", "metadata", metadata_of(s, name, name), "spec",
+                              "type", str_or(s->config->service_type, "ClusterIP"), "selector",
+                              labels_of(name), "ports", "name", "http", "port", HTTP01_PORT,
+                              "targetPort", "http", "protocol", "TCP");
     return NULL;
 }
 
@@ -142,9 +155,9 @@ struct err *http01_ingress(const struct http01_solver *s, const char *name,
     json_t *rules = json_new_array();
     for (size_t i = 0; i < count; i++)
         json_push(rules, rule_for(&routes[i], service));
-    json_auto_t *ours = json_build("{s:s,s:s,s:o,s:{s:o}}", "apiVersion", "networking.k8s.io/v1",
-                                   "kind", "Ingress", "metadata", metadata_of(s, name, service),
-                                   "spec", "rules", rules);
+    json_auto_t *ours =
+        json_build("{s:s,s:s,s:o,s:{s:o}}", "apiVersion", "networking.k8s.io/v1", "kind", "Ingress",
+                   "metadata", metadata_of(s, name, service), "spec", "rules", rules);
     if (!str_empty(s->config->ingress_class_name))
         json_put_str(JGET(ours, "spec"), "ingressClassName", s->config->ingress_class_name);
     json_put(JGET(ours, "metadata"), "annotations", ingress_annotations(s->config));

@@ -40,7 +40,7 @@ struct http01_route {
 };
 /* One Ingress for all names of an order: for each route an Exact path to the solver's Service. */
 struct err *http01_ingress(const struct http01_solver *s, const char *name,
-                           const struct http01_route *routes, size_t count,
-                           json_t **ret_ingress) MUST_CHECK;
+                           const struct http01_route *routes, size_t count, json_t **ret_ingress)
+    MUST_CHECK;
 
 #endif

@@ -11,8 +11,8 @@
  * certificates not checked, 2 s. NULL when the answer is key_authorization (trailing white space
  * tolerated, RFC 8555 section 8.3). ERR_TRANSIENT says what came instead, without the body. */
 struct err *http01_self_check(const struct http_transport *t, const struct stop *stop,
-                              const char *host, const char *token,
-                              const char *key_authorization) MUST_CHECK;
+                              const char *host, const char *token, const char *key_authorization)
+    MUST_CHECK;
 
 /* When to look again after that many failed tries: 50 ms x 1.5^n, at most 2 s; 10 s after a minute. */
 int64_t http01_self_check_delay(unsigned tries);

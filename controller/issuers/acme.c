@@ -62,10 +62,10 @@ static struct err *create_order(const struct issuer_env *env, const struct issua
                                 const char *name)
 {
     const struct object_meta *owner = &i->request->obj.meta;
-    json_auto_t *order = json_build(
-        "{s:{s:s,s:s,s:[o]},s:o}", "metadata", "name", name, "namespace", owner->namespace,
-        "ownerReferences", owner_reference_json(&kind_certificate_request.res, owner), "spec",
-        order_spec_json(i));
+    json_auto_t *order = json_build("{s:{s:s,s:s,s:[o]},s:o}", "metadata", "name", name,
+                                    "namespace", owner->namespace, "ownerReferences",
+                                    owner_reference_json(&kind_certificate_request.res, owner),
+                                    "spec", order_spec_json(i));
     const char *crt = bind_map_get(&owner->annotations, api_names()->certificate_name);
     if (crt != NULL) {
         json_t *annotations = json_new_object();
@@ -109,8 +109,7 @@ static struct err *read_order(const struct order *order, struct issuance_result 
     const char *reason = str_or(order->status.reason, "no reason given");
     if (order_state_is_final(state)) {
         ret_result->state = ISSUANCE_FAILED;
-        ret_result->message =
-            x_printf("Order %s is %s: %s", order->obj.meta.name, state, reason);
+        ret_result->message = x_printf("Order %s is %s: %s", order->obj.meta.name, state, reason);
         return NULL;
     }
     ret_result->state = ISSUANCE_PENDING;

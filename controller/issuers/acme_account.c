@@ -20,6 +20,7 @@ struct acme_accounts {
     pthread_mutex_t lock;
     struct map cas;  /* "server|bundle hash|skip" -> struct acme_ca */
     struct map keys; /* uid of the Issuer -> struct account_key */
+    struct map lost; /* uid of the Issuer -> its account's URL, which the CA has forgotten */
 };
 
 /* The key last read for an Issuer, and the hash it was registered under. */
@@ -47,6 +48,7 @@ struct acme_accounts *acme_accounts_new(void)
     pthread_mutex_init(&a->lock, NULL);
     a->cas = MAP_INIT(ca_free);
     a->keys = MAP_INIT(account_key_free);
+    a->lost = MAP_INIT(free);
     return a;
 }
 
@@ -56,6 +58,7 @@ void acme_accounts_free(struct acme_accounts *a)
         return;
     map_release(&a->cas);
     map_release(&a->keys);
+    map_release(&a->lost);
     pthread_mutex_destroy(&a->lock);
     free(a);
 }
@@ -95,8 +98,7 @@ static struct err *ca_of(const struct issuer_env *env, const struct issuer *issu
     char hash[PKI_SHA256_HEX] = "";
     if (pem != NULL)
         pki_sha256_hex(pem, strlen(pem), hash);
-    auto_free char *key =
-        x_printf("%s|%s|%d%d", acme->server, hash, acme->skip_tls_verify, tenant);
+    auto_free char *key = x_printf("%s|%s|%d%d", acme->server, hash, acme->skip_tls_verify, tenant);
     struct acme_accounts *a = env->accounts;
     pthread_mutex_lock(&a->lock);
     struct acme_ca *ca = map_get(&a->cas, key);
@@ -150,9 +152,9 @@ static struct err *create_key(const struct issuer_env *env, const struct issuer 
     TRY(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
     AUTO(secret_release) struct secret pem = {0};
     TRY(pki_key_pem(key, PKI_PKCS8, &pem));
-    json_auto_t *body = json_build("{s:s,s:s,s:s,s:{s:s,s:s},s:{}}", "apiVersion", "v1", "kind",
-                                   "Secret", "type", "Opaque", "metadata", "name", ref->name,
-                                   "namespace", ns, "data");
+    json_auto_t *body =
+        json_build("{s:s,s:s,s:s,s:{s:s,s:s},s:{}}", "apiVersion", "v1", "kind", "Secret", "type",
+                   "Opaque", "metadata", "name", ref->name, "namespace", ns, "data");
     secret_json_put(JGET(body, "data"), str_or(ref->key, "tls.key"), pem.data, pem.len);
     const struct kube_ref to = {.res = &res_secret, .ns = ns, .name = ref->name};
     return err_ignore(kube_create(env->kube, &to, KUBE_SECRET, body, NULL), ERR_CONFLICT);
@@ -224,6 +226,30 @@ struct err *acme_account_get(const struct issuer_env *env, const struct issuer *
     return NULL;
 }
 
+void acme_account_lost(const struct issuer_env *env, const struct issuer *issuer)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    map_put(&env->accounts->lost, issuer->obj.meta.uid,
+            x_strdup(str_or(issuer->status.acme.uri, "")));
+    pthread_mutex_unlock(&env->accounts->lock);
+}
+
+static bool is_lost(const struct issuer_env *env, const struct issuer *issuer)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    bool lost =
+        str_eq(map_get(&env->accounts->lost, issuer->obj.meta.uid), issuer->status.acme.uri);
+    pthread_mutex_unlock(&env->accounts->lock);
+    return lost;
+}
+
+static void forget_loss(const struct issuer_env *env, const struct issuer *issuer)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    map_remove(&env->accounts->lost, issuer->obj.meta.uid);
+    pthread_mutex_unlock(&env->accounts->lock);
+}
+
 static bool is_registered(const struct issuer *issuer, const char *hash)
 {
     const struct acme_issuer_status *s = &issuer->status.acme;
@@ -263,7 +289,7 @@ struct err *acme_account_ensure(const struct issuer_env *env, const struct issue
     TRY(ensure_key(env, issuer, &key));
     auto_free char *hash = account_hash(key, issuer->spec.acme->server);
     remember_key(env, issuer, key, hash);
-    if (is_registered(issuer, hash)) {
+    if (is_registered(issuer, hash) && !is_lost(env, issuer)) {
         fill_ready(ret_readiness, issuer, x_strdup(issuer->status.acme.uri), TAKE(hash),
                    x_strdup_or_null(issuer->status.acme.terms_of_service));
         return NULL;
@@ -275,6 +301,7 @@ struct err *acme_account_ensure(const struct issuer_env *env, const struct issue
     TRY(acme_ca_directory(ca_owned, &directory));
     char *url = NULL;
     TRY(register_account(ca_owned, key, issuer, &url));
+    forget_loss(env, issuer);
     fill_ready(ret_readiness, issuer, url, TAKE(hash), TAKE(directory.terms_of_service));
     return NULL;
 }

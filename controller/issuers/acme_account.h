@@ -27,6 +27,10 @@ void acme_handle_release(struct acme_handle *h);
 struct err *acme_account_get(const struct issuer_env *env, const struct issuer *issuer,
                              struct acme_handle *ret_handle) MUST_CHECK;
 
+/* The CA says that it has no such account (RFC 8555 section 7.3, accountDoesNotExist): the next
+ * acme_account_ensure() registers again. */
+void acme_account_lost(const struct issuer_env *env, const struct issuer *issuer);
+
 /* Makes sure that key and registration exist. */
 struct err *acme_account_ensure(const struct issuer_env *env, const struct issuer *issuer,
                                 struct issuer_readiness *ret_readiness) MUST_CHECK;

@@ -48,11 +48,12 @@ struct issuance {
 enum issuance_state { ISSUANCE_PENDING, ISSUANCE_ISSUED, ISSUANCE_FAILED };
 struct issuance_result {
     enum issuance_state state;
-    const char *reason; /* static; of the Ready condition: "Pending", "Issued", "Failed" when NULL */
-    char *message;      /* for people; owned */
-    char *chain_pem;    /* issued: leaf first; owned */
-    char *ca_pem;       /* issued: may be NULL; owned */
-    int64_t next;       /* pending: wall ns of the next look, 0 = a watched object will change */
+    const char
+        *reason;     /* static; of the Ready condition: "Pending", "Issued", "Failed" when NULL */
+    char *message;   /* for people; owned */
+    char *chain_pem; /* issued: leaf first; owned */
+    char *ca_pem;    /* issued: may be NULL; owned */
+    int64_t next;    /* pending: wall ns of the next look, 0 = a watched object will change */
 };
 void issuance_result_release(struct issuance_result *r);
 
@@ -61,7 +62,7 @@ struct issuer_readiness {
     bool ready;
     const char *reason; /* static */
     char *message;
-    int64_t next; /* wall ns of the next look, 0 = none */
+    int64_t next;                   /* wall ns of the next look, 0 = none */
     struct acme_issuer_status acme; /* to be put into the status; owned strings */
 };
 void issuer_readiness_release(struct issuer_readiness *r);

@@ -77,7 +77,8 @@ static struct err *issue(const struct issuer_env *env, const struct issuance *is
     AUTO(pki_usages_release) struct pki_usages usages = {0};
     TRY(pki_usages_build(&spec->usages, spec->is_ca, &usages), "spec.usages");
     AUTO(strlist_release)
-    struct strlist crl = borrowed_list(&issuance->issuer->spec.self_signed->crl_distribution_points);
+    struct strlist crl =
+        borrowed_list(&issuance->issuer->spec.self_signed->crl_distribution_points);
     int64_t now = clock_wall(env->clock);
     const struct pki_self_sign_spec sign = {
         .csr = issuance->csr,

@@ -113,24 +113,47 @@ struct err *tls_secret_build(const struct tls_secret_content *c, json_t **ret_bo
     secret_json_put(data, "tls.key", c->key->data, c->key->len);
     if (!str_empty(c->ca))
         secret_json_put(data, "ca.crt", c->ca, strlen(c->ca));
-    *ret_body = json_build("{s:s,s:s,s:s,s:{s:s,s:s,s:o,s:o},s:o}", "apiVersion", "v1", "kind",
-                           "Secret", "type", str_or(c->type, "kubernetes.io/tls"), "metadata",
-                           "name", c->crt->spec.secret_name, "namespace",
-                           c->crt->obj.meta.namespace, "annotations", annotations, "labels", labels,
-                           "data", data);
+    *ret_body =
+        json_build("{s:s,s:s,s:s,s:{s:s,s:s,s:o,s:o},s:o}", "apiVersion", "v1", "kind", "Secret",
+                   "type", str_or(c->type, "kubernetes.io/tls"), "metadata", "name",
+                   c->crt->spec.secret_name, "namespace", c->crt->obj.meta.namespace, "annotations",
+                   annotations, "labels", labels, "data", data);
     return NULL;
 }
 
 struct presence {
-    const json_t *have;
+    const json_t *other;
     bool complete;
 };
 
 static bool has_same(void *arg, const char *key, json_t *value)
 {
     struct presence *p = arg;
-    p->complete = str_eq(JSTR(p->have, key), json_text(value));
+    p->complete = str_eq(JSTR(p->other, key), json_text(value));
     return p->complete;
+}
+
+/* A key of managedFields is "f:" and the name. */
+static bool is_wanted(void *arg, const char *key, json_t *value)
+{
+    (void)value;
+    struct presence *p = arg;
+    p->complete = !str_starts(key, "f:") || JGET(p->other, key + 2) != NULL;
+    return p->complete;
+}
+
+/* What we applied once and no longer want is still there under our name. */
+static bool has_leftovers(const json_t *secret, const json_t *body, const char *part)
+{
+    auto_free char *field = x_printf("f:%s", part);
+    const json_t *managed = JGET(secret, "metadata", "managedFields");
+    struct presence p = {JGET(body, "metadata", part), true};
+    for (size_t i = 0; i < json_count(managed) && p.complete; i++) {
+        const json_t *entry = json_item(managed, i);
+        if (str_eq(JSTR(entry, "manager"), api_names()->field_manager))
+            json_each(JGET(entry, "fieldsV1", "f:metadata", field), is_wanted, &p);
+    }
+    return !p.complete;
 }
 
 bool tls_secret_metadata_is_current(const json_t *secret, const json_t *body)
@@ -139,7 +162,7 @@ bool tls_secret_metadata_is_current(const json_t *secret, const json_t *body)
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         struct presence p = {JGET(secret, "metadata", parts[i]), true};
         json_each(JGET(body, "metadata", parts[i]), has_same, &p);
-        if (!p.complete)
+        if (!p.complete || has_leftovers(secret, body, parts[i]))
             return false;
     }
     return true;

@@ -14,8 +14,8 @@ struct tls_secret_content {
     const struct certificate *crt;
     const char *chain; /* PEM, leaf first */
     const struct secret *key;
-    const char *ca;   /* PEM, or NULL */
-    const char *type; /* of the Secret that is there (immutable), or NULL */
+    const char *ca;    /* PEM, or NULL */
+    const char *type;  /* of the Secret that is there (immutable), or NULL */
     int64_t issued_at; /* wall ns */
     const char *renew; /* value of the renew annotation that this certificate answers, or NULL */
 };
@@ -23,7 +23,8 @@ struct tls_secret_content {
 /* The whole body to apply. Owned; wiped when freed. */
 struct err *tls_secret_build(const struct tls_secret_content *c, json_t **ret_body) MUST_CHECK;
 
-/* Does the existing Secret carry all labels and annotations of the body? */
+/* Does the existing Secret carry all labels and annotations of the body, and none that we applied before
+ * and the body no longer has? */
 bool tls_secret_metadata_is_current(const json_t *secret, const json_t *body);
 
 /* Applies; the cache learns of it. */

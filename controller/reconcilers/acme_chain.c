@@ -59,8 +59,7 @@ struct err *acme_order_of_challenge(const struct env *env, const struct challeng
     if (owner == NULL || !str_eq(owner->kind, "Order"))
         return not_ours("Challenge", challenge->obj.meta.name, "an Order");
     AUTO_OBJECT(struct order) order = NULL;
-    TRY(store_get(&env->orders, challenge->obj.meta.namespace, owner->name,
-                  (const void **)&order));
+    TRY(store_get(&env->orders, challenge->obj.meta.namespace, owner->name, (const void **)&order));
     if (order == NULL || !str_eq(order->obj.meta.uid, owner->uid))
         return not_ours("Challenge", challenge->obj.meta.name, "an Order");
     *ret_order = TAKE(order);

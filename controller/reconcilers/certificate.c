@@ -17,19 +17,19 @@ static const struct {
     const char *name;
     struct err *(*ensure)(struct certificate_pass *p);
 } steps[] = {
-    {"Spec", ensure_spec},                     /* it can be understood */
-    {"Ownership", ensure_ownership},           /* the Secret's name is ours to write */
-    {"Inspected", ensure_inspected},           /* we know what the Secret holds */
-    {"Metadata", ensure_metadata},             /* labels and annotations follow the spec */
-    {"Needed", ensure_needed},                 /* stop here unless a certificate is due */
-    {"Issuer", ensure_issuer},                 /* who can issue it is there and ready */
+    {"Spec", ensure_spec},                      /* it can be understood */
+    {"Ownership", ensure_ownership},            /* the Secret's name is ours to write */
+    {"Inspected", ensure_inspected},            /* we know what the Secret holds */
+    {"Metadata", ensure_metadata},              /* labels and annotations follow the spec */
+    {"Needed", ensure_needed},                  /* stop here unless a certificate is due */
+    {"Issuer", ensure_issuer},                  /* who can issue it is there and ready */
     {"AttemptCurrent", ensure_attempt_current}, /* a running attempt asks for what the spec asks */
-    {"Backoff", ensure_backoff},               /* the last failure is long enough ago */
-    {"Key", ensure_key},                       /* the attempt has a private key */
-    {"Request", ensure_request},               /* the CertificateRequest exists */
-    {"Answer", ensure_answer},                 /* the issuer has answered it */
-    {"Secret", ensure_secret},                 /* checked and written */
-    {"Recorded", ensure_recorded},             /* status tells, leftovers are gone */
+    {"Backoff", ensure_backoff},                /* the last failure is long enough ago */
+    {"Key", ensure_key},                        /* the attempt has a private key */
+    {"Request", ensure_request},                /* the CertificateRequest exists */
+    {"Answer", ensure_answer},                  /* the issuer has answered it */
+    {"Secret", ensure_secret},                  /* checked and written */
+    {"Recorded", ensure_recorded},              /* status tells, leftovers are gone */
 };
 
 /* ---- helpers shared by the steps ---- */

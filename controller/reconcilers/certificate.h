@@ -9,8 +9,8 @@
 #include "pki/cert.h"
 #include "reconcilers/env.h"
 
-struct err *certificate_reconcile(void *env, const struct object_name *name,
-                                  int64_t *ret_next) MUST_CHECK;
+struct err *certificate_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+    MUST_CHECK;
 
 /* What a spec asks for, in the terms of pki/. */
 struct wanted {
@@ -21,8 +21,8 @@ struct wanted {
     bool rotate; /* rotationPolicy Always */
     int64_t duration;
 };
-struct err *wanted_from_spec(const struct certificate_spec *spec,
-                             struct wanted *ret_wanted) MUST_CHECK;
+struct err *wanted_from_spec(const struct certificate_spec *spec, struct wanted *ret_wanted)
+    MUST_CHECK;
 void wanted_release(struct wanted *w);
 /* The usages as the CertificateRequest lists them: the spec's, or the defaults. Borrowed. */
 struct bind_strings wanted_usages(const struct certificate_spec *spec);
@@ -33,9 +33,9 @@ int64_t renewal_time(const struct certificate_spec *spec, int64_t not_before, in
 /* What the target Secret holds. */
 struct held {
     bool present;
-    bool certificate;  /* not_before, not_after and fingerprint are known */
-    bool read;         /* the Secret was read in this pass: json is set */
-    json_t *json;      /* wiped when freed */
+    bool certificate; /* not_before, not_after and fingerprint are known */
+    bool read;        /* the Secret was read in this pass: json is set */
+    json_t *json;     /* wiped when freed */
     int64_t not_before;
     int64_t not_after;
     char fingerprint[PKI_SHA256_HEX];
@@ -55,19 +55,19 @@ struct certificate_pass {
     const struct tls_secret *secret; /* metadata, may be NULL */
     struct held held;
     struct violation violation;
-    bool renewing; /* violation is only that it is time */
-    bool manual;   /* somebody asked for a new certificate */
-    const struct issuer *issuer;        /* NULL for an external one */
-    const struct issuer_driver *driver; /* NULL for an external one */
+    bool renewing;                             /* violation is only that it is time */
+    bool manual;                               /* somebody asked for a new certificate */
+    const struct issuer *issuer;               /* NULL for an external one */
+    const struct issuer_driver *driver;        /* NULL for an external one */
     const struct certificate_request *attempt; /* of revision + 1, may be NULL */
-    struct pki_key *key; /* of the attempt, when at hand */
+    struct pki_key *key;                       /* of the attempt, when at hand */
 
-    bool stop;    /* no further step */
-    bool quiet;   /* in-process and young: progress alone is not worth a status write */
-    int64_t next; /* wall ns of the next look, 0 = none */
-    char *waiting;                             /* status.nextAction */
-    char key_secret[KUBE_NAME_MAX + 1];        /* status.nextPrivateKeySecretName */
-    struct certificate_status status; /* under construction */
+    bool stop;     /* no further step */
+    bool quiet;    /* in-process and young: progress alone is not worth a status write */
+    int64_t next;  /* wall ns of the next look, 0 = none */
+    char *waiting; /* status.nextAction */
+    char key_secret[KUBE_NAME_MAX + 1]; /* status.nextPrivateKeySecretName */
+    struct certificate_status status;   /* under construction */
     struct condition_set conditions;
 };
 
@@ -103,8 +103,8 @@ struct err *current_request(struct certificate_pass *p,
                             const struct certificate_request **ret_request) MUST_CHECK;
 /* What a CertificateRequest asks for otherwise than the spec does: a sentence, owned, or NULL. */
 struct err *request_difference(struct certificate_pass *p,
-                               const struct certificate_request *request,
-                               char **ret_difference) MUST_CHECK;
+                               const struct certificate_request *request, char **ret_difference)
+    MUST_CHECK;
 
 /* Counts a failed attempt once, reports it, and ends the pass. */
 struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char *reason,

@@ -124,8 +124,7 @@ struct err *ensure_needed(struct certificate_pass *p)
 {
     char name[KUBE_NAME_MAX + 1];
     attempt_name(p, name);
-    TRY(store_get(&p->env->requests, p->crt->obj.meta.namespace, name,
-                  (const void **)&p->attempt));
+    TRY(store_get(&p->env->requests, p->crt->obj.meta.namespace, name, (const void **)&p->attempt));
     if (p->held.certificate && p->violation.reason == NULL)
         record_held(p);
     bool in_place = false;
@@ -165,9 +164,9 @@ struct err *ensure_issuer(struct certificate_pass *p)
     const char *kind = issuer_ref_kind(ref);
     TRY(env_issuer(p->env, ref, p->crt->obj.meta.namespace, &p->issuer));
     if (p->issuer == NULL) {
-        wait_for_issuer(p, "IssuerNotFound",
-                        x_printf("%s %s does not exist: create it or correct spec.issuerRef", kind,
-                                 ref->name));
+        wait_for_issuer(
+            p, "IssuerNotFound",
+            x_printf("%s %s does not exist: create it or correct spec.issuerRef", kind, ref->name));
         return NULL;
     }
     p->driver = issuer_driver_of(&p->issuer->spec);
@@ -214,8 +213,8 @@ struct err *ensure_attempt_current(struct certificate_pass *p)
 static int64_t retry_at(const struct certificate_pass *p)
 {
     int64_t failures = p->status.failed_issuance_attempts;
-    const struct backoff b = {p->env->config.failure_backoff_min, p->env->config.failure_backoff_max,
-                              0};
+    const struct backoff b = {p->env->config.failure_backoff_min,
+                              p->env->config.failure_backoff_max, 0};
     return p->status.last_failure_time +
            backoff_delay(&b, failures > 0 ? (unsigned)(failures - 1) : 0, NULL);
 }

@@ -50,9 +50,8 @@ static struct err *find_rival(struct certificate_pass *p, const char *key, char 
         if (other->obj.meta.deletion_timestamp == 0 && owns_before(other, owner, annotated))
             owner = other;
     }
-    *ret_rival = str_eq(owner->obj.meta.uid, p->crt->obj.meta.uid)
-                     ? NULL
-                     : x_strdup(owner->obj.meta.name);
+    *ret_rival =
+        str_eq(owner->obj.meta.uid, p->crt->obj.meta.uid) ? NULL : x_strdup(owner->obj.meta.name);
     return NULL;
 }
 
@@ -80,9 +79,9 @@ struct err *ensure_ownership(struct certificate_pass *p)
     bool credential = false;
     TRY(is_credential(p, key, &credential));
     if (credential) {
-        pass_violation(p, "InvalidSpec",
-                       "spec.secretName: Secret %s holds an issuer's credential: write another name",
-                       name);
+        pass_violation(
+            p, "InvalidSpec",
+            "spec.secretName: Secret %s holds an issuer's credential: write another name", name);
         pass_wait(p, 0, "a change of spec.secretName");
         return NULL;
     }
@@ -151,7 +150,8 @@ static struct err *compare_request(struct certificate_pass *p,
     auto_free char *difference = NULL;
     TRY(request_difference(p, request, &difference));
     if (difference != NULL)
-        pass_violation(p, "RequestChanged", "Fields on existing CertificateRequest %s do not match the spec: %s",
+        pass_violation(p, "RequestChanged",
+                       "Fields on existing CertificateRequest %s do not match the spec: %s",
                        request->obj.meta.name, difference);
     return NULL;
 }
@@ -176,7 +176,8 @@ static struct err *compare_with_spec(struct certificate_pass *p, const struct pk
         return compare_request(p, current, key);
     auto_free char *difference = pki_names_sans_difference(&p->wanted.names, &cert->names);
     if (difference != NULL)
-        pass_violation(p, "SecretMismatch", "The certificate differs from the spec: %s", difference);
+        pass_violation(p, "SecretMismatch", "The certificate differs from the spec: %s",
+                       difference);
     return NULL;
 }
 
@@ -230,9 +231,8 @@ static bool type_is_adoptable(const json_t *secret)
 
 static struct err *read_secret(struct certificate_pass *p)
 {
-    const struct kube_ref ref = {.res = &res_secret,
-                                 .ns = p->crt->obj.meta.namespace,
-                                 .name = p->crt->spec.secret_name};
+    const struct kube_ref ref = {
+        .res = &res_secret, .ns = p->crt->obj.meta.namespace, .name = p->crt->spec.secret_name};
     struct err *e = kube_get(p->env->kube, &ref, KUBE_SECRET, &p->held.json);
     if (err_is(e, ERR_NOT_FOUND)) {
         err_free(e);

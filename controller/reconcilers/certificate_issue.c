@@ -66,10 +66,10 @@ static struct err *create_key_secret(struct certificate_pass *p, const char *nam
     TRY(make_key(p));
     AUTO(secret_release) struct secret pem = {0};
     TRY(pki_key_pem(p->key, PKI_PKCS8, &pem));
-    json_auto_t *body = json_build(
-        "{s:s,s:{s:s,s:s,s:{s:s},s:[o]},s:{}}", "type", "Opaque", "metadata", "name", name,
-        "namespace", meta->namespace, "labels", api_names()->next_private_key, "true",
-        "ownerReferences", owner_reference_json(&kind_certificate.res, meta), "data");
+    json_auto_t *body = json_build("{s:s,s:{s:s,s:s,s:{s:s},s:[o]},s:{}}", "type", "Opaque",
+                                   "metadata", "name", name, "namespace", meta->namespace, "labels",
+                                   api_names()->next_private_key, "true", "ownerReferences",
+                                   owner_reference_json(&kind_certificate.res, meta), "data");
     secret_json_put(JGET(body, "data"), "tls.key", pem.data, pem.len);
     const struct kube_ref ref = {.res = &res_secret, .ns = meta->namespace, .name = name};
     json_put_str(body, "apiVersion", "v1");
@@ -145,8 +145,8 @@ static json_t *request_metadata(struct certificate_pass *p, const char *name)
     const struct api_names *n = api_names();
     const struct object_meta *meta = &p->crt->obj.meta;
     auto_free char *revision = x_printf("%lld", (long long)p->crt->status.revision + 1);
-    json_t *annotations = json_build("{s:s,s:s}", n->certificate_name, meta->name,
-                                     n->certificate_revision, revision);
+    json_t *annotations =
+        json_build("{s:s,s:s}", n->certificate_name, meta->name, n->certificate_revision, revision);
     if (p->driver == NULL || !p->driver->in_process) {
         char key[KUBE_NAME_MAX + 1];
         attempt_key_name(p, key);
@@ -272,9 +272,8 @@ static struct err *know_type(struct certificate_pass *p)
 {
     if (p->secret == NULL || p->held.read)
         return NULL;
-    const struct kube_ref ref = {.res = &res_secret,
-                                 .ns = p->crt->obj.meta.namespace,
-                                 .name = p->crt->spec.secret_name};
+    const struct kube_ref ref = {
+        .res = &res_secret, .ns = p->crt->obj.meta.namespace, .name = p->crt->spec.secret_name};
     TRY(err_ignore(kube_get(p->env->kube, &ref, KUBE_SECRET, &p->held.json), ERR_NOT_FOUND));
     p->held.read = p->held.json != NULL;
     return NULL;
@@ -322,7 +321,8 @@ static struct err *drop_old_requests(struct certificate_pass *p)
     int64_t keep_from = p->status.revision - p->crt->spec.revision_history_limit + 1;
     for (size_t i = 0; i < all.len; i++) {
         const struct certificate_request *r = all.items[i];
-        const char *text = bind_map_get(&r->obj.meta.annotations, api_names()->certificate_revision);
+        const char *text =
+            bind_map_get(&r->obj.meta.annotations, api_names()->certificate_revision);
         int64_t revision = INT64_MAX;
         err_drop(str_to_i64(str_or(text, ""), 0, INT64_MAX, &revision)); /* foreign: kept */
         if (revision < keep_from)

@@ -107,8 +107,8 @@ static struct err *accept(struct challenge_pass *p)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
     auto_free char *expected = acme_key_authorization(p->chain.account.account.key, spec->token);
-    struct err *e = http01_self_check(p->env->outside, p->env->stop, spec->dns_name, spec->token,
-                                      expected);
+    struct err *e =
+        http01_self_check(p->env->outside, p->env->stop, spec->dns_name, spec->token, expected);
     unsigned tries = memo_count(p->env->polls, p->check_key, p->now).count;
     if (err_is(e, ERR_CANCELLED))
         return e;
@@ -148,7 +148,8 @@ static struct err *run(struct challenge_pass *p)
 
 static struct err *finish(struct challenge_pass *p, struct err *failed)
 {
-    if (failed != NULL && failed->kind == ERR_NOT_FOUND && !str_eq(failed->reason, "IssuerNotReady")) {
+    if (failed != NULL && failed->kind == ERR_NOT_FOUND &&
+        !str_eq(failed->reason, "IssuerNotReady")) {
         settle(p, "expired", failed->message);
         err_free(failed);
         failed = NULL;
@@ -168,8 +169,8 @@ struct err *challenge_reconcile(void *arg, const struct object_name *name, int64
     const struct env *env = arg;
     AUTO_OBJECT(struct challenge) c = NULL;
     TRY(store_get(&env->challenges, name->ns, name->name, (const void **)&c));
-    if (c == NULL || c->obj.meta.deletion_timestamp != 0 ||
-        order_state_is_final(c->status.state) || !issuer_ref_is_ours(&c->spec.issuer_ref))
+    if (c == NULL || c->obj.meta.deletion_timestamp != 0 || order_state_is_final(c->status.state) ||
+        !issuer_ref_is_ours(&c->spec.issuer_ref))
         return NULL;
     AUTO(pass_release)
     struct challenge_pass p = {

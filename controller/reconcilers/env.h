@@ -25,9 +25,10 @@
 struct solver_needs;
 
 struct env_config {
+    const char *namespace;                  /* the only one that is watched, NULL for all */
     const char *cluster_resource_namespace; /* where a ClusterIssuer's Secrets are */
     const char *solver_image;
-    int64_t solver_linger;      /* ns a solver stays after it was last needed */
+    int64_t solver_linger;       /* ns a solver stays after it was last needed */
     int64_t failure_backoff_min; /* ns after the first failed issuance, doubling */
     int64_t failure_backoff_max;
 };

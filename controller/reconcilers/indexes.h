@@ -11,7 +11,8 @@ void index_certificate_secret(const void *object, void (*emit)(void *arg, const 
 /* issuer_key() of spec.issuerRef, when the issuer is one of ours. */
 void index_certificate_issuer(const void *object, void (*emit)(void *arg, const char *value),
                               void *arg);
-void index_request_issuer(const void *object, void (*emit)(void *arg, const char *value), void *arg);
+void index_request_issuer(const void *object, void (*emit)(void *arg, const char *value),
+                          void *arg);
 void index_order_issuer(const void *object, void (*emit)(void *arg, const char *value), void *arg);
 /* "ns/secret" of the account key; a ClusterIssuer's is found under "secret". */
 void index_issuer_secret(const void *object, void (*emit)(void *arg, const char *value), void *arg);

@@ -13,8 +13,7 @@ static struct err *write_status(const struct env *env, const struct issuer *issu
                                 const struct issuer_readiness *r)
 {
     AUTO(condition_set_release) struct condition_set conditions;
-    condition_set_init(&conditions, issuer->status.conditions.items,
-                       issuer->status.conditions.len);
+    condition_set_init(&conditions, issuer->status.conditions.items, issuer->status.conditions.len);
     condition_set_put(&conditions,
                       &(struct condition){.type = "Ready",
                                           .status = r->ready ? "True" : "False",
@@ -43,10 +42,9 @@ static struct err *report_failure(const struct env *env, const struct issuer *is
 {
     if (e->kind == ERR_CONFLICT || e->kind == ERR_CANCELLED)
         return e;
-    const struct issuer_readiness r = {
-        .reason = failure_reason(issuer, e), .message = e->message};
-    const struct condition *old = condition_find(issuer->status.conditions.items,
-                                                 issuer->status.conditions.len, "Ready");
+    const struct issuer_readiness r = {.reason = failure_reason(issuer, e), .message = e->message};
+    const struct condition *old =
+        condition_find(issuer->status.conditions.items, issuer->status.conditions.len, "Ready");
     bool news = old == NULL || !str_eq(old->message, e->message);
     if (news)
         env_event(env, is_cluster(issuer) ? &kind_cluster_issuer : &kind_issuer, issuer, true,

@@ -172,8 +172,22 @@ static bool is_final(const struct err *e)
     return e->kind == ERR_INVALID || e->kind == ERR_DENIED;
 }
 
+/* The CA forgot the account: nothing is wrong with the order, it waits for another registration. */
+static struct err *account_lost(const struct order_pass *p, struct err *failed)
+{
+    const struct issuer *issuer = p->chain.issuer;
+    acme_account_lost(&p->env->issuer_env, issuer);
+    controller_enqueue(p->env->controllers.issuer, str_or(issuer->obj.meta.namespace, ""),
+                       issuer->obj.meta.name);
+    struct err *e = err_new(ERR_TRANSIENT, "AccountLost", "%s", failed->message);
+    err_free(failed);
+    return e;
+}
+
 static struct err *finish(struct order_pass *p, struct err *failed)
 {
+    if (failed != NULL && str_eq(failed->reason, "AccountDoesNotExist"))
+        return account_lost(p, failed);
     if (failed != NULL && str_eq(failed->reason, "IssuerNotReady"))
         return failed;
     if (failed != NULL && failed->kind == ERR_NOT_FOUND && !str_empty(p->order->status.url)) {

@@ -7,8 +7,8 @@
 #include "reconcilers/acme_chain.h"
 #include "reconcilers/env.h"
 
-struct err *order_reconcile(void *env, const struct object_name *name,
-                            int64_t *ret_next) MUST_CHECK;
+struct err *order_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+    MUST_CHECK;
 
 /* Shared by order.c and order_challenges.c. */
 struct order_pass {
@@ -19,7 +19,7 @@ struct order_pass {
     struct acme_chain chain;
     struct object_list challenges; /* of this Order */
     struct order_status status;    /* under construction */
-    char *owned[3]; /* strings of status that this pass made */
+    char *owned[3];                /* strings of status that this pass made */
     int64_t next;
     bool stop;
 };

@@ -150,8 +150,8 @@ static bool is_pending(const struct challenge *c)
  * names with another ingress config get a route of their own. */
 static const struct http01_ingress *config_for(const struct order_pass *p, const char *host)
 {
-    const struct acme_solver *s = solver_select(p->chain.issuer->spec.acme, host,
-                                                &p->chain.request->obj.meta.labels);
+    const struct acme_solver *s =
+        solver_select(p->chain.issuer->spec.acme, host, &p->chain.request->obj.meta.labels);
     return s != NULL && s->http01 != NULL ? s->http01->ingress : NULL;
 }
 

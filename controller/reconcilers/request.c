@@ -79,12 +79,10 @@ static void pass_release(struct request_pass *p)
 static void set(struct request_pass *p, const char *type, const char *status, const char *reason,
                 const char *message)
 {
-    condition_set_put(&p->conditions,
-                      &(struct condition){.type = type,
-                                          .status = status,
-                                          .reason = reason,
-                                          .message = message},
-                      p->now);
+    condition_set_put(
+        &p->conditions,
+        &(struct condition){.type = type, .status = status, .reason = reason, .message = message},
+        p->now);
 }
 
 static void fail(struct request_pass *p, const char *message)
@@ -187,15 +185,16 @@ static struct err *ask_issuer(struct request_pass *p, const struct issuer *issue
 {
     const struct issuer_driver *driver = issuer_driver_of(&issuer->spec);
     if (driver == NULL || !issuer_is_ready(issuer)) {
-        set(p, "Ready", "False", "Pending", "Referenced issuer does not have a Ready status condition");
+        set(p, "Ready", "False", "Pending",
+            "Referenced issuer does not have a Ready status condition");
         return NULL;
     }
     struct issuance i = {
         .issuer = issuer,
         .request = p->request,
         .csr = csr,
-        .duration =
-            p->request->spec.duration != 0 ? p->request->spec.duration : CERTIFICATE_DEFAULT_DURATION,
+        .duration = p->request->spec.duration != 0 ? p->request->spec.duration
+                                                   : CERTIFICATE_DEFAULT_DURATION,
     };
     TRY(find_certificate(p, &i));
     AUTO(issuance_result_release) struct issuance_result result = {0};
@@ -209,7 +208,8 @@ static struct err *answer(struct request_pass *p)
     const struct certificate_request *r = p->request;
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     if (is_true(r, "Denied")) {
-        set(p, "Ready", "False", "Denied", "The CertificateRequest was denied by an approval controller");
+        set(p, "Ready", "False", "Denied",
+            "The CertificateRequest was denied by an approval controller");
         p->status.failure_time = p->now;
         return NULL;
     }
@@ -218,9 +218,11 @@ static struct err *answer(struct request_pass *p)
     AUTO_OBJECT(struct issuer) issuer = NULL;
     TRY(env_issuer(p->env, &r->spec.issuer_ref, r->obj.meta.namespace, &issuer));
     if (!is_true(r, "Approved"))
-        set(p, "Approved", "True", api_names()->group, "Certificate request has been approved by certroll");
+        set(p, "Approved", "True", api_names()->group,
+            "Certificate request has been approved by certroll");
     if (issuer == NULL) {
-        set(p, "Ready", "False", "Pending", "Referenced issuer does not exist: create it or correct spec.issuerRef");
+        set(p, "Ready", "False", "Pending",
+            "Referenced issuer does not exist: create it or correct spec.issuerRef");
         return NULL;
     }
     return ask_issuer(p, issuer, &csr);
@@ -251,7 +253,8 @@ struct err *request_reconcile(void *arg, const struct object_name *name, int64_t
         return NULL;
     const char *why = NULL;
     const struct condition *ready = find(r, "Ready");
-    bool denied_unseen = is_true(r, "Denied") && (ready == NULL || !str_eq(ready->reason, "Denied"));
+    bool denied_unseen =
+        is_true(r, "Denied") && (ready == NULL || !str_eq(ready->reason, "Denied"));
     if (request_is_issued(r) || (request_has_failed(r, &why) && !denied_unseen))
         return NULL;
     AUTO(pass_release)

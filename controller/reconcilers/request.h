@@ -6,12 +6,12 @@
 #include "pki/csr.h"
 #include "reconcilers/env.h"
 
-struct err *request_reconcile(void *env, const struct object_name *name,
-                              int64_t *ret_next) MUST_CHECK;
+struct err *request_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+    MUST_CHECK;
 
 /* The CSR of spec.request, parsed and verified. */
-struct err *request_csr(const struct certificate_request *request,
-                        struct pki_csr *ret_csr) MUST_CHECK;
+struct err *request_csr(const struct certificate_request *request, struct pki_csr *ret_csr)
+    MUST_CHECK;
 /* Ready=True with a certificate. */
 bool request_is_issued(const struct certificate_request *request);
 /* Denied, invalid or failed; ret_message (borrowed) says why. */

@@ -46,8 +46,7 @@ static struct err *judge_unseen(const struct rollout_ctx *ctx, const struct work
     int64_t issued = 0;
     const char *text = tls_secret_annotation(s, API_ISSUED_AT);
     if (text != NULL)
-        TRY(rfc3339_parse(text, &issued), "Secret %s, annotation " API_ISSUED_AT,
-            s->obj.meta.name);
+        TRY(rfc3339_parse(text, &issued), "Secret %s, annotation " API_ISSUED_AT, s->obj.meta.name);
     bool older = false;
     TRY(rollout_runs_since_before(ctx->env->kube, &workload_kinds[ctx->kind].res, &w->obj.meta,
                                   issued, &older));
@@ -95,8 +94,7 @@ static struct err *apply(const struct rollout_ctx *ctx, const struct workload *w
     const struct kube_resource *res = &workload_kinds[ctx->kind].res;
     const char *template_value = roll ? desired : w->rolled;
     json_auto_t *body = rollout_patch(res, &w->obj.meta, desired, template_value);
-    const struct kube_ref ref = {
-        .res = res, .ns = w->obj.meta.namespace, .name = w->obj.meta.name};
+    const struct kube_ref ref = {.res = res, .ns = w->obj.meta.namespace, .name = w->obj.meta.name};
     json_auto_t *answer = NULL;
     TRY(kube_apply(store->client, &ref, 0, ROLLOUT_FIELD_MANAGER, body, &answer));
     if (roll)
@@ -135,8 +133,7 @@ static bool is_at(const struct workload *w, const char *secret, const char *fing
 }
 
 struct err *rollout_progress(const struct env *env, const struct certificate *crt,
-                             const char *fingerprint,
-                             struct certificate_rollout_status *ret_status)
+                             const char *fingerprint, struct certificate_rollout_status *ret_status)
 {
     char key[KUBE_KEY_MAX];
     object_key(crt->obj.meta.namespace, crt->spec.secret_name, key);

@@ -14,12 +14,12 @@ struct rollout_ctx {
     const struct env *env;
     size_t kind; /* into workload_kinds */
 };
-struct err *rollout_reconcile(void *rollout_ctx, const struct object_name *name,
-                              int64_t *ret_next) MUST_CHECK;
+struct err *rollout_reconcile(void *rollout_ctx, const struct object_name *name, int64_t *ret_next)
+    MUST_CHECK;
 
 /* How far the workloads that follow this Certificate are, for its status. */
 struct err *rollout_progress(const struct env *env, const struct certificate *crt,
-                             const char *fingerprint,
-                             struct certificate_rollout_status *ret_status) MUST_CHECK;
+                             const char *fingerprint, struct certificate_rollout_status *ret_status)
+    MUST_CHECK;
 
 #endif

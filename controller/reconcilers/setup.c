@@ -45,15 +45,18 @@ static void make_caches(struct reconcilers *r)
 {
     struct env *env = &r->env;
     env->certificates = add_cache(r, &kind_certificate);
-    env->certificates_by_secret = cache_add_index(env->certificates.cache, index_certificate_secret);
-    env->certificates_by_issuer = cache_add_index(env->certificates.cache, index_certificate_issuer);
+    env->certificates_by_secret =
+        cache_add_index(env->certificates.cache, index_certificate_secret);
+    env->certificates_by_issuer =
+        cache_add_index(env->certificates.cache, index_certificate_issuer);
     env->requests = add_cache(r, &kind_certificate_request);
     env->requests_by_owner = cache_add_index(env->requests.cache, index_owner);
     env->requests_by_issuer = cache_add_index(env->requests.cache, index_request_issuer);
     env->issuers = add_cache(r, &kind_issuer);
     env->issuers_by_secret = cache_add_index(env->issuers.cache, index_issuer_secret);
     env->cluster_issuers = add_cache(r, &kind_cluster_issuer);
-    env->cluster_issuers_by_secret = cache_add_index(env->cluster_issuers.cache, index_issuer_secret);
+    env->cluster_issuers_by_secret =
+        cache_add_index(env->cluster_issuers.cache, index_issuer_secret);
     env->orders = add_cache(r, &kind_order);
     env->orders_by_owner = cache_add_index(env->orders.cache, index_owner);
     env->orders_by_issuer = cache_add_index(env->orders.cache, index_order_issuer);
@@ -153,8 +156,10 @@ static void make_routes(struct reconcilers *r)
 {
     struct env *env = &r->env;
     struct env_controllers *c = &env->controllers;
-    r->request_to_certificate = (struct controller_owner_route){c->certificate, &kind_certificate.res};
-    r->order_to_request = (struct controller_owner_route){c->request, &kind_certificate_request.res};
+    r->request_to_certificate =
+        (struct controller_owner_route){c->certificate, &kind_certificate.res};
+    r->order_to_request =
+        (struct controller_owner_route){c->request, &kind_certificate_request.res};
     r->challenge_to_order = (struct controller_owner_route){c->order, &kind_order.res};
     cache_add_handler(env->certificates.cache, on_certificate, env);
     cache_add_handler(env->requests.cache, controller_on_change, c->request);

@@ -208,7 +208,9 @@ struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t 
             *ret_next = now;
         return NULL;
     }
-    if (n.issuer != NULL && now - n.ensured >= SOLVER_RECHECK) {
+    /* The timer alone asks for nothing: it comes when the solver may go. */
+    bool asked = n.issuer != NULL && n.needed > n.ensured;
+    if (asked && now - n.ensured >= SOLVER_RECHECK) {
         TRY(ensure_solver(env, name, &n));
         set_ensured(env, key, now);
     }
@@ -254,9 +256,9 @@ static struct err *adopt_route(void *arg, const json_t *item)
 struct err *solver_adopt(const struct env *env)
 {
     auto_free char *selector = x_printf("%s=true", api_names()->http01_solver);
-    const struct kube_ref pods = {.res = &res_pod};
-    const struct kube_ref services = {.res = &res_service};
-    const struct kube_ref ingresses = {.res = &res_ingress};
+    const struct kube_ref pods = {.res = &res_pod, .ns = env->config.namespace};
+    const struct kube_ref services = {.res = &res_service, .ns = env->config.namespace};
+    const struct kube_ref ingresses = {.res = &res_ingress, .ns = env->config.namespace};
     TRY(kube_list(env->kube, &pods, selector, adopt_solver, (void *)(uintptr_t)env));
     TRY(kube_list(env->kube, &services, selector, adopt_solver, (void *)(uintptr_t)env));
     return kube_list(env->kube, &ingresses, selector, adopt_route, (void *)(uintptr_t)env);

@@ -10,8 +10,8 @@
 #include "http01/objects.h"
 #include "reconcilers/env.h"
 
-struct err *solver_reconcile(void *env, const struct object_name *name,
-                             int64_t *ret_next) MUST_CHECK;
+struct err *solver_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+    MUST_CHECK;
 
 struct solver_needs;
 struct solver_needs *solver_needs_new(void);

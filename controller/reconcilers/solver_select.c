@@ -16,9 +16,8 @@ static size_t name_score(const struct solver_selector *s, const char *dns_name)
         const char *zone = s->dns_zones.items[i];
         size_t zone_len = strlen(zone);
         size_t name_len = strlen(dns_name);
-        bool inside = str_eq(dns_name, zone) ||
-                      (str_ends(dns_name, zone) && name_len > zone_len &&
-                       dns_name[name_len - zone_len - 1] == '.');
+        bool inside = str_eq(dns_name, zone) || (str_ends(dns_name, zone) && name_len > zone_len &&
+                                                 dns_name[name_len - zone_len - 1] == '.');
         if (inside && zone_len + 1 > best)
             best = zone_len + 1;
     }
@@ -43,9 +42,9 @@ const struct acme_solver *solver_select(const struct acme_issuer *acme, const ch
         size_t score = name_score(&s->selector, dns_name);
         if (score == 0 || !labels_match(&s->selector.match_labels, labels))
             continue;
-        bool better = best == NULL || score > best_score ||
-                      (score == best_score &&
-                       s->selector.match_labels.len > best->selector.match_labels.len);
+        bool better =
+            best == NULL || score > best_score ||
+            (score == best_score && s->selector.match_labels.len > best->selector.match_labels.len);
         if (better) {
             best = s;
             best_score = score;

@@ -15,7 +15,8 @@ static const struct kube_resource pods = {"", "v1", "pods", "Pod", true};
 static bool add_label(void *arg, const char *key, json_t *value)
 {
     struct buf *b = arg;
-    struct err *e = buf_addf(b, "%s%s=%s", b->len > 0 ? "," : "", key, str_or(json_text(value), ""));
+    struct err *e =
+        buf_addf(b, "%s%s=%s", b->len > 0 ? "," : "", key, str_or(json_text(value), ""));
     bool fits = e == NULL;
     err_free(e);
     return fits;
@@ -75,8 +76,7 @@ static struct err *look_at_pod(void *arg, const json_t *pod)
 }
 
 struct err *rollout_runs_since_before(struct kube_client *client, const struct kube_resource *res,
-                                      const struct object_meta *meta, int64_t when,
-                                      bool *ret_older)
+                                      const struct object_meta *meta, int64_t when, bool *ret_older)
 {
     const struct kube_ref ref = {.res = res, .ns = meta->namespace, .name = meta->name};
     json_auto_t *workload = NULL;

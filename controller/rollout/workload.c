@@ -16,7 +16,8 @@ static const struct bind_field meta_fields[] = {
     META(INT, generation, "generation"),
     META(TIME, deletion_timestamp, "deletionTimestamp"),
 };
-static const struct bind_table meta_table = BIND_TABLE("ObjectMeta", struct object_meta, meta_fields);
+static const struct bind_table meta_table =
+    BIND_TABLE("ObjectMeta", struct object_meta, meta_fields);
 
 #define ROW(type, member, name, ...) BIND_ROW(struct workload, type, member, name, __VA_ARGS__)
 /* The members of the digest that decode() makes. */
@@ -88,8 +89,7 @@ static void put_progress(json_t *digest, const json_t *object)
     json_put(digest, "replicas", json_build("I", wanted));
     json_put(digest, "updated", json_build("I", JINT(status, 0, updated)));
     json_put(digest, "available", json_build("I", JINT(status, 0, available)));
-    json_put(digest, "observedGeneration",
-             json_build("I", JINT(status, 0, "observedGeneration")));
+    json_put(digest, "observedGeneration", json_build("I", JINT(status, 0, "observedGeneration")));
 }
 
 static struct err *decode(const json_t *object, struct kube_object **ret_object)

@@ -11,10 +11,11 @@
 
 struct workload {
     struct kube_object obj; /* metadata without labels and annotations */
-    struct bind_strings secrets; /* names used by volumes, projected, env, envFrom; sorted, once each */
-    const char *opt;             /* certroll.dev/rollout: "true", "false" or NULL */
-    const char *seen;            /* certroll.dev/certificates on the workload */
-    const char *rolled;          /* certroll.dev/certificates on the pod template */
+    struct bind_strings
+        secrets;        /* names used by volumes, projected, env, envFrom; sorted, once each */
+    const char *opt;    /* certroll.dev/rollout: "true", "false" or NULL */
+    const char *seen;   /* certroll.dev/certificates on the workload */
+    const char *rolled; /* certroll.dev/certificates on the pod template */
     int64_t observed_generation;
     int64_t replicas; /* wanted */
     int64_t updated;
@@ -41,7 +42,7 @@ json_t *rollout_patch(const struct kube_resource *res, const struct object_meta 
 /* Does a container of the workload run since before that time (wall ns)? Then it has an older
  * certificate. Reads the workload's selector and lists its pods. */
 struct err *rollout_runs_since_before(struct kube_client *client, const struct kube_resource *res,
-                                      const struct object_meta *meta, int64_t when,
-                                      bool *ret_older) MUST_CHECK;
+                                      const struct object_meta *meta, int64_t when, bool *ret_older)
+    MUST_CHECK;
 
 #endif
