@@ -101,6 +101,12 @@ static void on_lost(void *arg)
     _exit(EXIT_LEASE_LOST);
 }
 
+static void on_lease_error(void *arg, const struct err *e)
+{
+    (void)arg;
+    log_warn("lease", L_ERR(e));
+}
+
 static char *make_identity(void)
 {
     unsigned char random[8];
@@ -123,6 +129,7 @@ static struct err *start_lease(struct app *app)
         .rng = rng_system(),
         .on_acquired = on_acquired,
         .on_lost = on_lost,
+        .on_error = on_lease_error,
         .arg = app,
     };
     return lease_start(&o, &app->lease);
@@ -225,6 +232,23 @@ static struct err *start_informers(struct app *app)
     return informers_start(app->informers);
 }
 
+/* Nobody takes signals yet: a request to stop is looked for now and then. ERR_CANCELLED for one. */
+static struct err *wait_synced(const struct app *app)
+{
+    static const struct timespec now_or_never = {0};
+    int64_t deadline = clock_mono(clock_system()) + SYNC_TIMEOUT;
+    for (;;) {
+        int64_t slice = clock_mono(clock_system()) + 100 * NS_PER_MS;
+        struct err *e = informers_wait(app->informers, app->stop, slice);
+        if (e == NULL || slice >= deadline)
+            return e;
+        err_free(e);
+        int signal = sigtimedwait(&app->signals, NULL, &now_or_never);
+        if (signal == SIGTERM || signal == SIGINT)
+            return err_new(ERR_CANCELLED, "Stopped", "stopped before the caches were synced");
+    }
+}
+
 static struct err *start(struct app *app)
 {
     TRY(load_config(app));
@@ -232,7 +256,7 @@ static struct err *start(struct app *app)
     make_reconcilers(app);
     TRY(httpd_start(app->flags.listen, serve, app, &app->httpd), "--listen");
     TRY(start_informers(app));
-    TRY(informers_wait(app->informers, app->stop, clock_mono(clock_system()) + SYNC_TIMEOUT));
+    TRY(wait_synced(app));
     malloc_trim(0); /* the lists are in; what reading them took is not needed again */
     atomic_store(&app->synced, true);
     log_info("caches synced", L_STR("version", CERTROLL_VERSION),
@@ -323,7 +347,12 @@ static int wait_for_signal(const struct app *app)
 
 static struct err *run(struct app *app)
 {
-    TRY(start(app));
+    struct err *e = start(app);
+    if (err_is(e, ERR_CANCELLED)) {
+        err_free(e);
+        return NULL;
+    }
+    TRY(e);
     if (app->flags.leader_elect)
         TRY(start_lease(app));
     else

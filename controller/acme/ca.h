@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stop.h"
+#include "json/json.h"
 #include "net/http.h"
 #include "pki/key.h"
-#include "json/json.h"
 
 struct acme_ca;
 

@@ -14,6 +14,7 @@
 #define SUBPROBLEMS_SHOWN 10
 #define URL_SHOWN_MAX 200
 #define TYPE_MAX 40
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 /* RFC 8555 section 6.7, RFC 9773 section 5 and the profiles draft. Other types go by status, and so
  * does malformed: with it servers also say that an order or authorization is gone (404). */
@@ -54,8 +55,8 @@ static const char *type_of(const json_t *problem)
     if (!str_starts(type, ACME_PROBLEM_PREFIX))
         return NULL;
     type += strlen(ACME_PROBLEM_PREFIX);
-    size_t len = strspn(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
-    return len > 0 && len <= TYPE_MAX && type[len] == '\0' ? type : NULL;
+    size_t len = strspn(type, LETTERS "0123456789");
+    return strspn(type, LETTERS) > 0 && len <= TYPE_MAX && type[len] == '\0' ? type : NULL;
 }
 
 bool acme_problem_is(const json_t *body, const char *type)
@@ -104,7 +105,7 @@ static void reason_of(int status, const char *type, char out[ERR_REASON_MAX])
         return;
     }
     str_copy(out, ERR_REASON_MAX, type);
-    if (out[0] >= 'a' && out[0] <= 'z')
+    if (out[0] >= 'a') /* a letter */
         out[0] = (char)(out[0] - 'a' + 'A');
 }
 

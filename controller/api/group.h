@@ -46,7 +46,8 @@ struct api_names {
 #define API_ISSUED_AT "certroll.dev/issued-at"     /* on the Secret: when it was written */
 #define API_ROLLOUT "certroll.dev/rollout"         /* on a workload: "true" opts in, "false" out */
 #define API_CERTIFICATES "certroll.dev/certificates" /* on a workload and its pod template */
-/* On a Certificate: any new value renews. Its Secret carries the last value acted on. */
+/* On a Certificate: any new value renews. Its Secret carries the last value acted on, and a
+ * CertificateRequest the one that it was made for. */
 #define API_RENEW "certroll.dev/renew"
 
 /* Once, before threads and before any other use of this room. ERR_INVALID unless group is a DNS-1123

@@ -22,8 +22,8 @@ static struct err *os_error(const char *path, int number)
     return err_new(kind, "FileError", "%s: %s", path, what);
 }
 
-/* Reads to the end; data holds max + 1 bytes, so that one byte too many is seen. len counts what was
- * read, also before a failure. */
+/* Reads to the end; data holds max + 1 bytes, so that one byte too many is seen. len counts what
+ * was read, also before a failure. */
 static struct err *read_all(int fd, const char *path, char *data, size_t max, size_t *len)
 {
     while (*len <= max) {

@@ -88,26 +88,59 @@ static const struct flag *find(const struct flag *flags, size_t count, const cha
     return NULL;
 }
 
-/* One "--name[=value]" at argv[0]; *ret_used is 2 when the value was the next word. */
+static const struct flag *find_letter(const struct flag *flags, size_t count, char letter)
+{
+    for (size_t i = 0; i < count; i++)
+        if (letter != '\0' && flags[i].letter == letter)
+            return &flags[i];
+    return NULL;
+}
+
+/* What a word of the command line says: "--name", "--name=value", "-n", "-nvalue", "-n=value". */
+struct flag_word {
+    const struct flag *flag;
+    size_t len;        /* of the flag's name with its dashes */
+    const char *value; /* NULL: the next word, or none */
+};
+
+static struct flag_word read_word(const struct flag *flags, size_t count, const char *word)
+{
+    struct flag_word w = {.len = 2};
+    if (str_starts(word, "--")) {
+        w.len = strcspn(word, "=");
+        w.flag = find(flags, count, word + 2, w.len - 2);
+    } else {
+        w.flag = find_letter(flags, count, word[1]);
+    }
+    const char *rest = word + w.len;
+    if (*rest != '\0')
+        w.value = *rest == '=' ? rest + 1 : rest;
+    return w;
+}
+
+/* The flag at argv[0]; *ret_used is 2 when its value was the next word. */
 static struct err *parse_one(const struct flag *flags, size_t count, char *const *argv,
                              size_t *ret_used)
 {
-    const char *name = argv[0] + 2;
-    const char *eq = strchr(name, '=');
-    size_t len = eq != NULL ? (size_t)(eq - name) : strlen(name);
-    const struct flag *f = find(flags, count, name, len);
+    struct flag_word w = read_word(flags, count, argv[0]);
     *ret_used = 1;
-    if (f == NULL)
-        return err_new(ERR_INVALID, "InvalidFlag", "unknown flag %.*s: see --help", (int)len + 2,
+    if (w.flag == NULL)
+        return err_new(ERR_INVALID, "InvalidFlag", "unknown flag %.*s: see --help", (int)w.len,
                        argv[0]);
-    if (eq != NULL)
-        return set_value(f, eq + 1);
-    if (f->type == FLAG_BOOL)
-        return set_value(f, "true");
+    if (w.value != NULL)
+        return set_value(w.flag, w.value);
+    if (w.flag->type == FLAG_BOOL)
+        return set_value(w.flag, "true");
     if (argv[1] == NULL)
-        return err_new(ERR_INVALID, "InvalidFlag", "--%s: a value is missing", f->name);
+        return err_new(ERR_INVALID, "InvalidFlag", "--%s: a value is missing", w.flag->name);
     *ret_used = 2;
-    return set_value(f, argv[1]);
+    return set_value(w.flag, argv[1]);
+}
+
+/* "-" alone is an argument. */
+static bool is_flag(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0';
 }
 
 struct err *flags_parse(const struct flag *flags, size_t count, char *const *argv,
@@ -119,7 +152,7 @@ struct err *flags_parse(const struct flag *flags, size_t count, char *const *arg
         size_t used = 1;
         if (!only_args && str_eq(*argv, "--"))
             only_args = true;
-        else if (!only_args && str_starts(*argv, "--"))
+        else if (!only_args && is_flag(*argv))
             TRY(parse_one(flags, count, argv, &used));
         else if (args == NULL)
             return err_new(ERR_INVALID, "InvalidFlag", "unexpected argument \"%s\": see --help",
@@ -165,19 +198,33 @@ struct err *flags_load(const struct flag *flags, size_t count, const char *path)
     TRY(file_read(path, CONFIG_MAX, &text), "--config");
     json_auto_t *doc = NULL;
     TRY(yaml_parse(path, text, strlen(text), &doc), "--config");
+    if (!json_is_object(doc))
+        return err_new(ERR_INVALID, "InvalidConfig", "%s: write a mapping of settings", path);
     struct config_pass p = {.flags = flags, .count = count};
     json_each(doc, set_from_config, &p);
     return err_wrap(p.err, "%s", path);
 }
 
+static bool has_letters(const struct flag *flags, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any = any || flags[i].letter != '\0';
+    return any;
+}
+
 void flags_help(const struct flag *flags, size_t count, FILE *out)
 {
     static const char *const words[] = {" TEXT", "", " N", " DURATION"};
+    const char *indent = has_letters(flags, count) ? "    " : "";
     for (size_t i = 0; i < count; i++) {
         const struct flag *f = &flags[i];
-        auto_free char *left = x_printf("--%s%s", f->name, words[f->type]);
+        char letter[] = {'-', f->letter, ',', ' ', '\0'};
+        auto_free char *left =
+            x_printf("%s--%s%s", f->letter != '\0' ? letter : indent, f->name, words[f->type]);
         fprintf(out, "  %-40s %s", left, f->help);
-        if (!str_empty(f->dflt))
+        bool is_off = f->type == FLAG_BOOL && str_eq(f->dflt, "false");
+        if (!str_empty(f->dflt) && !is_off)
             fprintf(out, " (default %s)", f->dflt);
         fputc('\n', out);
     }

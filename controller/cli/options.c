@@ -13,45 +13,38 @@
 
 #define CONTROLLER_FLAGS 20
 
-#define FLAG(type_, member, name_, dflt_, help_, ...)                                              \
-    (struct flag)                                                                                  \
-    {                                                                                              \
-        .name = (name_), .type = FLAG_##type_, .value = &f->member, .dflt = (dflt_),               \
-        .help = (help_), __VA_ARGS__                                                               \
-    }
-
 static size_t controller_table(struct controller_flags *f, struct flag out[CONTROLLER_FLAGS])
 {
     size_t n = 0;
-    out[n++] = FLAG(STRING, api_group, "api-group", "certroll.dev", "API group of our kinds", );
-    out[n++] = FLAG(STRING, cluster_resource_namespace, "cluster-resource-namespace", NULL,
-                    "where a ClusterIssuer's Secrets are: its own namespace unless set", );
-    out[n++] = FLAG(STRING, config, "config", NULL, "YAML file with these settings", );
-    out[n++] = FLAG(STRING, kubeconfig, "kubeconfig", NULL, "run outside a cluster", );
-    out[n++] = FLAG(STRING, context, "context", NULL, "context of the kubeconfig", );
-    out[n++] = FLAG(STRING, namespace, "namespace", NULL, "watch one namespace only", );
-    out[n++] = FLAG(BOOL, leader_elect, "leader-elect", "true",
-                    "act only while holding the lease certroll-controller", );
-    out[n++] = FLAG(STRING, leader_election_namespace, "leader-election-namespace", NULL,
-                    "where the lease is: its own namespace unless set", );
-    out[n++] = FLAG(STRING, listen, "listen", ":9402", "/metrics, /livez and /readyz", );
-    out[n++] = FLAG(STRING, log_format, "log-format", "logfmt", "logfmt or json", );
-    out[n++] = FLAG(STRING, log_level, "log-level", "info", "debug, info, warn or error", );
-    out[n++] = FLAG(STRING, solver_image, "solver-image", "certroll:dev",
-                    "image of HTTP-01 solver pods: our own", );
-    out[n++] = FLAG(DURATION, solver_linger, "solver-linger", "2m",
+    out[n++] = FLAG(STRING, &f->api_group, "api-group", "certroll.dev", "API group of our kinds");
+    out[n++] = FLAG(STRING, &f->cluster_resource_namespace, "cluster-resource-namespace", NULL,
+                    "where a ClusterIssuer's Secrets are: its own namespace unless set");
+    out[n++] = FLAG(STRING, &f->config, "config", NULL, "YAML file with these settings");
+    out[n++] = FLAG(STRING, &f->kubeconfig, "kubeconfig", NULL, "run outside a cluster");
+    out[n++] = FLAG(STRING, &f->context, "context", NULL, "context of the kubeconfig");
+    out[n++] = FLAG(STRING, &f->namespace, "namespace", NULL, "watch one namespace only");
+    out[n++] = FLAG(BOOL, &f->leader_elect, "leader-elect", "true",
+                    "act only while holding the lease certroll-controller");
+    out[n++] = FLAG(STRING, &f->leader_election_namespace, "leader-election-namespace", NULL,
+                    "where the lease is: its own namespace unless set");
+    out[n++] = FLAG(STRING, &f->listen, "listen", ":9402", "/metrics, /livez and /readyz");
+    out[n++] = FLAG(STRING, &f->log_format, "log-format", "logfmt", "logfmt or json");
+    out[n++] = FLAG(STRING, &f->log_level, "log-level", "info", "debug, info, warn or error");
+    out[n++] = FLAG(STRING, &f->solver_image, "solver-image", "certroll:dev",
+                    "image of HTTP-01 solver pods: our own");
+    out[n++] = FLAG(DURATION, &f->solver_linger, "solver-linger", "2m",
                     "how long a solver pod stays after its last challenge", .min = 20 * NS_PER_SEC);
-    out[n++] = FLAG(DURATION, failure_backoff_min, "failure-backoff-min", "1h",
+    out[n++] = FLAG(DURATION, &f->failure_backoff_min, "failure-backoff-min", "1h",
                     "wait after the first failed issuance; doubles", .min = NS_PER_SEC);
-    out[n++] = FLAG(DURATION, failure_backoff_max, "failure-backoff-max", "32h",
+    out[n++] = FLAG(DURATION, &f->failure_backoff_max, "failure-backoff-max", "32h",
                     "longest wait after failed issuances", .min = NS_PER_SEC);
-    out[n++] = FLAG(INT, workers, "workers", "8", "threads for Kubernetes work", .min = 1,
-                    .max = 256);
-    out[n++] = FLAG(INT, external_workers, "external-workers", "12", "threads for calls to CAs",
+    out[n++] =
+        FLAG(INT, &f->workers, "workers", "8", "threads for Kubernetes work", .min = 1, .max = 256);
+    out[n++] = FLAG(INT, &f->external_workers, "external-workers", "12", "threads for calls to CAs",
                     .min = 1, .max = 256);
-    out[n++] = FLAG(BOOL, allow_private_urls, "allow-private-urls", "false",
-                    "let Issuers name loopback and link-local addresses", );
-    out[n++] = FLAG(BOOL, help, "help", "false", "this text", );
+    out[n++] = FLAG(BOOL, &f->allow_private_urls, "allow-private-urls", "false",
+                    "let Issuers name loopback and link-local addresses");
+    out[n++] = FLAG(BOOL, &f->help, "help", "false", "this text");
     return n;
 }
 
@@ -109,9 +102,9 @@ void controller_flags_help(FILE *out)
 
 static size_t solver_table(struct solver_flags *f, struct flag out[SOLVER_FLAGS])
 {
-    out[0] = FLAG(STRING, listen, "listen", ":8089", "where to answer", );
-    out[1] = FLAG(STRING, thumbprint, "thumbprint", NULL, "of the account key (RFC 7638)", );
-    out[2] = FLAG(BOOL, help, "help", "false", "this text", );
+    out[0] = FLAG(STRING, &f->listen, "listen", ":8089", "where to answer");
+    out[1] = FLAG(STRING, &f->thumbprint, "thumbprint", NULL, "of the account key (RFC 7638)");
+    out[2] = FLAG(BOOL, &f->help, "help", "false", "this text");
     return SOLVER_FLAGS;
 }
 

@@ -31,8 +31,8 @@ struct controller_flags {
     bool help;
 };
 /* argv ends with NULL and starts after the subcommand. The configuration file is read, too. */
-struct err *controller_flags_parse(char *const *argv,
-                                   struct controller_flags *ret_flags) MUST_CHECK;
+struct err *controller_flags_parse(char *const *argv, struct controller_flags *ret_flags)
+    MUST_CHECK;
 void controller_flags_release(struct controller_flags *f);
 void controller_flags_help(FILE *out);
 

@@ -42,8 +42,8 @@ static json_t *metadata_of(const struct http01_solver *s, const char *name, cons
     return meta;
 }
 
-/* The user's template goes first and ours is merged over it: what makes the solver safe and what
- * makes it work cannot be overridden. Returns an empty object for no template. */
+/* Ours is merged over what the template may say: what makes the solver safe and what makes it work
+ * cannot be overridden. Returns an empty object for no template. */
 static struct err *template_parse(const char *what, const char *text, json_t **ret_template)
 {
     if (text == NULL) {
@@ -57,6 +57,25 @@ static struct err *template_parse(const char *what, const char *text, json_t **r
                        "spec.acme.solvers[].http01.ingress.%s: expected an object", what);
     *ret_template = TAKE(t);
     return NULL;
+}
+
+/* The named members that are there. Nothing else of a template is looked at, so nothing that makes a pod
+ * less safe has a way in: host namespaces, volumes, more containers, other owners. */
+static json_t *pick(const json_t *from, const char *const *names)
+{
+    json_t *to = json_new_object();
+    for (; *names != NULL; names++) {
+        json_t *value = JGET(from, *names);
+        if (value != NULL)
+            json_put(to, *names, json_incref(value));
+    }
+    return to;
+}
+
+static json_t *metadata_from(const json_t *template)
+{
+    static const char *const members[] = {"annotations", "labels", NULL};
+    return pick(JGET(template, "metadata"), members);
 }
 
 /* resources: the template's, or NULL. */
@@ -77,41 +96,62 @@ static json_t *container_of(const struct http01_solver *s, const json_t *resourc
     return c;
 }
 
-/* Whoever needs other ids or a seccomp profile of the node says so; the container's own security
- * context stays ours. */
+/* Whoever needs other ids, an SELinux level or a seccomp profile of the node says so, within what the
+ * restricted Pod Security Standard allows; the container's own security context stays ours. */
 static json_t *pod_security(const json_t *template)
 {
-    json_t *context = json_build("{s:b,s:i,s:{s:s}}", "runAsNonRoot", 1, "runAsUser", 65532,
-                                 "seccompProfile", "type", "RuntimeDefault");
-    json_merge_patch(context, JGET(template, "spec", "securityContext"));
+    static const char *const members[] = {"fsGroup",   "fsGroupChangePolicy", "runAsGroup",
+                                          "runAsUser", "supplementalGroups",  NULL};
+    static const char *const selinux[] = {"level", NULL};
+    const json_t *asked = JGET(template, "spec", "securityContext");
+    const json_t *profile = JGET(asked, "seccompProfile");
+    json_t *context = pick(asked, members);
+    if (JINT(context, 0, "runAsUser") <= 0)
+        json_put(context, "runAsUser", json_build("i", 65532));
+    json_put(context, "runAsNonRoot", json_build("b", 1));
+    if (str_eq(JSTR(profile, "type"), "Localhost"))
+        json_put(context, "seccompProfile", json_copy_deep(profile));
+    else
+        json_put(context, "seccompProfile", json_build("{s:s}", "type", "RuntimeDefault"));
+    if (JGET(asked, "seLinuxOptions", "level") != NULL)
+        json_put(context, "seLinuxOptions", pick(JGET(asked, "seLinuxOptions"), selinux));
     return context;
 }
 
 /* The template has resources for the one container there is; a pod's own mean something else. */
 static json_t *pod_spec(const struct http01_solver *s, const json_t *template)
 {
-    return json_build("{s:[o],s:n,s:s,s:b,s:b,s:o,s:{s:s},s:i}", "containers",
-                      container_of(s, JGET(template, "spec", "resources")), "resources",
-                      "restartPolicy", "Always", "automountServiceAccountToken", 0,
-                      "enableServiceLinks", 0, "securityContext", pod_security(template),
-                      "nodeSelector", "kubernetes.io/os", "linux", "terminationGracePeriodSeconds",
-                      2);
+    return json_build("{s:[o],s:s,s:b,s:b,s:o,s:{s:s},s:i}", "containers",
+                      container_of(s, JGET(template, "spec", "resources")), "restartPolicy",
+                      "Always", "automountServiceAccountToken", 0, "enableServiceLinks", 0,
+                      "securityContext", pod_security(template), "nodeSelector",
+                      "kubernetes.io/os", "linux", "terminationGracePeriodSeconds", 2);
+}
+
+static json_t *pod_from(const json_t *template)
+{
+    static const char *const members[] = {"affinity",          "imagePullSecrets",   "nodeSelector",
+                                          "priorityClassName", "serviceAccountName", "tolerations",
+                                          NULL};
+    return json_build("{s:o,s:o}", "metadata", metadata_from(template), "spec",
+                      pick(JGET(template, "spec"), members));
 }
 
 struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod)
 {
     char name[KUBE_NAME_MAX + 1];
     http01_solver_name(s->thumbprint, name);
-    json_auto_t *pod = NULL;
-    TRY(template_parse("podTemplate", s->config->pod_template, &pod));
+    json_auto_t *template = NULL;
+    TRY(template_parse("podTemplate", s->config->pod_template, &template));
     json_auto_t *ours =
         json_build("{s:s,s:s,s:o,s:o}", "apiVersion", "v1", "kind", "Pod", "metadata",
-                   metadata_of(s, name, name), "spec", pod_spec(s, pod));
+                   metadata_of(s, name, name), "spec", pod_spec(s, template));
     json_put(JGET(ours, "metadata"), "annotations",
              json_build("{s:s,s:s}", "sidecar.istio.io/inject", "false",
                         "cluster-autoscaler.kubernetes.io/safe-to-evict", "true"));
+    json_t *pod = pod_from(template);
     json_merge_patch(pod, ours);
-    *ret_pod = TAKE(pod);
+    *ret_pod = pod;
     return NULL;
 }
 
@@ -127,12 +167,15 @@ struct err *http01_service(const struct http01_solver *s, json_t **ret_service)
     return NULL;
 }
 
+/* An Ingress has no word for the host of an IP address: such a rule is for all hosts, and its path says
+ * enough. */
 static json_t *rule_for(const struct http01_route *route, const char *service)
 {
     auto_free char *path = x_printf(HTTP01_PATH "%s", route->token);
-    return json_build("{s:s,s:{s:[{s:s,s:s,s:{s:{s:s,s:{s:i}}}}]}}", "host", route->host, "http",
-                      "paths", "path", path, "pathType", "Exact", "backend", "service", "name",
-                      service, "port", "number", HTTP01_PORT);
+    const char *host = http01_host_is_ip(route->host) ? NULL : route->host;
+    return json_build("{s:s*,s:{s:[{s:s,s:s,s:{s:{s:s,s:{s:i}}}}]}}", "host", host, "http", "paths",
+                      "path", path, "pathType", "Exact", "backend", "service", "name", service,
+                      "port", "number", HTTP01_PORT);
 }
 
 /* Controllers that force HTTPS or ask for a login by default must not do so on this path. */
@@ -150,8 +193,8 @@ struct err *http01_ingress(const struct http01_solver *s, const char *name,
 {
     char service[KUBE_NAME_MAX + 1];
     http01_solver_name(s->thumbprint, service);
-    json_auto_t *ingress = NULL;
-    TRY(template_parse("ingressTemplate", s->config->ingress_template, &ingress));
+    json_auto_t *template = NULL;
+    TRY(template_parse("ingressTemplate", s->config->ingress_template, &template));
     json_t *rules = json_new_array();
     for (size_t i = 0; i < count; i++)
         json_push(rules, rule_for(&routes[i], service));
@@ -161,7 +204,8 @@ struct err *http01_ingress(const struct http01_solver *s, const char *name,
     if (!str_empty(s->config->ingress_class_name))
         json_put_str(JGET(ours, "spec"), "ingressClassName", s->config->ingress_class_name);
     json_put(JGET(ours, "metadata"), "annotations", ingress_annotations(s->config));
+    json_t *ingress = json_build("{s:o}", "metadata", metadata_from(template));
     json_merge_patch(ingress, ours);
-    *ret_ingress = TAKE(ingress);
+    *ret_ingress = ingress;
     return NULL;
 }

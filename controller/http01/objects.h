@@ -29,8 +29,9 @@ struct http01_solver {
 /* "certroll-solver-<hash of the thumbprint>", the name of Pod and Service. */
 void http01_solver_name(const char *thumbprint, char out[KUBE_NAME_MAX + 1]);
 
-/* PSS restricted, no token, tiny requests, readiness probe; podTemplate is merged below what is ours.
- * ERR_INVALID when podTemplate is not an object. Owned. */
+/* PSS restricted whatever podTemplate says, no token, tiny requests, readiness probe. Of podTemplate
+ * labels, annotations, scheduling, identity and resources are taken, the rest is ignored. ERR_INVALID when
+ * podTemplate is not an object. Owned. */
 struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod) MUST_CHECK;
 struct err *http01_service(const struct http01_solver *s, json_t **ret_service) MUST_CHECK;
 
@@ -38,7 +39,8 @@ struct http01_route {
     const char *host;
     const char *token;
 };
-/* One Ingress for all names of an order: for each route an Exact path to the solver's Service. */
+/* One Ingress for all names of an order: for each route an Exact path to the solver's Service. Of
+ * ingressTemplate labels and annotations are taken. Owned. */
 struct err *http01_ingress(const struct http01_solver *s, const char *name,
                            const struct http01_route *routes, size_t count, json_t **ret_ingress)
     MUST_CHECK;

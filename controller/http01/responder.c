@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http01/responder.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -13,6 +14,12 @@ bool http01_token_is_valid(const char *token)
         return false;
     size_t len = strnlen(token, HTTP01_TOKEN_MAX + 1);
     return len >= HTTP01_TOKEN_MIN && len <= HTTP01_TOKEN_MAX && strspn(token, BASE64URL) == len;
+}
+
+bool http01_host_is_ip(const char *host)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
 }
 
 bool http01_thumbprint_is_valid(const char *thumbprint)

@@ -17,6 +17,8 @@
 
 /* base64url characters only, 16 to 256 of them (RFC 8555 section 8.1 asks for 128 bits). */
 bool http01_token_is_valid(const char *token);
+/* An IP address is proven as a DNS name is (RFC 8738 section 4) and is no host of an Ingress. */
+bool http01_host_is_ip(const char *host);
 /* 43 base64url characters: a SHA-256 (RFC 7638). */
 bool http01_thumbprint_is_valid(const char *thumbprint);
 

@@ -24,7 +24,9 @@ struct err *http01_self_check(const struct http_transport *t, const struct stop 
                               const char *host, const char *token, const char *key_authorization)
 {
     const struct http_tls any = {.skip_verify = true};
-    auto_free char *url = x_printf("http://%s" HTTP01_PATH "%s", host, token);
+    bool v6 = strchr(host, ':') != NULL;
+    auto_free char *url =
+        x_printf("http://%s%s%s" HTTP01_PATH "%s", v6 ? "[" : "", host, v6 ? "]" : "", token);
     const struct http_request req = {
         .url = url,
         .tls = &any,

@@ -106,14 +106,16 @@ static struct err *read_order(const struct order *order, struct issuance_result 
     const char *state = str_or(order->status.state, "pending");
     if (str_eq(state, "valid") && order->status.certificate != NULL)
         return take_certificate(order, ret_result);
-    const char *reason = str_or(order->status.reason, "no reason given");
+    const char *reason = order->status.reason;
     if (order_state_is_final(state)) {
         ret_result->state = ISSUANCE_FAILED;
-        ret_result->message = x_printf("Order %s is %s: %s", order->obj.meta.name, state, reason);
+        ret_result->message = x_printf("Order %s is %s: %s", order->obj.meta.name, state,
+                                       str_or(reason, "no reason given"));
         return NULL;
     }
     ret_result->state = ISSUANCE_PENDING;
-    ret_result->message = x_printf("Waiting for Order %s", order->obj.meta.name);
+    ret_result->message = x_printf("Waiting for Order %s%s%s", order->obj.meta.name,
+                                   reason == NULL ? "" : ": ", str_or(reason, ""));
     return NULL;
 }
 

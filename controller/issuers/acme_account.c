@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "kube/secret.h"
+#include "pki/cert.h"
 #include "pki/jws.h"
 
 #define CA_BUNDLE_MAX (256 * 1024)
@@ -83,7 +84,12 @@ static struct err *bundle_of(const struct acme_issuer *acme, char **ret_pem)
     if (len > CA_BUNDLE_MAX)
         return err_new(ERR_INVALID, "InvalidConfig", "spec.acme.caBundle: over %d bytes",
                        CA_BUNDLE_MAX);
-    return base64_decode(acme->ca_bundle, len, ret_pem, &len);
+    auto_free char *pem = NULL;
+    TRY(base64_decode(acme->ca_bundle, len, &pem, &len));
+    AUTO(pki_cert_release) struct pki_cert first = {0};
+    TRY(pki_cert_parse(pem, len, &first), "write PEM certificates in base64");
+    *ret_pem = TAKE(pem);
+    return NULL;
 }
 
 /* Issuers with the same server and trust share one CA, and with it directory and nonces. A CA made
@@ -197,22 +203,27 @@ static struct pki_key *recall_key(const struct issuer_env *env, const struct iss
 
 /* ---- the seam ---- */
 
+static struct err *not_ready(const struct issuer *issuer, const char *why)
+{
+    return err_new(ERR_NOT_FOUND, "IssuerNotReady", "issuer %s: %s", issuer->obj.meta.name, why);
+}
+
 struct err *acme_account_get(const struct issuer_env *env, const struct issuer *issuer,
                              struct acme_handle *ret_handle)
 {
     const struct acme_issuer_status *status = &issuer->status.acme;
-    const char *name = issuer->obj.meta.name;
     if (str_empty(status->uri))
-        return err_new(ERR_NOT_FOUND, "IssuerNotReady", "issuer %s has no ACME account yet", name);
+        return not_ready(issuer, "it has no ACME account yet");
     AUTO_KEY key = recall_key(env, issuer);
     if (key == NULL) {
-        TRY(read_key(env, issuer, &key));
+        AUTO_ERR missing = read_key(env, issuer, &key);
+        if (err_is(missing, ERR_NOT_FOUND))
+            return not_ready(issuer, missing->message);
+        TRY(TAKE(missing));
         auto_free char *hash = account_hash(key, issuer->spec.acme->server);
         if (!str_eq(hash, status->last_private_key_hash))
-            return err_new(ERR_NOT_FOUND, "IssuerNotReady",
-                           "issuer %s: the account key or the server has changed; it is being "
-                           "registered again",
-                           name);
+            return not_ready(issuer, "the account key or the server has changed; it is being "
+                                     "registered again");
         remember_key(env, issuer, key, hash);
     }
     struct acme_ca *ca = NULL;
@@ -282,6 +293,19 @@ static struct err *register_account(struct acme_ca *ca, struct pki_key *key,
     return NULL;
 }
 
+/* A private CA is met first as a TLS error: say which field it is about. */
+static struct err *trust_hint(const struct issuer *issuer, struct err *e)
+{
+    if (e == NULL || !str_eq(e->reason, "TLSFailed"))
+        return e;
+    struct err *better = err_new(e->kind, e->reason, "%s: %s spec.acme.caBundle", e->message,
+                                 str_empty(issuer->spec.acme->ca_bundle)
+                                     ? "for a CA that the system does not trust, put its root into"
+                                     : "does the server's certificate chain up to");
+    err_free(e);
+    return better;
+}
+
 struct err *acme_account_ensure(const struct issuer_env *env, const struct issuer *issuer,
                                 struct issuer_readiness *ret_readiness)
 {
@@ -298,7 +322,7 @@ struct err *acme_account_ensure(const struct issuer_env *env, const struct issue
     TRY(ca_of(env, issuer, &ca_owned));
     AUTO_ACME_HANDLE holder = {.account.ca = ca_owned};
     AUTO(acme_directory_release) struct acme_directory directory = {0};
-    TRY(acme_ca_directory(ca_owned, &directory));
+    TRY(trust_hint(issuer, acme_ca_directory(ca_owned, &directory)));
     char *url = NULL;
     TRY(register_account(ca_owned, key, issuer, &url));
     forget_loss(env, issuer);

@@ -23,7 +23,7 @@ void acme_handle_release(struct acme_handle *h);
 #define AUTO_ACME_HANDLE AUTO(acme_handle_release) struct acme_handle
 
 /* The account of an Issuer whose status says it is registered. ERR_NOT_FOUND, reason IssuerNotReady, before that or
- * when the key's Secret has changed since. May read one Secret. */
+ * when the key's Secret has changed or gone since. May read one Secret. */
 struct err *acme_account_get(const struct issuer_env *env, const struct issuer *issuer,
                              struct acme_handle *ret_handle) MUST_CHECK;
 

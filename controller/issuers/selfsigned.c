@@ -44,12 +44,21 @@ static struct err *key_from_annotation(const struct issuer_env *env,
     return pki_key_parse(pem.data, pem.len, ret_key);
 }
 
+/* A restart took the key of a request that a Certificate made: that Certificate makes both anew. */
+static bool key_is_lost(const struct issuance *issuance)
+{
+    const struct bind_map *annotations = &issuance->request->obj.meta.annotations;
+    return issuance->certificate_uid != NULL &&
+           str_empty(bind_map_get(annotations, api_names()->private_key_secret_name));
+}
+
+/* No key and no error: it is lost. */
 static struct err *find_key(const struct issuer_env *env, const struct issuance *issuance,
                             struct pki_key **ret_key)
 {
     if (issuance->certificate_uid != NULL) {
         *ret_key = keyring_get(env->keyring, issuance->certificate_uid, issuance->revision);
-        if (*ret_key != NULL)
+        if (*ret_key != NULL || key_is_lost(issuance))
             return NULL;
     }
     return key_from_annotation(env, issuance->request, ret_key);
@@ -68,6 +77,11 @@ static struct err *issue(const struct issuer_env *env, const struct issuance *is
 {
     AUTO_KEY key = NULL;
     TRY(find_key(env, issuance, &key));
+    if (key == NULL) {
+        ret_result->state = ISSUANCE_PENDING;
+        ret_result->message = x_strdup("Waiting for the Certificate to make its key anew");
+        return NULL;
+    }
     if (!pki_key_equal(key, issuance->csr->public_key)) {
         ret_result->state = ISSUANCE_FAILED;
         ret_result->message = x_strdup("the private key does not belong to the request");

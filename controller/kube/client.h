@@ -14,10 +14,10 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stop.h"
+#include "json/json.h"
 #include "kube/config.h"
 #include "kube/object.h"
 #include "net/http.h"
-#include "json/json.h"
 
 struct kube_client;
 /* The config's content is copied; transport, clock and stop must outlive the client. */
@@ -59,8 +59,8 @@ struct err *kube_merge_patch(struct kube_client *c, const struct kube_ref *ref, 
 struct err *kube_delete(struct kube_client *c, const struct kube_ref *ref, const char *uid)
     MUST_CHECK;
 /* Calls fn for each item of a collection (pages of 500, or fewer where these are too big; at most
- * 50,000 items); fn borrows item and returns an error to stop. selector may be NULL. When a page has
- * expired (410) the list cannot go on: ERR_TRANSIENT. */
+ * 50,000 items); fn borrows item and returns an error to stop. selector may be NULL. When a page
+ * has expired (410) the list cannot go on: ERR_TRANSIENT. */
 struct err *kube_list(struct kube_client *c, const struct kube_ref *ref, const char *label_selector,
                       struct err *(*fn)(void *arg, const json_t *item), void *arg) MUST_CHECK;
 /* GET of any path ("/readyz", "/version"): the body as text, owned. */

@@ -26,7 +26,8 @@ typedef BIND_LIST_OF(struct condition) condition_list;
 
 /* A set under construction: starts as a copy of what the object has, then is changed, then encoded
  * (items and len are a condition_list). Strings are borrowed, except messages given to
- * condition_set_put(), which are copied (cut to CONDITION_MESSAGE_MAX) and live as long as the set. */
+ * condition_set_put(), which are copied (cut to CONDITION_MESSAGE_MAX) and live as long as the
+ * set. */
 struct condition_set {
     struct condition items[CONDITIONS_MAX];
     char *owned[CONDITIONS_MAX];

@@ -27,45 +27,64 @@ void kube_config_release(struct kube_config *c)
     *c = (struct kube_config){0};
 }
 
-/* ---- in a pod ---- */
+/* Nobody changes the environment of this process. */
+static const char *env(const char *name)
+{
+    return getenv(name); /* NOLINT(concurrency-mt-unsafe) */
+}
+
+/* Hands the whole over, or nothing. */
+static struct err *hand_over(struct err *err, struct kube_config *c, struct kube_config *ret_config)
+{
+    if (err != NULL)
+        kube_config_release(c);
+    else
+        *ret_config = *c;
+    return err;
+}
+
+/* ---- in a pod -------------------------------------------------------------------------------- */
+
+static struct err *read_account(const char *dir, struct kube_config *c)
+{
+    const char *host = env("KUBERNETES_SERVICE_HOST");
+    const char *port = env("KUBERNETES_SERVICE_PORT");
+    if (str_empty(host) || str_empty(port))
+        return err_new(ERR_NOT_FOUND, "NotInCluster",
+                       "not in a pod: KUBERNETES_SERVICE_HOST is not set; use --kubeconfig");
+    bool v6 = strchr(host, ':') != NULL;
+    c->server = x_printf("https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+    c->token_file = x_printf("%s/token", dir);
+    c->ca_file = x_printf("%s/ca.crt", dir);
+    TRY(file_read(c->ca_file, FILE_MAX, &c->ca_pem), "service account");
+    auto_free char *namespace_file = x_printf("%s/namespace", dir);
+    TRY(err_ignore(file_read(namespace_file, KUBE_CONFIG_NAMESPACE_MAX, &c->namespace),
+                   ERR_NOT_FOUND),
+        "service account");
+    if (c->namespace == NULL)
+        c->namespace = x_strdup("default");
+    return NULL;
+}
+
+struct err *kube_config_from_account(const char *dir, struct kube_config *ret_config)
+{
+    struct kube_config c = {0};
+    return hand_over(read_account(dir, &c), &c, ret_config);
+}
 
 struct err *kube_config_in_cluster(struct kube_config *ret_config)
 {
     return kube_config_from_account(ACCOUNT_DIR, ret_config);
 }
 
-struct err *kube_config_from_account(const char *dir, struct kube_config *ret_config)
-{
-    const char *host = getenv("KUBERNETES_SERVICE_HOST");
-    const char *port = getenv("KUBERNETES_SERVICE_PORT");
-    if (str_empty(host) || str_empty(port))
-        return err_new(ERR_NOT_FOUND, "NotInCluster",
-                       "not in a pod: KUBERNETES_SERVICE_HOST is not set; use --kubeconfig");
-    AUTO(kube_config_release) struct kube_config c = {0};
-    bool v6 = strchr(host, ':') != NULL;
-    c.server = x_printf("https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
-    c.token_file = x_printf("%s/token", dir);
-    c.ca_file = x_printf("%s/ca.crt", dir);
-    TRY(file_read(c.ca_file, FILE_MAX, &c.ca_pem), "service account");
-    auto_free char *namespace_file = x_printf("%s/namespace", dir);
-    TRY(err_ignore(file_read(namespace_file, KUBE_CONFIG_NAMESPACE_MAX, &c.namespace),
-                   ERR_NOT_FOUND),
-        "service account");
-    if (c.namespace == NULL)
-        c.namespace = x_strdup("default");
-    *ret_config = c;
-    c = (struct kube_config){0};
-    return NULL;
-}
-
-/* ---- kubeconfig ---- */
+/* ---- kubeconfig ------------------------------------------------------------------------------ */
 
 /* The first file of KUBECONFIG that exists, else its last: never a file that was not meant. */
 static char *default_path(void)
 {
-    const char *list = getenv("KUBECONFIG");
+    const char *list = env("KUBECONFIG");
     if (str_empty(list))
-        return x_printf("%s/.kube/config", str_or(getenv("HOME"), ""));
+        return x_printf("%s/.kube/config", str_or(env("HOME"), ""));
     for (;;) {
         const char *end = strchrnul(list, ':');
         char *path = x_strndup(list, (size_t)(end - list));
@@ -202,9 +221,6 @@ struct err *kube_config_load(const char *path, const char *context, struct kube_
     TRY(file_read_secret(found, FILE_MAX, &text), "kubeconfig");
     json_auto_t *doc = NULL;
     TRY(yaml_parse(found, text.data, text.len, &doc), "kubeconfig");
-    AUTO(kube_config_release) struct kube_config c = {0};
-    TRY(read_context(found, doc, context, &c));
-    *ret_config = c;
-    c = (struct kube_config){0};
-    return NULL;
+    struct kube_config c = {0};
+    return hand_over(read_context(found, doc, context, &c), &c, ret_config);
 }

@@ -26,8 +26,8 @@ struct kube_config {
  * KUBERNETES_SERVICE_HOST/PORT (IPv6 is bracketed). ERR_NOT_FOUND outside a pod. */
 struct err *kube_config_in_cluster(struct kube_config *ret_config) MUST_CHECK;
 /* path NULL: KUBECONFIG (first existing file of the list; merging is kubectl's), without it
- * ~/.kube/config. context NULL: the current one. Client certificates, tokens and token files; what is
- * not supported (exec plugins, proxies, impersonation) is refused by name. */
+ * ~/.kube/config. context NULL: the current one. Client certificates, tokens and token files; what
+ * is not supported (exec plugins, proxies, impersonation) is refused by name. */
 struct err *kube_config_load(const char *path, const char *context, struct kube_config *ret_config)
     MUST_CHECK;
 /* kube_config_in_cluster() with the account's files in another directory. */

@@ -16,8 +16,8 @@
 #define CA_LOOK NS_PER_MIN
 #define TOKEN_MAX (64 * 1024)
 #define CA_MAX (1024 * 1024)
-/* Requests in flight may still hold a CA that was replaced: it lives on for this many changes, which
- * is more minutes than a watch takes. */
+/* Requests in flight may still hold a CA that was replaced: it lives on for this many changes,
+ * which is more minutes than a watch takes. */
 #define CA_GENERATIONS 16
 
 struct credentials {

@@ -18,8 +18,8 @@ void credentials_free(struct credentials *c);
 char *credentials_authorization(struct credentials *c);
 /* The server said 401: the token is read again before the next use. */
 void credentials_refused(struct credentials *c);
-/* Valid for a quarter of an hour at least, longer than a request or a watch takes; then a CA that was
- * replaced goes. */
+/* Valid for a quarter of an hour at least, longer than a request or a watch takes; then a CA that
+ * was replaced goes. */
 const struct http_tls *credentials_tls(struct credentials *c);
 
 #endif

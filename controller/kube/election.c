@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why at most one holds: a renewal reaches the server after the time kept in `renewed`, and a rival
- * sees it later still. The holder stops at renewed + renew_deadline, a rival waits for the lease's
- * duration, which is longer, after what it saw. Two rivals at once are told apart by the server: each
- * write names the resourceVersion it was decided on.
+ * Why at most one holds: a renewal reaches the server after the time kept in `renewed`, and a
+ * rival sees it later still. The holder stops at renewed + renew_deadline, a rival waits for the
+ * lease's duration, which is longer, after what it saw. Two rivals at once are told apart by the
+ * server: each write names the resourceVersion it was decided on.
  */
 #include "kube/election.h"
 
@@ -138,8 +138,8 @@ static int64_t duration_of(const struct election *e)
     return seconds > 0 && seconds <= SECONDS_MAX ? seconds * NS_PER_SEC : e->o.duration;
 }
 
-/* Reads the Lease. The time of another's renewal is the time we see it; a Lease that is deleted under
- * its holder is not free before that one has had the time to notice. */
+/* Reads the Lease. The time of another's renewal is the time we see it; a Lease that is deleted
+ * under its holder is not free before that one has had the time to notice. */
 static struct err *look(struct election *e)
 {
     const struct kube_ref ref = ref_of(e);
@@ -171,11 +171,14 @@ static json_t *next_record(const struct election *e, const char *holder, int64_t
     char now[RFC3339_MAX];
     rfc3339_format_micro(clock_wall(e->o.clock), now);
     bool taken = !str_empty(holder) && !is_ours(e);
-    int64_t transitions = JINT(e->record, 0, "spec", "leaseTransitions");
-    json_auto_t *patch = json_build(
-        "{s:{s:s,s:I,s:s,s:s*,s:I}}", "spec", "holderIdentity", holder, "leaseDurationSeconds",
-        (json_int_t)(duration / NS_PER_SEC), "renewTime", now, "acquireTime", taken ? now : NULL,
-        "leaseTransitions", (json_int_t)(transitions + (taken && e->record != NULL ? 1 : 0)));
+    json_int_t seconds = duration / NS_PER_SEC;
+    json_int_t transitions = JINT(e->record, 0, "spec", "leaseTransitions");
+    if (taken && e->record != NULL && transitions < INT32_MAX)
+        transitions++;
+    json_auto_t *patch =
+        json_build("{s:{s:s,s:I,s:s,s:s*,s:I}}", "spec", "holderIdentity", holder,
+                   "leaseDurationSeconds", seconds, "renewTime", now, "acquireTime",
+                   taken ? now : NULL, "leaseTransitions", transitions);
     json_merge_patch(next, patch);
     return next;
 }

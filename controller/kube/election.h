@@ -30,7 +30,8 @@ void election_release(struct election *e);
 struct err *election_step(struct election *e) MUST_CHECK;
 /* When to step next: the retry period and its jitter from now. */
 int64_t election_next(const struct election *e);
-/* When the lease is lost unless it is renewed before; INT64_MAX while it is not held. Any thread. */
+/* When the lease is lost unless it is renewed before; INT64_MAX while it is not held. Any thread.
+ * */
 int64_t election_deadline(const struct election *e);
 /* Loses the lease when the deadline has passed. Any thread. */
 void election_check_deadline(struct election *e);

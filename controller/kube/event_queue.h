@@ -24,8 +24,8 @@ struct event_queue *event_queue_new(struct kube_client *client, const struct clo
 /* Accepts NULL. */
 void event_queue_free(struct event_queue *q);
 void event_queue_add(struct event_queue *q, const struct event *e);
-/* Sends the first event that is due; false when there is none: then *ret_due is the mono time of the
- * next, INT64_MAX when none waits. With flush all that waits is due, for one last try each. */
+/* Sends the first event that is due; false when there is none: then *ret_due is the mono time of
+ * the next, INT64_MAX when none waits. With flush all that waits is due, for one last try each. */
 bool event_queue_write(struct event_queue *q, bool flush, int64_t *ret_due);
 uint64_t event_queue_dropped(struct event_queue *q);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * events.k8s.io/v1: told and forgotten by the caller, written by one background thread. Equal events
- * (same object, reason, note) within 6 minutes become a series instead of new objects. At most 1,000
- * wait; more are dropped and counted.
+ * events.k8s.io/v1: told and forgotten by the caller, written by one background thread. Equal
+ * events (same object, reason, note) within 6 minutes become a series instead of new objects. At
+ * most 1,000 wait; more are dropped and counted.
  */
 #ifndef CERTROLL_KUBE_EVENTS_H
 #define CERTROLL_KUBE_EVENTS_H
@@ -32,7 +32,8 @@ struct event_recorder *event_recorder_new(struct kube_client *client, const stru
                                           const char *controller, const char *instance);
 /* Emits never block on the network. Any thread. */
 const struct event_sink *event_recorder_sink(struct event_recorder *r);
-/* Writes what waits; returns at the mono deadline at the latest. What is emitted later may be lost. */
+/* Writes what waits; returns at the mono deadline at the latest. What is emitted later may be
+ * lost. */
 void event_recorder_stop(struct event_recorder *r, int64_t mono_deadline);
 /* Accepts NULL. Waits for a request in flight: the client's stop token ends it at once. */
 void event_recorder_free(struct event_recorder *r);

@@ -10,8 +10,8 @@
 
 extern const struct kube_resource res_secret;
 
-/* The decoded value of data[key] of a Secret's JSON: ERR_NOT_FOUND, reason MissingData, when it has no such key or it is
- * empty. Release with secret_release(). */
+/* The decoded value of data[key] of a Secret's JSON: ERR_NOT_FOUND, reason MissingData, when it
+ * has no such key or it is empty. Release with secret_release(). */
 struct err *secret_json_value(const json_t *secret, const char *key, struct secret *ret_value)
     MUST_CHECK;
 

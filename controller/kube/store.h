@@ -14,16 +14,18 @@ struct store {
     struct cache *cache;
 };
 
-/* The cached object or NULL, referenced; ERR_CONFLICT CacheBehind while a write of ours is not visible. */
+/* The cached object or NULL, referenced; ERR_CONFLICT CacheBehind while a write of ours is not
+ * visible. */
 struct err *store_get(const struct store *s, const char *ns, const char *name,
                       const void **ret_object) MUST_CHECK;
 
-/* POST; object is borrowed and gets apiVersion and kind. ERR_CONFLICT AlreadyExists when it is there. */
+/* POST; object is borrowed and gets apiVersion and kind. ERR_CONFLICT AlreadyExists when it is
+ * there. */
 struct err *store_create(const struct store *s, const char *ns, const char *name, json_t *object)
     MUST_CHECK;
 
-/* PUT /status of a cached object with its resourceVersion, so that a stale writer gets ERR_CONFLICT. Nothing is sent
- * when now equals old (both by table). */
+/* PUT /status of a cached object with its resourceVersion, so that a stale writer gets
+ * ERR_CONFLICT. Nothing is sent when now equals old (both by table). */
 struct err *store_put_status(const struct store *s, const void *object,
                              const struct bind_table *table, const void *old, const void *now)
     MUST_CHECK;

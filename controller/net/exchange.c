@@ -461,6 +461,25 @@ bool exchange_continue(struct exchange *x, CURLcode code)
 
 /* ---- verdict ---------------------------------------------------------------------------------- */
 
+/* libcurl's "after 12 ms": what differs each time would be news in a status each time. */
+static void drop_duration(char *text)
+{
+    static const char *const units[] = {" milliseconds", " ms"};
+    char *at = strstr(text, " after ");
+    if (at == NULL)
+        return;
+    char *end = at + strlen(" after ");
+    size_t digits = strspn(end, "0123456789");
+    end += digits;
+    for (size_t i = 0; digits > 0 && i < ARRAY_LEN(units); i++) {
+        if (str_starts(end, units[i])) {
+            end += strlen(units[i]);
+            memmove(at, end, strlen(end) + 1);
+            return;
+        }
+    }
+}
+
 static struct err *judge(struct exchange *x, CURLcode code)
 {
     static const struct {
@@ -484,6 +503,7 @@ static struct err *judge(struct exchange *x, CURLcode code)
     if (x->refused != NULL)
         return TAKE(x->refused);
     str_sanitize(x->detail);
+    drop_duration(x->detail);
     const char *detail = str_or(x->detail, curl_easy_strerror(code));
     if (code == CURLE_OK)
         detail = "the peer closed the connection within the headers";

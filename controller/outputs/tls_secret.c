@@ -15,10 +15,11 @@
 
 /* ---- annotations ---- */
 
-/* encoding/csv's rule: a field with a comma, quote or line break, or a leading space, is quoted. */
+/* encoding/csv's rule: a field with a comma, quote or line break, or a leading space, is quoted, and so is
+ * what some readers take for the end of the data. */
 static struct err *csv_add(struct buf *b, const char *field)
 {
-    if (*field == '\0' || (strpbrk(field, ",\"\r\n") == NULL && *field != ' '))
+    if (strpbrk(field, ",\"\r\n") == NULL && *field != ' ' && !str_eq(field, "\\."))
         return buf_adds(b, field);
     TRY(buf_adds(b, "\""));
     for (const char *c = field; *c != '\0'; c++)
@@ -150,7 +151,8 @@ static bool has_leftovers(const json_t *secret, const json_t *body, const char *
     struct presence p = {JGET(body, "metadata", part), true};
     for (size_t i = 0; i < json_count(managed) && p.complete; i++) {
         const json_t *entry = json_item(managed, i);
-        if (str_eq(JSTR(entry, "manager"), api_names()->field_manager))
+        if (str_eq(JSTR(entry, "manager"), api_names()->field_manager) &&
+            str_eq(JSTR(entry, "operation"), "Apply"))
             json_each(JGET(entry, "fieldsV1", "f:metadata", field), is_wanted, &p);
     }
     return !p.complete;

@@ -4,8 +4,8 @@
 #define CERTROLL_PKI_JWS_H
 
 #include "base/err.h"
-#include "pki/key.h"
 #include "json/json.h"
+#include "pki/key.h"
 
 /* The public JWK: members crv, kty, x, y (or n, e), required ones only. Owned. */
 json_t *pki_jwk(const struct pki_key *key);

@@ -44,7 +44,7 @@ struct err *acme_chain_of_order(const struct env *env, const struct order *order
     const struct issuer_ref *ref = &c.request->spec.issuer_ref;
     TRY(env_issuer(env, ref, order->obj.meta.namespace, &c.issuer));
     if (c.issuer == NULL || c.issuer->spec.acme == NULL)
-        return err_new(ERR_NOT_FOUND, "IssuerNotFound", "%s %s does not exist or is not acme",
+        return err_new(ERR_NOT_FOUND, "IssuerNotReady", "%s %s does not exist or is not acme",
                        issuer_ref_kind(ref), ref->name);
     TRY(acme_account_get(&env->issuer_env, c.issuer, &c.account));
     *ret_chain = c;

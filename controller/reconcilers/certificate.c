@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -41,6 +42,9 @@ void pass_wait(struct certificate_pass *p, int64_t next, const char *fmt, ...)
     free(p->waiting);
     p->waiting = x_vprintf(fmt, ap);
     va_end(ap);
+    /* The schema has a maximum, and an error quotes whoever it comes from. */
+    if (strlen(p->waiting) > CONDITION_MESSAGE_MAX)
+        p->waiting[utf8_cut(p->waiting, CONDITION_MESSAGE_MAX)] = '\0';
     p->next = earlier(p->next, next);
     p->stop = true;
 }

@@ -239,9 +239,20 @@ struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char 
     return NULL;
 }
 
+/* A wish that came after the failed attempt does not wait; the one that the attempt was made for does, or
+ * it would be tried without end. */
+static bool is_asked_anew(const struct certificate_pass *p)
+{
+    const condition_list *c = &p->crt->status.conditions;
+    const char *wish = bind_map_get(&p->crt->obj.meta.annotations, API_RENEW);
+    return condition_is_true(c->items, c->len, "Issuing") ||
+           (!str_empty(wish) &&
+            !str_eq(wish, bind_map_get(&p->attempt->obj.meta.annotations, API_RENEW)));
+}
+
 struct err *attempt_retry(struct certificate_pass *p)
 {
-    if (p->now < retry_at(p) && !p->manual) {
+    if (p->now < retry_at(p) && !is_asked_anew(p)) {
         wait_for_retry(p);
         return NULL;
     }

@@ -147,6 +147,7 @@ static json_t *request_metadata(struct certificate_pass *p, const char *name)
     auto_free char *revision = x_printf("%lld", (long long)p->crt->status.revision + 1);
     json_t *annotations =
         json_build("{s:s,s:s}", n->certificate_name, meta->name, n->certificate_revision, revision);
+    json_put_str(annotations, API_RENEW, bind_map_get(&meta->annotations, API_RENEW));
     if (p->driver == NULL || !p->driver->in_process) {
         char key[KUBE_NAME_MAX + 1];
         attempt_key_name(p, key);
@@ -206,12 +207,13 @@ struct err *ensure_answer(struct certificate_pass *p)
     const struct condition *ready = condition_find(c->items, c->len, "Ready");
     say_issuing(p);
     int64_t patience = meta->creation_timestamp + IN_PROCESS_PATIENCE;
-    if (p->now < patience || ready == NULL) {
+    if (p->now < patience) {
         pass_wait(p, patience, "CertificateRequest %s to be answered", meta->name);
         return NULL;
     }
     p->quiet = false;
-    pass_wait(p, 0, "CertificateRequest %s: %s", meta->name, ready->message);
+    pass_wait(p, 0, "CertificateRequest %s: %s", meta->name,
+              ready != NULL ? ready->message : "nobody has answered it: is its issuer running?");
     return NULL;
 }
 

@@ -207,12 +207,25 @@ static struct err *present_all(struct order_pass *p)
     return NULL;
 }
 
-struct err *ensure_presented(struct order_pass *p)
+/* Is one pending, and what do those that are wait for? A Challenge says so when it takes long. */
+static bool look_at_pending(struct order_pass *p)
 {
     bool pending = false;
-    for (size_t i = 0; i < p->challenges.len; i++)
-        pending = pending || is_pending(p->challenges.items[i]);
-    if (!pending)
+    p->status.reason = NULL;
+    for (size_t i = 0; i < p->challenges.len; i++) {
+        const struct challenge *c = p->challenges.items[i];
+        if (!is_pending(c))
+            continue;
+        pending = true;
+        if (p->status.reason == NULL)
+            p->status.reason = c->status.reason;
+    }
+    return pending;
+}
+
+struct err *ensure_presented(struct order_pass *p)
+{
+    if (!look_at_pending(p))
         return NULL;
     int64_t last = memo_get(p->env->presented, p->key).time;
     if (p->now - last >= PRESENT_AGAIN) {

@@ -99,12 +99,25 @@ static void wake_secret_users(const struct env *env, const char *ns, const char 
                  key);
 }
 
+/* An account key that was replaced or deleted is another account. */
+static void wake_key_users(const struct env *env, const char *ns, const char *secret)
+{
+    char key[KUBE_KEY_MAX];
+    object_key(ns, secret, key);
+    wake_all(env->controllers.issuer, env->issuers.cache, env->issuers_by_secret, key);
+    if (str_eq(ns, env->config.cluster_resource_namespace))
+        wake_all(env->controllers.issuer, env->cluster_issuers.cache,
+                 env->cluster_issuers_by_secret, secret);
+}
+
 static void on_secret(void *arg, const struct cache_change *change)
 {
-    const struct kube_object *secret = either(change);
-    /* At start each Certificate and workload looks at its Secrets anyway. */
-    if (!change->initial)
-        wake_secret_users(arg, secret->meta.namespace, secret->meta.name);
+    const struct object_meta *m = &((const struct kube_object *)either(change))->meta;
+    /* At start each Certificate, workload and issuer looks at its Secrets anyway. */
+    if (change->initial)
+        return;
+    wake_secret_users(arg, m->namespace, m->name);
+    wake_key_users(arg, m->namespace, m->name);
 }
 
 static void on_certificate(void *arg, const struct cache_change *change)
@@ -118,13 +131,8 @@ static void on_certificate(void *arg, const struct cache_change *change)
         wake_secret_users(env, old->obj.meta.namespace, old->spec.secret_name);
 }
 
-static void on_issuer(void *arg, const struct cache_change *change)
+static void wake_issuer_users(const struct env *env, const struct issuer *issuer)
 {
-    const struct env *env = arg;
-    controller_on_change(env->controllers.issuer, change);
-    if (change->initial)
-        return;
-    const struct issuer *issuer = either(change);
     char key[KUBE_KEY_MAX + 1];
     const struct issuer_ref ref = {.name = issuer->obj.meta.name,
                                    .kind = issuer->obj.meta.namespace == NULL ? "ClusterIssuer"
@@ -134,6 +142,24 @@ static void on_issuer(void *arg, const struct cache_change *change)
              key);
     wake_all(env->controllers.request, env->requests.cache, env->requests_by_issuer, key);
     wake_all(env->controllers.order, env->orders.cache, env->orders_by_issuer, key);
+}
+
+/* Our own report of a failure must not start the next try before its back-off; and thousands of
+ * Certificates need not look at a ready issuer that stays so. */
+static void on_issuer(void *arg, const struct cache_change *change)
+{
+    const struct env *env = arg;
+    const struct issuer *old = change->old;
+    const struct issuer *now = change->now;
+    bool edited = old == NULL || now == NULL ||
+                  old->obj.meta.generation != now->obj.meta.generation ||
+                  old->obj.meta.deletion_timestamp != now->obj.meta.deletion_timestamp;
+    bool was_ready = old != NULL && issuer_is_ready(old);
+    bool is_ready = now != NULL && issuer_is_ready(now);
+    if (edited || (was_ready && !is_ready))
+        controller_on_change(env->controllers.issuer, change);
+    if (!change->initial && (edited || !was_ready || !is_ready))
+        wake_issuer_users(env, now != NULL ? now : old);
 }
 
 /* The progress of a rollout is in the status of the Certificates behind its Secrets. */

@@ -9,8 +9,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* How often a needed solver is looked at: it may have been evicted or deleted. */
-#define SOLVER_RECHECK (10 * NS_PER_SEC)
+/* A needed solver is looked at this long after the last time: it may have been evicted or deleted. Less
+ * than the time between two calls of solver_need() for one Order, so that each of them counts. */
+#define SOLVER_RECHECK (5 * NS_PER_SEC)
 
 struct need {
     const struct issuer *issuer; /* referenced; NULL for one that was found at start */

@@ -4,13 +4,9 @@
 #include "base/str.h"
 #include "reconcilers/solver.h"
 
-/* Higher is better; 0 = does not match. An exact name beats every zone, a longer zone a shorter. */
-static size_t name_score(const struct solver_selector *s, const char *dns_name)
+/* The length of the longest zone that the name is in; 0 = in none. */
+static size_t zone_score(const struct solver_selector *s, const char *dns_name)
 {
-    if (s->dns_names.len == 0 && s->dns_zones.len == 0)
-        return 1;
-    if (bind_strings_has(&s->dns_names, dns_name))
-        return 1000;
     size_t best = 0;
     for (size_t i = 0; i < s->dns_zones.len; i++) {
         const char *zone = s->dns_zones.items[i];
@@ -18,10 +14,21 @@ static size_t name_score(const struct solver_selector *s, const char *dns_name)
         size_t name_len = strlen(dns_name);
         bool inside = str_eq(dns_name, zone) || (str_ends(dns_name, zone) && name_len > zone_len &&
                                                  dns_name[name_len - zone_len - 1] == '.');
-        if (inside && zone_len + 1 > best)
-            best = zone_len + 1;
+        if (inside && zone_len > best)
+            best = zone_len;
     }
     return best;
+}
+
+/* Higher is better; 0 = does not match. What is written must fit, names and zones alike. An exact name
+ * beats every zone, a longer zone a shorter. */
+static size_t name_score(const struct solver_selector *s, const char *dns_name)
+{
+    size_t zone = zone_score(s, dns_name);
+    bool named = bind_strings_has(&s->dns_names, dns_name);
+    if ((s->dns_names.len > 0 && !named) || (s->dns_zones.len > 0 && zone == 0))
+        return 0;
+    return 1 + zone + (named ? 1000 : 0);
 }
 
 static bool labels_match(const struct bind_map *want, const struct bind_map *have)

@@ -12,14 +12,17 @@
 
 static const struct kube_resource pods = {"", "v1", "pods", "Pod", true};
 
+struct labels {
+    struct buf *out;
+    struct err *err; /* a selector that lost a label would select too much */
+};
+
 static bool add_label(void *arg, const char *key, json_t *value)
 {
-    struct buf *b = arg;
-    struct err *e =
-        buf_addf(b, "%s%s=%s", b->len > 0 ? "," : "", key, str_or(json_text(value), ""));
-    bool fits = e == NULL;
-    err_free(e);
-    return fits;
+    struct labels *l = arg;
+    l->err = buf_addf(l->out, "%s%s=%s", l->out->len > 0 ? "," : "", key,
+                      str_or(json_text(value), ""));
+    return l->err == NULL;
 }
 
 /* "in (a,b)" and so on, as kubectl writes it. */
@@ -43,7 +46,9 @@ static struct err *selector_of(const json_t *workload, char **ret_selector)
 {
     AUTO(buf_release) struct buf b = BUF_INIT(SELECTOR_MAX);
     const json_t *selector = JGET(workload, "spec", "selector");
-    json_each(JGET(selector, "matchLabels"), add_label, &b);
+    struct labels labels = {.out = &b};
+    json_each(JGET(selector, "matchLabels"), add_label, &labels);
+    TRY(labels.err, "selector");
     const json_t *expressions = JGET(selector, "matchExpressions");
     for (size_t i = 0; i < json_count(expressions); i++)
         TRY(add_expression(&b, json_item(expressions, i)), "selector");
@@ -59,10 +64,8 @@ struct question {
     bool older;
 };
 
-static struct err *look_at_pod(void *arg, const json_t *pod)
+static struct err *look_at_containers(struct question *q, const json_t *statuses)
 {
-    struct question *q = arg;
-    const json_t *statuses = JGET(pod, "status", "containerStatuses");
     for (size_t i = 0; i < json_count(statuses); i++) {
         const char *text = JSTR(json_item(statuses, i), "state", "running", "startedAt");
         int64_t started = 0;
@@ -73,6 +76,15 @@ static struct err *look_at_pod(void *arg, const json_t *pod)
             q->older = true;
     }
     return NULL;
+}
+
+/* A pod that is going away takes its certificate along. A sidecar is an init container that still runs. */
+static struct err *look_at_pod(void *arg, const json_t *pod)
+{
+    if (JGET(pod, "metadata", "deletionTimestamp") != NULL)
+        return NULL;
+    TRY(look_at_containers(arg, JGET(pod, "status", "containerStatuses")));
+    return look_at_containers(arg, JGET(pod, "status", "initContainerStatuses"));
 }
 
 struct err *rollout_runs_since_before(struct kube_client *client, const struct kube_resource *res,

@@ -29,6 +29,7 @@ static const struct bind_field fields[] = {
     ROW(STRING, rolled, "rolled"),
     ROW(INT, observed_generation, "observedGeneration"),
     ROW(INT, replicas, "replicas"),
+    ROW(INT, existing, "existing"),
     ROW(INT, updated, "updated"),
     ROW(INT, available, "available"),
 };
@@ -87,6 +88,7 @@ static void put_progress(json_t *digest, const json_t *object)
     const char *updated = daemon ? "updatedNumberScheduled" : "updatedReplicas";
     const char *available = daemon ? "numberAvailable" : "availableReplicas";
     json_put(digest, "replicas", json_build("I", wanted));
+    json_put(digest, "existing", json_build("I", JINT(status, 0, "replicas")));
     json_put(digest, "updated", json_build("I", JINT(status, 0, updated)));
     json_put(digest, "available", json_build("I", JINT(status, 0, available)));
     json_put(digest, "observedGeneration", json_build("I", JINT(status, 0, "observedGeneration")));
@@ -123,10 +125,11 @@ struct kube_kind workload_kinds[WORKLOAD_KINDS] = {
     KIND("daemonsets", "DaemonSet"),
 };
 
+/* While a pod of an older revision exists, the available ones may be the old ones. */
 bool workload_is_rolled_out(const struct workload *w)
 {
     return w->observed_generation >= w->obj.meta.generation && w->updated >= w->replicas &&
-           w->available >= w->replicas;
+           w->existing <= w->updated && w->available >= w->replicas;
 }
 
 /* ---- the annotation ---- */

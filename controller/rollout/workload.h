@@ -18,6 +18,7 @@ struct workload {
     const char *rolled; /* certroll.dev/certificates on the pod template */
     int64_t observed_generation;
     int64_t replicas; /* wanted */
+    int64_t existing; /* pods of all revisions; 0 for a DaemonSet, which has at most one a node */
     int64_t updated;
     int64_t available;
 };

@@ -53,8 +53,7 @@ static char *decoded(struct fake_ca *f, const json_t *object, const char *name, 
     const char *text = JSTR(object, name);
     char *bytes = NULL;
     *ret_len = 0;
-    struct err *e =
-        text != NULL ? base64url_decode(text, strlen(text), &bytes, ret_len) : NULL;
+    struct err *e = text != NULL ? base64url_decode(text, strlen(text), &bytes, ret_len) : NULL;
     if (text == NULL || e != NULL)
         wrong(f, "%s is not base64url", name);
     err_free(e);
@@ -198,6 +197,7 @@ static void judge(struct fake_ca *f, const struct http_request *req)
     keep(&f->user_agent, header_of(req, "user-agent"));
     f->flags = req->flags;
     f->max_body = req->max_body;
+    f->timeout = req->timeout;
     f->tls = req->tls;
     if (!str_eq(header_of(req, "accept-language"), "en"))
         wrong(f, "no Accept-Language");
@@ -309,8 +309,8 @@ void fake_ca_init(struct fake_ca *f)
     f->transport = (struct http_transport){.call = call, .ctx = f};
     if (f->directory == NULL)
         f->directory = default_directory;
-    assert_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256},
-                               &f->key));
+    assert_ok(
+        pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &f->key));
     struct acme_ca_options o = fake_ca_options(f);
     f->ca = acme_ca_new(&o);
     f->account = (struct acme_account){.ca = f->ca, .key = f->key, .url = FAKE_ACCOUNT};
@@ -342,10 +342,8 @@ void fake_answer_bytes(struct fake_ca *f, int status, const char *headers, const
                        size_t len)
 {
     assert_true(f->queued < FAKE_REPLIES_MAX);
-    f->replies[f->queued++] = (struct fake_reply){.status = status,
-                                                  .headers = x_strdup(headers),
-                                                  .body = x_memdup(body, len),
-                                                  .len = len};
+    f->replies[f->queued++] = (struct fake_reply){
+        .status = status, .headers = x_strdup(headers), .body = x_memdup(body, len), .len = len};
 }
 
 void fake_answer(struct fake_ca *f, int status, const char *headers, const char *body)

@@ -55,14 +55,15 @@ struct fake_ca {
 
     /* What it was asked. */
     unsigned directories, nonces, posts;
-    unsigned issued;                   /* nonces n1, n2, ... */
-    bool used[FAKE_NONCES_MAX + 1];    /* by their numbers */
-    unsigned nonce;                    /* the number in the last POST */
-    char *method, *url, *accept;       /* of the last request */
+    unsigned issued;                /* nonces n1, n2, ... */
+    bool used[FAKE_NONCES_MAX + 1]; /* by their numbers */
+    unsigned nonce;                 /* the number in the last POST */
+    char *method, *url, *accept;    /* of the last request */
     char *user_agent;
-    json_t *protected, *payload;       /* of the last POST; payload NULL when "" */
+    json_t *protected, *payload; /* of the last POST; payload NULL when "" */
     unsigned flags;
     size_t max_body;
+    int64_t timeout;
     const struct http_tls *tls;
 };
 

@@ -71,6 +71,8 @@ static void what_is_no_directory_is_refused(void **state)
         {"<html>", "newNonce is missing"},
         {"null", "newNonce is missing"},
         {"{\"newNonce\":7}", "newNonce is missing"},
+        {"{\"newNonce\":\"https://ca.test/n\",\"newOrder\":\"https://ca.test/o\"}",
+         "newAccount is missing"},
         {"{\"newNonce\":\"https://ca.test/n\",\"newAccount\":\"https://ca.test/a\"}",
          "newOrder is missing"},
         {"{\"newNonce\":\"http://ca.test/n\"}", "newNonce: only https URLs are used"},
@@ -90,13 +92,48 @@ static void what_is_no_directory_is_refused(void **state)
     }
 }
 
+static void its_answer_brings_a_nonce_too(void **state)
+{
+    (void)state;
+    FAKE_CA f = {.directory = ""};
+    fake_ca_init(&f);
+    fake_answer(&f, 200, "", "{" REQUIRED "}");
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    fake_answer(&f, 200, "", "{}");
+    assert_ok(acme_post(&f.account, "order", FAKE_HOST "/order/1", NULL, &a));
+    assert_int_equal(f.nonces, 0);
+    assert_int_equal(f.nonce, 1);
+}
+
+static void texts_are_bounded(void **state)
+{
+    (void)state;
+    char terms[2050];
+    memset(terms, 'a', sizeof(terms));
+    for (int len = 2048; len <= 2049; len++) {
+        auto_free char *directory =
+            x_printf("{" REQUIRED ",\"meta\":{\"termsOfService\":\"%.*s\"}}", len, terms);
+        FAKE_CA f = {.directory = directory};
+        fake_ca_init(&f);
+        AUTO(acme_directory_release) struct acme_directory d = {0};
+        struct err *e = acme_ca_directory(f.ca, &d);
+        if (len > 2048)
+            assert_error(e, ERR_TRANSIENT, "InvalidAnswer", "termsOfService has over 2048 bytes");
+        else
+            assert_ok(e);
+    }
+}
+
 static void profiles_are_bounded(void **state)
 {
     (void)state;
     AUTO(buf_release) struct buf b = BUF_INIT(1 << 20);
     buf_puts(&b, "{" REQUIRED ",\"meta\":{\"profiles\":{\"");
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 256; i++)
         buf_puts(&b, "x");
+    buf_puts(&b, "\":\"\",\"");
+    for (int i = 0; i < 255; i++)
+        buf_puts(&b, "y");
     buf_puts(&b, "\":\"\"");
     for (int i = 0; i < 5000; i++)
         buf_putf(&b, ",\"p%d\":\"\"", i);
@@ -106,7 +143,8 @@ static void profiles_are_bounded(void **state)
     AUTO(acme_directory_release) struct acme_directory d = {0};
     assert_ok(acme_ca_directory(f.ca, &d));
     assert_int_equal(d.profiles.len, 64);
-    assert_string_equal(d.profiles.items[0], "p0");
+    assert_int_equal(strlen(d.profiles.items[0]), 255);
+    assert_string_equal(d.profiles.items[1], "p0");
 }
 
 static void only_https_directories_are_asked(void **state)
@@ -142,7 +180,8 @@ static void errors_of_the_server_are_told(void **state)
     fake_answer(&f, 302, "location: https://evil.test/dir\n", "");
     assert_error(acme_ca_directory(f.ca, &d), ERR_TRANSIENT, "HTTP302", "redirects elsewhere");
     fake_answer(&f, 404, "", "");
-    assert_error(acme_ca_directory(f.ca, &d), ERR_NOT_FOUND, "HTTP404", "directory " FAKE_DIRECTORY);
+    assert_error(acme_ca_directory(f.ca, &d), ERR_NOT_FOUND, "HTTP404",
+                 "directory " FAKE_DIRECTORY);
     /* JSON that is no problem document is somebody else's. */
     fake_answer(&f, 403, "content-type: application/json\n", "{\"detail\":\"internal secret\"}");
     e = acme_ca_directory(f.ca, &d);
@@ -150,7 +189,8 @@ static void errors_of_the_server_are_told(void **state)
     assert_null(strstr(e->message, "secret"));
     err_free(e);
     fake_fail(&f, err_new(ERR_TRANSIENT, "ConnectFailed", "no route"));
-    assert_error(acme_ca_directory(f.ca, &d), ERR_TRANSIENT, "ConnectFailed", "directory: no route");
+    assert_error(acme_ca_directory(f.ca, &d), ERR_TRANSIENT, "ConnectFailed",
+                 "directory: no route");
 }
 
 static void it_is_fetched_once_an_hour(void **state)
@@ -238,6 +278,8 @@ int main(void)
         cmocka_unit_test(all_that_is_there_is_read),
         cmocka_unit_test(what_is_optional_may_be_absent),
         cmocka_unit_test(what_is_no_directory_is_refused),
+        cmocka_unit_test(its_answer_brings_a_nonce_too),
+        cmocka_unit_test(texts_are_bounded),
         cmocka_unit_test(profiles_are_bounded),
         cmocka_unit_test(only_https_directories_are_asked),
         cmocka_unit_test(errors_of_the_server_are_told),

@@ -122,6 +122,18 @@ static void answers_without_a_nonce_are_errors(void **state)
     assert_null(nonce);
 }
 
+static void without_a_directory_none_is_asked_for(void **state)
+{
+    (void)state;
+    FAKE_CA f = {.directory = ""};
+    fake_ca_init(&f);
+    char *nonce = NULL;
+    fake_answer(&f, 502, "", "");
+    assert_error(acme_nonce_take(f.ca, &nonce), ERR_TRANSIENT, "HTTP502", "directory");
+    assert_null(nonce);
+    assert_int_equal(f.nonces, 0);
+}
+
 static void a_404_has_the_directory_read_again(void **state)
 {
     (void)state;
@@ -145,6 +157,7 @@ int main(void)
         cmocka_unit_test(old_ones_are_not_used),
         cmocka_unit_test(new_nonce_is_asked_with_head),
         cmocka_unit_test(answers_without_a_nonce_are_errors),
+        cmocka_unit_test(without_a_directory_none_is_asked_for),
         cmocka_unit_test(a_404_has_the_directory_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

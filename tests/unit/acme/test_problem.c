@@ -65,6 +65,9 @@ static void each_type_has_its_kind(void **state)
         {"userActionRequired", 403, ERR_DENIED, "UserActionRequired"},
         {"alreadyReplaced", 409, ERR_CONFLICT, "AlreadyReplaced"},
         {"invalidProfile", 400, ERR_INVALID, "InvalidProfile"},
+        {"aTypeOfFortyBytesThatNobodyWouldEvenUseX", 400, ERR_INVALID,
+         "ATypeOfFortyBytesThatNobodyWouldEvenUseX"},
+        {"zero", 400, ERR_INVALID, "Zero"},
         {"somethingNew", 400, ERR_INVALID, "SomethingNew"},
         {"somethingNew", 403, ERR_DENIED, "SomethingNew"},
         {"somethingNew", 503, ERR_TRANSIENT, "SomethingNew"},
@@ -82,7 +85,7 @@ static void each_type_has_its_kind(void **state)
 static void no_type_makes_429_and_5xx_final(void **state)
 {
     (void)state;
-    static const char *const types[] = {"malformed", "badCSR", "unauthorized", "caa",
+    static const char *const types[] = {"malformed",          "badCSR",       "unauthorized", "caa",
                                         "rejectedIdentifier", "orderNotReady"};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         assert_error(error_of(429, types[i], 0), ERR_RATE_LIMITED, NULL, NULL);
@@ -99,14 +102,14 @@ static void without_a_document_the_status_decides(void **state)
         enum err_kind kind;
         const char *reason;
     } cases[] = {
-        {301, ERR_TRANSIENT, "HTTP301"},   {400, ERR_INVALID, "HTTP400"},
-        {401, ERR_DENIED, "HTTP401"},      {403, ERR_DENIED, "HTTP403"},
-        {404, ERR_NOT_FOUND, "HTTP404"},   {405, ERR_INVALID, "HTTP405"},
-        {408, ERR_TRANSIENT, "HTTP408"},   {409, ERR_CONFLICT, "HTTP409"},
-        {415, ERR_INVALID, "HTTP415"},     {425, ERR_TRANSIENT, "HTTP425"},
+        {301, ERR_TRANSIENT, "HTTP301"},    {400, ERR_INVALID, "HTTP400"},
+        {401, ERR_DENIED, "HTTP401"},       {403, ERR_DENIED, "HTTP403"},
+        {404, ERR_NOT_FOUND, "HTTP404"},    {405, ERR_INVALID, "HTTP405"},
+        {408, ERR_TRANSIENT, "HTTP408"},    {409, ERR_CONFLICT, "HTTP409"},
+        {415, ERR_INVALID, "HTTP415"},      {425, ERR_TRANSIENT, "HTTP425"},
         {429, ERR_RATE_LIMITED, "HTTP429"}, {500, ERR_TRANSIENT, "HTTP500"},
-        {502, ERR_TRANSIENT, "HTTP502"},   {503, ERR_TRANSIENT, "HTTP503"},
-        {999, ERR_TRANSIENT, "HTTP999"},   {0, ERR_TRANSIENT, "HTTP0"},
+        {502, ERR_TRANSIENT, "HTTP502"},    {503, ERR_TRANSIENT, "HTTP503"},
+        {999, ERR_TRANSIENT, "HTTP999"},    {0, ERR_TRANSIENT, "HTTP0"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_error(acme_problem_error("order", "https://ca.test/o", cases[i].status, NULL, 0),
@@ -117,10 +120,16 @@ static void foreign_types_give_no_reason(void **state)
 {
     (void)state;
     static const char *const types[] = {
-        "about:blank", "https://ca.test/errors/badCSR", "urn:ietf:params:acme:errorbadCSR",
-        URN,           URN "bad csr",                   URN "bad/../CSR",
-        URN "bad\nCSR", "badCSR",
-        URN "aVeryLongTypeThatNobodyWouldEverUseForAnError",
+        "about:blank",
+        "https://ca.test/errors/badCSR",
+        "urn:ietf:params:acme:errorbadCSR",
+        URN,
+        URN "bad csr",
+        URN "bad/../CSR",
+        URN "bad\nCSR",
+        "badCSR",
+        URN "8bit",
+        URN "aTypeOfFortyOneBytesThatNobodyWouldEvrUse",
     };
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         json_auto_t *body = json_build("{s:s,s:s}", "type", types[i], "title", "no");
@@ -189,8 +198,7 @@ static void subproblems_name_their_identifiers(void **state)
                 "malformed: Some refused (a.test: caa: no; b.test: dns; no identifier: what)");
     assert_text("{\"subproblems\":[{\"detail\":\"no\"}]}", "(no identifier: no)");
     assert_text("{\"detail\":\"x\",\"subproblems\":7}", "x");
-    assert_text("{\"detail\":\"x\",\"subproblems\":[7,null]}",
-                "x (no identifier; no identifier)");
+    assert_text("{\"detail\":\"x\",\"subproblems\":[7,null]}", "x (no identifier; no identifier)");
     assert_text("{\"detail\":\"x\",\"subproblems\":[1,2,3,4,5,6,7,8,9,10,11,12]}",
                 "x (no identifier; no identifier; no identifier; no identifier; no identifier; "
                 "no identifier; no identifier; no identifier; no identifier; no identifier; and 2 "

@@ -129,10 +129,10 @@ static void only_what_the_directory_names_is_ours(void **state)
         "https://ari.ca.test/",
     };
     static const char *const foreign[] = {
-        "https://ca.test:8443/",    "https://orders.ca.test/",   "https://evil.test/",
-        "https://ca.test.evil/",    "https://tos.ca.test/",      "https://www.ca.test/",
-        "https://ca.test./",        "https://a.ca.test/",        "http://ca.test/",
-        "https://x@ca.test/",       "https://ca.test:8443@evil", "/order/1",
+        "https://ca.test:8443/", "https://orders.ca.test/",   "https://evil.test/",
+        "https://ca.test.evil/", "https://tos.ca.test/",      "https://www.ca.test/",
+        "https://ca.test./",     "https://a.ca.test/",        "http://ca.test/",
+        "https://x@ca.test/",    "https://ca.test:8443@evil", "/order/1",
     };
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         assert_ok(acme_ca_check_url(f.ca, ours[i]));
@@ -150,6 +150,15 @@ static void a_bad_url_needs_no_directory(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_error(acme_ca_check_url(f.ca, bad[i]), ERR_DENIED, "ForeignURL", NULL);
     assert_int_equal(f.directories, 0);
+}
+
+static void without_a_directory_no_url_is_ours(void **state)
+{
+    (void)state;
+    FAKE_CA f = {.directory = ""};
+    fake_ca_init(&f);
+    fake_answer(&f, 500, "", "");
+    assert_error(acme_ca_check_url(f.ca, FAKE_HOST "/x"), ERR_TRANSIENT, "HTTP500", "directory");
 }
 
 static void messages_quote_no_line_breaks_and_not_everything(void **state)
@@ -173,6 +182,7 @@ int main(void)
         cmocka_unit_test(lengths_are_bounded),
         cmocka_unit_test(only_what_the_directory_names_is_ours),
         cmocka_unit_test(a_bad_url_needs_no_directory),
+        cmocka_unit_test(without_a_directory_no_url_is_ours),
         cmocka_unit_test(messages_quote_no_line_breaks_and_not_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

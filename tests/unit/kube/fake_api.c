@@ -154,7 +154,7 @@ struct kube_client *fake_api_client(struct fake_api *f, const struct clock *cloc
     char server[] = SERVER, token[] = "t0";
     const struct kube_config config = {.server = server, .token = {token, strlen(token)}};
     struct kube_client *c = NULL;
-    assert_null(kube_client_new(&config, &f->transport, clock != NULL ? clock : clock_system(),
-                                NULL, &c));
+    assert_null(
+        kube_client_new(&config, &f->transport, clock != NULL ? clock : clock_system(), NULL, &c));
     return c;
 }

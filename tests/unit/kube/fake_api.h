@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The API server as a struct http_transport in memory. It gives the scripted replies in their order,
- * then asks the handler, and remembers what it was asked. Thread-safe.
+ * The API server as a struct http_transport in memory. It gives the scripted replies in their
+ * order, then asks the handler, and remembers what it was asked. Thread-safe.
  */
 #ifndef CERTROLL_TESTS_KUBE_FAKE_API_H
 #define CERTROLL_TESTS_KUBE_FAKE_API_H
@@ -24,7 +24,8 @@ struct fake_request {
 
 struct fake_api {
     struct http_transport transport;
-    /* Called without the lock, so it may take its time. NULL: unscripted requests are an ERR_BUG. */
+    /* Called without the lock, so it may take its time. NULL: unscripted requests are an ERR_BUG.
+     * */
     struct err *(*handler)(void *arg, const struct fake_request *req, struct http_response *ret);
     void *arg;
     pthread_mutex_t lock;

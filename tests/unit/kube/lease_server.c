@@ -32,11 +32,11 @@ static void store(struct lease_server *s, json_t *lease_take)
 static void set(struct lease_server *s, const char *holder, int seconds, const char *renewed,
                 int transitions)
 {
-    store(s, json_build("{s:{s:s,s:s},s:{s:s,s:i,s:s,s:s,s:i,s:s}}", "metadata", "name",
-                        "certroll-controller", "namespace", "certroll", "spec", "holderIdentity",
-                        holder, "leaseDurationSeconds", seconds, "renewTime", renewed,
-                        "acquireTime", renewed, "leaseTransitions", transitions, "strategy",
-                        "kept"));
+    store(s,
+          json_build("{s:{s:s,s:s},s:{s:s,s:i,s:s,s:s,s:i,s:s}}", "metadata", "name",
+                     "certroll-controller", "namespace", "certroll", "spec", "holderIdentity",
+                     holder, "leaseDurationSeconds", seconds, "renewTime", renewed, "acquireTime",
+                     renewed, "leaseTransitions", transitions, "strategy", "kept"));
 }
 
 static void refuse(struct http_response *ret, int status, const char *reason)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One Lease as the API server keeps it, with the optimistic lock of resourceVersion. Thread-safe. */
+/* One Lease as the API server keeps it, with the optimistic lock of resourceVersion. Thread-safe.
+ * */
 #ifndef CERTROLL_TESTS_KUBE_LEASE_SERVER_H
 #define CERTROLL_TESTS_KUBE_LEASE_SERVER_H
 

@@ -369,7 +369,6 @@ static void test_stop_waits_for_what_runs(void **state)
     worker_pool_stop(NULL);
 }
 
-#if !defined(CERTROLL_SANITIZED)
 static struct err *nothing(void *ctx, const struct object_name *name, int64_t *ret_next)
 {
     (void)ctx, (void)name, (void)ret_next;
@@ -379,7 +378,7 @@ static struct err *nothing(void *ctx, const struct object_name *name, int64_t *r
 static void test_overhead(void **state)
 {
     (void)state;
-    enum { COUNT = 200000 };
+    enum { COUNT = 50000 };
     struct controller *c = controller_new(&(struct controller_options){
         .name = "bench", .reconcile = nothing, .clock = clock_system(), .rng = rng_system()});
     int64_t start = clock_mono(clock_system());
@@ -388,10 +387,10 @@ static void test_overhead(void **state)
         continue;
     double seconds = (double)(clock_mono(clock_system()) - start) / 1e9;
     print_message("%.0f keys/s\n", COUNT / seconds);
-    assert_true(COUNT / seconds > 50000); /* far below what it is, for slow machines */
+    /* Over a million in a plain build: far below it, for sanitizers and slow machines. */
+    assert_true(COUNT / seconds > 5000);
     controller_free(c);
 }
-#endif
 
 int main(void)
 {
@@ -409,9 +408,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_controller_does_not_starve_others),
         cmocka_unit_test(test_delayed_keys_wake_the_pool),
         cmocka_unit_test(test_stop_waits_for_what_runs),
-#if !defined(CERTROLL_SANITIZED)
         cmocka_unit_test(test_overhead),
-#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Candidates for one Lease, in a simulated time in which everything that is allowed to go wrong does:
- * requests are slow, fail before or after they had their effect, or have it long after they failed;
- * processes stop anywhere, also within a request, for longer than the lease lasts; who loses is
- * replaced. Never may two hold it; and when all is quiet one must.
+ * Candidates for one Lease, in a simulated time in which everything that is allowed to go wrong
+ * does: requests are slow, fail before or after they had their effect, or have it long after they
+ * failed; processes stop anywhere, also within a request, for longer than the lease lasts; who
+ * loses is replaced. Never may two hold it; and when all is quiet one must.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -183,7 +183,8 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     struct candidate *c = ctx;
     struct world *w = c->world;
     struct fake_request seen = {.line = x_printf("%s %s", req->method, req->url),
-                                .body = x_strndup(req->body != NULL ? req->body : "", req->body_len)};
+                                .body =
+                                    x_strndup(req->body != NULL ? req->body : "", req->body_len)};
     pass_time(w);
     struct err *e = NULL;
     if (c->late_at == INT64_MAX && chance(w, 5)) {

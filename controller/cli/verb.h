@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of the command line share. Shared by the files of this room only. */
+#ifndef CERTROLL_CLI_VERB_H
+#define CERTROLL_CLI_VERB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "kube/client.h"
+
+#define CLI_OUTPUT_MAX (256 * 1024 * 1024)
+
+struct cli_flags {
+    char *namespace;
+    bool all_namespaces;
+    char *selector;
+    bool all;
+    char *output; /* "text" or "json" */
+    char *api_group;
+    char *kubeconfig;
+    char *context;
+    bool help;
+};
+
+/* One call of the program. Tests make their own, with a client of a transport in memory. */
+struct cli {
+    const char *name; /* of the program, as the user wrote it */
+    struct cli_flags flags;
+    struct kube_client *kube;
+    const struct clock *clock;
+    const char *ns;        /* of -n or the kubeconfig; NULL = all namespaces */
+    struct buf out;        /* goes to stdout at the end */
+    struct buf complaints; /* goes to stderr: one line each */
+    int code;              /* of the exit, when there is no error */
+};
+
+/* Reports an error that does not end the work, and makes the exit code 1. Takes the error; NULL is none. */
+void cli_complain(struct cli *cli, struct err *e);
+/* For where one object is meant: ERR_INVALID when -A or -l was given. */
+struct err *cli_one_namespace(const struct cli *cli) MUST_CHECK;
+
+enum verb_flags {
+    VERB_SELECTS = 1 << 0, /* has -A and -l */
+    VERB_ALL = 1 << 1,     /* has --all */
+    VERB_OUTPUT = 1 << 2,  /* has -o */
+};
+
+struct verb {
+    const char *name;
+    const char *arguments; /* for the usage: "NAME... | -l SELECTOR" */
+    const char *help;      /* one line */
+    unsigned flags;
+    /* Looks at arguments and flags before anything is asked; an error is wrong usage. */
+    struct err *(*check)(const struct cli *cli, const char *const *args)MUST_CHECK;
+    struct err *(*run)(struct cli *cli, const char *const *args)MUST_CHECK;
+};
+extern const struct verb verb_status;
+extern const struct verb verb_renew;
+extern const struct verb verb_why;
+
+#endif

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The controller as a process, against a real API server and a real ACME server on loopback; no pods run. Each test has
+a namespace of its own; a module shares one controller, or starts its own."""
+import os
+import pathlib
+import uuid
+
+import pytest
+
+from lib.api import Api, condition
+from lib.audit import Audit
+from lib.cluster import ROOT, Cluster, install_crds, service_account
+from lib.controller import Controller
+from lib.http01 import Responder
+from lib.objects import acme, self_signed
+from lib.pebble import Dns, Pebble
+from lib.proxy import Proxy
+from lib.wait import wait_for
+
+HOME = "certroll"  # the controller's own namespace
+
+
+@pytest.fixture(scope="session")
+def folder():
+    """Logs and kubeconfigs: beside pytest's own log in a run of hack/run-tests."""
+    path = pathlib.Path(ROOT / os.environ.get("BUILD", "build") / "logs/component")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def cluster(folder):
+    """The cluster of CERTROLL_CLUSTER_DIR when that is set and up: a developer's. Else one of our own."""
+    if os.environ.get("CERTROLL_CLUSTER_DIR"):
+        ours = Cluster()
+        ours.call("up", "--no-node")
+        yield ours
+        return
+    ours = Cluster(folder.parent.parent / "component-cluster", 7200)
+    try:
+        ours.call("up", "--no-node")
+        yield ours
+    finally:
+        ours.call("down")
+
+
+@pytest.fixture(scope="session")
+def env(cluster):
+    found = cluster.env()
+    os.environ["PATH"] = found["PATH"].removesuffix(":$PATH") + ":" + os.environ["PATH"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def api(env):
+    """The administrator."""
+    client = Api(env["KUBECONFIG"])
+    names = install_crds(client)
+    for name in names:
+        client.wait("CustomResourceDefinition", None, name,
+                    lambda crd: condition(crd, "Established").get("status") == "True", "Established", 30)
+    if client.get("Namespace", None, HOME) is None:
+        client.namespace(HOME)
+    return client
+
+
+@pytest.fixture(scope="session")
+def account(api, folder):
+    """The controller's kubeconfig, with the rights that the chart gives it, and its user name."""
+    return service_account(api, folder, HOME, "controller")
+
+
+@pytest.fixture
+def audit(env, account):
+    """What the controller does to the API, since the start of the test."""
+    return Audit(env["AUDIT_LOG"], account[1])
+
+
+@pytest.fixture(scope="session")
+def pebble(env):
+    return Pebble(env)
+
+
+@pytest.fixture(scope="session")
+def dns(env):
+    return Dns(env)
+
+
+@pytest.fixture(scope="session")
+def responder(env, api):
+    """Ingress controller and solver pods, on the port of Pebble's validation and on that of self-checks."""
+    ports = [int(env["HTTP01_PORT"]), 80]
+    try:
+        made = Responder(api, ports)
+    except OSError as error:
+        pytest.fail(f"the HTTP-01 responder needs ports {ports} of 127.0.0.1: {error}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_controller(account, folder, request):
+    """Makes controllers of this test's own (not started); what still runs after the test is killed."""
+    made = []
+
+    def make(name=None, kubeconfig=account[0], **flags):
+        flags = {"allow-private-urls": "true", "solver-linger": "20s", **flags}
+        name = name or f"{request.node.name}-{len(made)}"
+        made.append(Controller(kubeconfig, folder, name, HOME, **flags))
+        made[-1].log.unlink(missing_ok=True)
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()
+        one.check_log()
+
+
+def forget_lease(api):
+    """A controller that was killed holds its lease for 15 s, and no test but those of the lease cares."""
+    api.delete("Lease", HOME, "certroll-controller")
+
+
+@pytest.fixture(scope="module")
+def controller(api, account, folder, request):
+    """One controller for the module."""
+    name = request.module.__name__
+    one = Controller(account[0], folder, name, HOME, allow_private_urls="true", solver_linger="20s",
+                     failure_backoff_min="2s", failure_backoff_max="8s")
+    one.log.unlink(missing_ok=True)
+    forget_lease(api)
+    one.start()
+    wait_for("the controller to lead", lambda: "leading" in one.text(), 25, one.tail)
+    yield one
+    one.stop()
+
+
+@pytest.fixture(autouse=True)
+def rights_suffice(env, account):
+    """The chart's rights are enough for whatever the controller does in any test."""
+    seen = Audit(env["AUDIT_LOG"], account[1])
+    yield
+    assert not seen.refused(), seen.refused()
+
+
+@pytest.fixture
+def ca(env, pebble):
+    """A proxy before Pebble: shows what the controller asks the CA, and can disturb it."""
+    pki = f"{env['CLUSTER_DIR']}/conf/pki"
+    proxy = Proxy(pebble.directory, pebble.ca_file, f"{pki}/acme.crt", f"{pki}/acme.key")
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def ns(api):
+    """A namespace of the test's own."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    api.namespace(name)
+    yield name
+    api.delete("Namespace", None, name)
+
+
+@pytest.fixture
+def issuer(api, ns):
+    """A selfSigned Issuer in it."""
+    return api.create(self_signed(ns))["metadata"]["name"]
+
+
+@pytest.fixture
+def acme_issuer(api, ns, pebble, responder):
+    """An Issuer of Pebble in it, registered."""
+    api.create(acme(ns, pebble))
+    api.wait_ready("Issuer", ns, "acme")
+    return "acme"

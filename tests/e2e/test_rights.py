@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Last of all: was certroll ever refused something in the whole run, and what was it given that it never used?"""
+import pytest
+
+from lib.cluster import rules
+
+
+@pytest.fixture
+def all_of_it(certroll, whole_audit):
+    if whole_audit is None:
+        pytest.skip("needs the API server's audit log (AUDIT_LOG)")
+    return whole_audit
+
+
+def is_ending(entry):
+    """Nobody can create in a namespace that is being deleted: that is no matter of rights."""
+    return "because it is being terminated" in (entry.raw.get("responseStatus") or {}).get("message", "")
+
+
+def test_rbac_refused_nothing(all_of_it):
+    refused = [e for e in all_of_it.refused() if not is_ending(e)]
+    assert not refused, sorted({f"{e.verb} {e.kind}: {e.raw['responseStatus'].get('message')}" for e in refused})
+
+
+def test_what_was_given_and_not_used(all_of_it, record_property):
+    """Only told: a run need not come by everything."""
+    used = {(e.verb, (e.raw["objectRef"].get("apiGroup") or ""), e.kind) for e in all_of_it.entries()
+            if "objectRef" in e.raw}
+    given = {(verb, group, resource)
+             for role in ("controller", "leader-election") for rule in rules(role)
+             for verb in rule["verbs"] for group in rule["apiGroups"] for resource in rule["resources"]
+             if not resource.endswith("/finalizers")}
+    spare = sorted(" ".join(filter(None, row)) for row in given - used)
+    record_property("not_used", "; ".join(spare))
+    print("given and not used:", *spare, sep="\n  ")
+    assert used & given

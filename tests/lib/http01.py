@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where no pods run, this is ingress controller and solver in one. It serves what the controller has made and nothing
+else: an Ingress rule for the host and the exact path, its Service, a Pod that the Service selects, and the thumbprint
+in that Pod's arguments. It listens on the port that Pebble validates on, and on port 80, where self-checks go; names
+under .localhost are loopback for everyone without DNS (RFC 6761)."""
+import http.server
+import threading
+
+PREFIX = "/.well-known/acme-challenge/"
+
+
+class Responder:
+    def __init__(self, api, ports):
+        self.api = api
+        self.deaf = set()    # ports that answer nothing useful
+        self.classes = None  # the Ingress classes that are served, None for all
+        self.servers = [self._server(port) for port in ports]
+
+    def _server(self, port):
+        responder = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                host = self.headers.get("Host", "").split(":")[0]
+                text = None if port in responder.deaf else responder.answer(host, self.path)
+                status = 404 if text is None else 200
+                body = (text or "nothing here\n").encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # the one who asked may have been killed
+
+        server = Server(("127.0.0.1", port), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return server
+
+    def answer(self, host, path):
+        """The body for a request, or None."""
+        if not path.startswith(PREFIX):
+            return None
+        for namespace, service in self._backends(host, path):
+            thumbprint = self._thumbprint(namespace, service)
+            if thumbprint:
+                return f"{path[len(PREFIX):]}.{thumbprint}"
+        return None
+
+    def _backends(self, host, path):
+        for ingress in self.api.list("Ingress"):
+            if self.classes is not None and ingress["spec"].get("ingressClassName") not in self.classes:
+                continue
+            for rule in ingress["spec"].get("rules") or []:
+                for row in rule.get("http", {}).get("paths", []):
+                    if (rule.get("host"), row["path"], row["pathType"]) == (host, path, "Exact"):
+                        yield ingress["metadata"]["namespace"], row["backend"]["service"]["name"]
+
+    def _thumbprint(self, namespace, service_name):
+        service = self.api.get("Service", namespace, service_name)
+        if service is None:
+            return None
+        selector = ",".join(f"{k}={v}" for k, v in service["spec"]["selector"].items())
+        for pod in self.api.list("Pod", namespace, selector):
+            arguments = pod["spec"]["containers"][0]["args"]
+            if not pod["metadata"].get("deletionTimestamp") and "--thumbprint" in arguments:
+                return arguments[arguments.index("--thumbprint") + 1]
+        return None
+
+    def close(self):
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()

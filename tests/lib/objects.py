@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bodies of our objects: what a user would write."""
+
+
+def issuer(namespace, name, kind="Issuer", **spec):
+    meta = {"name": name} if kind == "ClusterIssuer" else {"name": name, "namespace": namespace}
+    return {"kind": kind, "metadata": meta, "spec": spec}
+
+
+def self_signed(namespace, name="selfsigned"):
+    return issuer(namespace, name, selfSigned={})
+
+
+def acme(namespace, pebble, name="acme", kind="Issuer", ingress=None, **more):
+    """An HTTP-01 Issuer of Pebble."""
+    spec = {"server": pebble.directory, "caBundle": pebble.bundle(),
+            "privateKeySecretRef": {"name": f"{name}-account"},
+            "solvers": [{"http01": {"ingress": ingress or {}}}], **more}
+    return issuer(namespace, name, kind, acme={k: v for k, v in spec.items() if v is not None})
+
+
+def certificate(namespace, name, issuer_name="selfsigned", **spec):
+    """secretName is the name with -tls and dnsNames the name under .localhost unless given. ECDSA, for speed."""
+    spec = {"secretName": f"{name}-tls", "dnsNames": [f"{name}.localhost"],
+            "privateKey": {"algorithm": "ECDSA", "rotationPolicy": "Always"},
+            "issuerRef": {"name": issuer_name}, **spec}
+    return {"kind": "Certificate", "metadata": {"name": name, "namespace": namespace},
+            "spec": {k: v for k, v in spec.items() if v is not None}}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TLS server between the controller and the API server or the CA. It shows each request to a hook, which can let it
+pass, answer in the server's place, or cut it off: crash points and faults, to the request."""
+import http.client
+import http.server
+import ssl
+import threading
+import urllib.parse
+
+DROPPED = {"connection", "transfer-encoding", "content-length"}
+
+
+class Cut(Exception):
+    """Raised by a hook: the connection is closed without an answer."""
+
+
+class Seen:
+    """A request, and when it has been answered its status and answer (headers; no body of watches)."""
+
+    def __init__(self, method, path, body):
+        self.method, self.path, self.body = method, path, body
+        self.status = 0
+        self.headers = {}
+
+    def __repr__(self):
+        return f"{self.method} {self.path} -> {self.status}"
+
+
+class Proxy:
+    """before(seen) runs before a request is passed on, and may return (status, bytes) to answer it itself; after(seen)
+    runs when the server has answered and the controller does not know yet. Either may raise Cut."""
+
+    def __init__(self, upstream, ca_file, certificate, key):
+        url = urllib.parse.urlsplit(upstream)
+        self.upstream = (url.hostname, url.port)
+        self.client = ssl.create_default_context(cafile=str(ca_file))
+        self.before = self.after = lambda seen: None
+        self.requests = []
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self):
+                proxy.handle(self)
+
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+            def handle_error(self, *_):
+                pass  # a controller that was killed leaves broken connections
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(str(certificate), str(key))
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def posts(self, word):
+        """The POSTs to a path with this word, in order."""
+        return [r for r in self.requests if r.method == "POST" and f"/{word}" in r.path]
+
+    def handle(self, handler):
+        """One request, on the thread of its connection."""
+        length = int(handler.headers.get("Content-Length") or 0)
+        seen = Seen(handler.command, handler.path, handler.rfile.read(length))
+        self.requests.append(seen)
+        try:
+            made = self.before(seen)
+            if made is not None:
+                seen.status = made[0]
+                self._reply(handler, made[0], {"Content-Type": "application/json"}, made[1])
+                return
+            self._pass(handler, seen)
+        except (Cut, OSError, http.client.HTTPException):
+            handler.close_connection = True
+
+    def _pass(self, handler, seen):
+        connection = http.client.HTTPSConnection(*self.upstream, context=self.client, timeout=700)
+        try:
+            connection.request(seen.method, seen.path, seen.body or None,
+                               {k: v for k, v in handler.headers.items() if k.lower() not in DROPPED})
+            answer = connection.getresponse()
+            seen.status, seen.headers = answer.status, dict(answer.getheaders())
+            headers = {k: v for k, v in answer.getheaders() if k.lower() not in DROPPED}
+            if "watch=" in seen.path:
+                self._stream(handler, answer, headers)
+                return
+            body = answer.read()
+            self.after(seen)
+            self._reply(handler, answer.status, headers, body)
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _reply(handler, status, headers, body):
+        handler.send_response_only(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        if handler.command != "HEAD":
+            handler.wfile.write(body)
+
+    @staticmethod
+    def _stream(handler, answer, headers):
+        """A watch: what comes goes out, chunk by chunk."""
+        handler.send_response_only(answer.status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        while data := answer.read1(65536):
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        handler.wfile.write(b"0\r\n\r\n")
+        handler.close_connection = True
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()

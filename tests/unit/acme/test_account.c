@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/account.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "fake_ca.h"
+
+#define LOCATION "location: " FAKE_ACCOUNT "\n"
+
+static void assert_payload(struct fake_ca *f, const char *expected)
+{
+    json_auto_t *value = NULL;
+    assert_ok(json_parse(expected, strlen(expected), &value));
+    if (!json_same(f->payload, value)) {
+        auto_free char *text = NULL;
+        assert_ok(json_to_string(f->payload, 65536, &text));
+        fail_msg("the payload is %s", text);
+    }
+}
+
+static void a_new_account_is_registered(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(acme_registration_release) struct acme_registration r = {0};
+    fake_answer(&f, 201, LOCATION, "{\"status\":\"valid\",\"contact\":[\"mailto:a@b.test\"]}");
+    assert_ok(acme_account_register(f.ca, f.key, "a@b.test", &r));
+    assert_string_equal(r.url, FAKE_ACCOUNT);
+    assert_string_equal(r.status, "valid");
+    assert_string_equal(r.email, "a@b.test");
+    assert_true(r.created);
+    assert_string_equal(f.url, FAKE_HOST "/new-acct");
+    assert_non_null(JGET(f.protected, "jwk"));
+    assert_payload(&f, "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:a@b.test\"]}");
+}
+
+static void an_account_needs_no_contact(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(acme_registration_release) struct acme_registration r = {0};
+    fake_answer(&f, 200, LOCATION, "{\"status\":\"valid\"}");
+    assert_ok(acme_account_register(f.ca, f.key, NULL, &r));
+    assert_null(r.email);
+    assert_false(r.created);
+    assert_payload(&f, "{\"termsOfServiceAgreed\":true}");
+}
+
+static void contacts_are_read_with_care(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *contact, *email;
+    } cases[] = {
+        {"[\"mailto:a@b.test\",\"mailto:c@d.test\"]", "a@b.test"},
+        {"[\"MAILTO:a@b.test\"]", "a@b.test"},
+        {"[\"mailto:a\\n@b.test\"]", "a?@b.test"},
+        {"[\"tel:+491234\"]", NULL},
+        {"[\"mail\"]", NULL},
+        {"[7]", NULL},
+        {"[]", NULL},
+        {"{}", NULL},
+        {"\"mailto:a@b.test\"", NULL},
+    };
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO(acme_registration_release) struct acme_registration r = {0};
+        auto_free char *body = x_printf("{\"status\":\"valid\",\"contact\":%s}", cases[i].contact);
+        fake_answer(&f, 200, LOCATION, body);
+        assert_ok(acme_account_register(f.ca, f.key, NULL, &r));
+        assert_true(str_eq(r.email, cases[i].email));
+    }
+    char address[507]; /* with mailto: one more than is looked at */
+    memset(address, 'a', sizeof(address));
+    address[sizeof(address) - 1] = '\0';
+    auto_free char *body = x_printf("{\"status\":\"valid\",\"contact\":[\"mailto:%s\"]}", address);
+    AUTO(acme_registration_release) struct acme_registration r = {0};
+    fake_answer(&f, 200, LOCATION, body);
+    assert_ok(acme_account_register(f.ca, f.key, NULL, &r));
+    assert_null(r.email);
+}
+
+static void accounts_that_ended_are_denied(void **state)
+{
+    (void)state;
+    static const char *const statuses[] = {"deactivated", "revoked", "frozen"};
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+        struct acme_registration r = {0};
+        auto_free char *body = x_printf("{\"status\":\"%s\"}", statuses[i]);
+        fake_answer(&f, 200, LOCATION, body);
+        assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_DENIED, "AccountNotValid",
+                     statuses[i]);
+        assert_null(r.url);
+    }
+    struct acme_registration r;
+    fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("unauthorized", "Account is deactivated"));
+    assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_DENIED, "Unauthorized", NULL);
+    fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("externalAccountRequired", "EAB"));
+    assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_DENIED,
+                 "ExternalAccountRequired", NULL);
+}
+
+static void broken_answers_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *headers, *body, *says;
+    } cases[] = {
+        {"", "{\"status\":\"valid\"}", "newAccount: the answer has no Location"},
+        {"location: \n", "{\"status\":\"valid\"}", "no Location"},
+        {LOCATION, "{}", "status is missing"},
+        {LOCATION, "<html>", "status is missing"},
+        {LOCATION, "", "status is missing"},
+        {LOCATION, "{\"status\":\"\"}", "status is missing"},
+        {LOCATION, "{\"status\":\"validvalidvalidvalidvalidvalidvalid\"}", "status has over 32"},
+    };
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct acme_registration r = {0};
+        fake_answer(&f, 201, cases[i].headers, cases[i].body);
+        assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_TRANSIENT, "InvalidAnswer",
+                     cases[i].says);
+        assert_null(r.url);
+    }
+}
+
+static void without_a_directory_nothing_is_registered(void **state)
+{
+    (void)state;
+    FAKE_CA f = {.directory = ""};
+    fake_ca_init(&f);
+    struct acme_registration r = {0};
+    fake_fail(&f, err_new(ERR_TRANSIENT, "ConnectFailed", "refused"));
+    assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_TRANSIENT, "ConnectFailed",
+                 "directory: refused");
+    assert_int_equal(f.directories, 1);
+}
+
+static void the_contact_is_replaced_and_removed(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    fake_answer(&f, 200, "", "{\"status\":\"valid\"}");
+    assert_ok(acme_account_update(&f.account, "new@b.test"));
+    assert_string_equal(f.url, FAKE_ACCOUNT);
+    assert_string_equal(JSTR(f.protected, "kid"), FAKE_ACCOUNT);
+    assert_payload(&f, "{\"contact\":[\"mailto:new@b.test\"]}");
+    fake_answer(&f, 200, "", "{\"status\":\"valid\"}");
+    assert_ok(acme_account_update(&f.account, NULL));
+    assert_payload(&f, "{\"contact\":[]}");
+    fake_answer(&f, 400, PROBLEM_HEADER, PROBLEM("invalidContact", "no MX"));
+    assert_error(acme_account_update(&f.account, "x"), ERR_INVALID, "InvalidContact", "no MX");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_account_is_registered),
+        cmocka_unit_test(an_account_needs_no_contact),
+        cmocka_unit_test(contacts_are_read_with_care),
+        cmocka_unit_test(accounts_that_ended_are_denied),
+        cmocka_unit_test(broken_answers_are_refused),
+        cmocka_unit_test(without_a_directory_nothing_is_registered),
+        cmocka_unit_test(the_contact_is_replaced_and_removed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme/order.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "fake_ca.h"
+
+#define ORDER_URL FAKE_HOST "/order/1"
+#define LOCATION "location: " ORDER_URL "\n"
+#define FINALIZE "\"finalize\":\"" ORDER_URL "/finalize\""
+
+static const struct acme_identifier ids[] = {
+    {"dns", "a.test"}, {"dns", "*.b.test"}, {"ip", "2001:db8::1"}};
+
+static void assert_payload(struct fake_ca *f, const char *expected)
+{
+    auto_free char *text = NULL;
+    assert_ok(json_to_string(f->payload, 65536, &text));
+    assert_string_equal(text, expected);
+}
+
+static void an_order_is_made(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(acme_order_release) struct acme_order o = {0};
+    fake_answer(&f, 201, LOCATION "retry-after: 3\n",
+                "{\"status\":\"pending\",\"expires\":\"2026-01-02T03:04:05.678Z\"," FINALIZE
+                ",\"authorizations\":[\"https://ca.test/authz/1\",\"https://ca.test/authz/2\"]}");
+    assert_ok(acme_order_new(&f.account, ids, ARRAY_LEN(ids), NULL, &o));
+    assert_string_equal(f.url, FAKE_HOST "/new-order");
+    assert_payload(&f, "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"},"
+                       "{\"type\":\"dns\",\"value\":\"*.b.test\"},"
+                       "{\"type\":\"ip\",\"value\":\"2001:db8::1\"}]}");
+    assert_string_equal(o.url, ORDER_URL);
+    assert_string_equal(o.status, "pending");
+    assert_string_equal(o.finalize, ORDER_URL "/finalize");
+    assert_null(o.certificate);
+    assert_null(o.error);
+    assert_int_equal(o.authorizations.len, 2);
+    assert_string_equal(o.authorizations.items[1], "https://ca.test/authz/2");
+    assert_int_equal(o.expires, INT64_C(1767323045678) * NS_PER_MS);
+    assert_int_equal(o.retry_at, FAKE_NOW + 3 * NS_PER_SEC);
+}
+
+static void the_profile_is_asked_for(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(acme_order_release) struct acme_order o = {0};
+    fake_answer(&f, 201, LOCATION, "{\"status\":\"pending\"," FINALIZE "}");
+    assert_ok(acme_order_new(&f.account, ids, 1, "short", &o));
+    assert_payload(&f, "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}],"
+                       "\"profile\":\"short\"}");
+    assert_int_equal(o.authorizations.len, 0);
+}
+
+static void an_order_is_read(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(acme_order_release) struct acme_order o = {0};
+    fake_answer(&f, 200, "",
+                "{\"status\":\"valid\"," FINALIZE ",\"expires\":\"tomorrow\","
+                "\"certificate\":\"https://ca.test/cert/1\"}");
+    assert_ok(acme_order_get(&f.account, ORDER_URL, &o));
+    assert_null(f.payload);
+    assert_string_equal(o.url, ORDER_URL);
+    assert_string_equal(o.certificate, "https://ca.test/cert/1");
+    assert_int_equal(o.expires, 0);
+    assert_int_equal(o.retry_at, 0);
+}
+
+static void an_invalid_order_says_why(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(acme_order_release) struct acme_order o = {0};
+    fake_answer(&f, 200, "",
+                "{\"status\":\"invalid\"," FINALIZE ",\"error\":" PROBLEM("caa", "forbidden") "}");
+    assert_ok(acme_order_get(&f.account, ORDER_URL, &o));
+    assert_string_equal(o.error, "caa: forbidden");
+}
+
+static void finalize_sends_the_csr(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(acme_order_release) struct acme_order o = {0};
+    static const unsigned char der[] = {0x30, 0xff, 0xfe, 0x00};
+    fake_answer(&f, 200, "retry-after: 5\n", "{\"status\":\"processing\"," FINALIZE "}");
+    assert_ok(acme_order_finalize(&f.account, ORDER_URL "/finalize", der, sizeof(der), &o));
+    assert_payload(&f, "{\"csr\":\"MP_-AA\"}");
+    assert_null(o.url); /* Pebble and Boulder send no Location here */
+    assert_string_equal(o.status, "processing");
+    assert_int_equal(o.retry_at, FAKE_NOW + 5 * NS_PER_SEC);
+    struct acme_order none = {0};
+    fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("orderNotReady", "wait"));
+    assert_error(acme_order_finalize(&f.account, ORDER_URL "/finalize", der, sizeof(der), &none),
+                 ERR_CONFLICT, "OrderNotReady", "finalize");
+    fake_answer(&f, 400, PROBLEM_HEADER, PROBLEM("badCSR", "names differ"));
+    assert_error(acme_order_finalize(&f.account, ORDER_URL "/finalize", der, sizeof(der), &none),
+                 ERR_INVALID, "BadCSR", "names differ");
+    assert_null(none.status);
+}
+
+static void broken_orders_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *says;
+    } cases[] = {
+        {"", "status is missing"},
+        {"<html>", "status is missing"},
+        {"[]", "status is missing"},
+        {"{" FINALIZE "}", "status is missing"},
+        {"{\"status\":5," FINALIZE "}", "status is missing"},
+        {"{\"status\":\"pending\"}", "finalize is missing"},
+        {"{\"status\":\"pending\",\"finalize\":\"\"}", "finalize is missing"},
+        {"{\"status\":\"pending\"," FINALIZE ",\"authorizations\":[7]}",
+         "authorization 0 is not a URL"},
+        {"{\"status\":\"pending\"," FINALIZE ",\"authorizations\":[\"\"]}",
+         "authorization 0 is not a URL"},
+    };
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct acme_order o = {0};
+        fake_answer(&f, 200, "", cases[i].body);
+        assert_error(acme_order_get(&f.account, ORDER_URL, &o), ERR_TRANSIENT, "InvalidAnswer",
+                     cases[i].says);
+        assert_null(o.url);
+    }
+    struct acme_order o = {0};
+    fake_answer(&f, 201, "", "{\"status\":\"pending\"," FINALIZE "}");
+    assert_error(acme_order_new(&f.account, ids, 1, NULL, &o), ERR_TRANSIENT, "InvalidAnswer",
+                 "newOrder: the answer has no Location");
+}
+
+static void errors_of_the_server_are_told(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    struct acme_order o = {0};
+    fake_answer(&f, 400, PROBLEM_HEADER, PROBLEM("rejectedIdentifier", "policy"));
+    assert_error(acme_order_new(&f.account, ids, 1, NULL, &o), ERR_INVALID, "RejectedIdentifier",
+                 "newOrder " FAKE_HOST "/new-order: HTTP 400: rejectedIdentifier: policy");
+    fake_answer(&f, 404, PROBLEM_HEADER, PROBLEM("malformed", "no such order"));
+    assert_error(acme_order_get(&f.account, ORDER_URL, &o), ERR_NOT_FOUND, "Malformed",
+                 "no such order");
+    assert_error(acme_order_get(&f.account, "https://evil.test/order/1", &o), ERR_DENIED,
+                 "ForeignURL", NULL);
+    assert_null(o.url);
+}
+
+static void without_a_directory_nothing_is_ordered(void **state)
+{
+    (void)state;
+    FAKE_CA f = {.directory = ""};
+    fake_ca_init(&f);
+    struct acme_order o = {0};
+    fake_answer(&f, 503, "", "");
+    assert_error(acme_order_new(&f.account, ids, 1, NULL, &o), ERR_TRANSIENT, "HTTP503",
+                 "directory");
+    assert_int_equal(f.directories, 1);
+    assert_int_equal(f.posts, 0);
+}
+
+static char *order_with(size_t authorizations, size_t url_len)
+{
+    AUTO(buf_release) struct buf b = BUF_INIT(4 << 20);
+    auto_free char *url = x_alloc(url_len + 1);
+    memset(url, 'a', url_len);
+    url[url_len] = '\0';
+    buf_puts(&b, "{\"status\":\"pending\"," FINALIZE ",\"authorizations\":[");
+    for (size_t i = 0; i < authorizations; i++)
+        buf_putf(&b, "%s\"%s\"", i > 0 ? "," : "", url);
+    buf_puts(&b, "]}");
+    return buf_take(&b);
+}
+
+static void orders_are_bounded(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    auto_free char *most = order_with(ACME_AUTHORIZATIONS_MAX, 30);
+    auto_free char *longest_url = order_with(1, 2048);
+    auto_free char *too_many = order_with(ACME_AUTHORIZATIONS_MAX + 1, 30);
+    auto_free char *long_url = order_with(1, 2049);
+    AUTO(acme_order_release) struct acme_order o = {0};
+    fake_answer(&f, 200, "", most);
+    assert_ok(acme_order_get(&f.account, ORDER_URL, &o));
+    assert_int_equal(o.authorizations.len, 1000);
+    AUTO(acme_order_release) struct acme_order longest = {0};
+    fake_answer(&f, 200, "", longest_url);
+    assert_ok(acme_order_get(&f.account, ORDER_URL, &longest));
+    assert_int_equal(strlen(longest.authorizations.items[0]), 2048);
+    struct acme_order none = {0};
+    fake_answer(&f, 200, "", too_many);
+    assert_error(acme_order_get(&f.account, ORDER_URL, &none), ERR_TRANSIENT, "InvalidAnswer",
+                 "1001 authorizations");
+    fake_answer(&f, 200, "", long_url);
+    assert_error(acme_order_get(&f.account, ORDER_URL, &none), ERR_TRANSIENT, "InvalidAnswer",
+                 "not a URL");
+    auto_free char *text = x_strndup(strstr(long_url, "aaaa"), 2049);
+    auto_free char *body =
+        x_printf("{\"status\":\"valid\"," FINALIZE ",\"certificate\":\"%s\"}", text);
+    fake_answer(&f, 200, "", body);
+    assert_error(acme_order_get(&f.account, ORDER_URL, &none), ERR_TRANSIENT, "InvalidAnswer",
+                 "certificate has over 2048 bytes");
+}
+
+#define PEM "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+
+static void a_certificate_is_downloaded(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    auto_free char *pem = NULL;
+    fake_answer(&f, 200, "content-type: application/pem-certificate-chain\n", PEM PEM);
+    assert_ok(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem));
+    assert_string_equal(pem, PEM PEM);
+    assert_string_equal(f.accept, "application/pem-certificate-chain");
+    assert_int_equal(f.max_body, 95000);
+    assert_null(f.payload);
+}
+
+static void what_is_no_certificate_is_refused(void **state)
+{
+    (void)state;
+    static const char with_nul[] = PEM "\0" PEM;
+    static const struct {
+        const char *body;
+        size_t len;
+    } cases[] = {
+        {"", 0},
+        {"{}", 2},
+        {"<html>", 6},
+        {"-----BEGIN PRIVATE KEY-----\n", 28},
+        {with_nul, sizeof(with_nul) - 1},
+    };
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *pem = NULL;
+        fake_answer_bytes(&f, 200, "", cases[i].body, cases[i].len);
+        assert_error(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem), ERR_TRANSIENT,
+                     "InvalidAnswer", "certificate");
+        assert_null(pem);
+    }
+    char *pem = NULL;
+    fake_answer(&f, 404, PROBLEM_HEADER, PROBLEM("malformed", "gone"));
+    assert_error(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem), ERR_NOT_FOUND, NULL,
+                 "gone");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_order_is_made),
+        cmocka_unit_test(the_profile_is_asked_for),
+        cmocka_unit_test(an_order_is_read),
+        cmocka_unit_test(an_invalid_order_says_why),
+        cmocka_unit_test(finalize_sends_the_csr),
+        cmocka_unit_test(broken_orders_are_refused),
+        cmocka_unit_test(errors_of_the_server_are_told),
+        cmocka_unit_test(without_a_directory_nothing_is_ordered),
+        cmocka_unit_test(orders_are_bounded),
+        cmocka_unit_test(a_certificate_is_downloaded),
+        cmocka_unit_test(what_is_no_certificate_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
