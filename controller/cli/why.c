@@ -105,9 +105,10 @@ static void say_settled(struct why *w)
     text_time(s->not_after, w->now, until);
     text_time(s->renewal_time, w->now, renewal);
     why_say(w, "Its certificate is valid until %s and is renewed at %s.", until, renewal);
-    if (s->rollout.pending > 0)
-        why_say(w, "%lld of %lld workloads do not run with it yet.", (long long)s->rollout.pending,
-                (long long)(s->rollout.pending + s->rollout.updated));
+    long long pending = s->rollout.pending;
+    long long updated = s->rollout.updated;
+    if (pending > 0)
+        why_say(w, "%lld of %lld workloads do not run with it yet.", pending, pending + updated);
     w->is_done = true;
 }
 

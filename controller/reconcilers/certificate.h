@@ -56,7 +56,6 @@ struct certificate_pass {
     struct held held;
     struct violation violation;
     bool renewing;                             /* violation is only that it is time */
-    bool manual;                               /* somebody asked for a new certificate */
     const struct issuer *issuer;               /* NULL for an external one */
     const struct issuer_driver *driver;        /* NULL for an external one */
     const struct certificate_request *attempt; /* of revision + 1, may be NULL */

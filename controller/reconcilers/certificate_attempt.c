@@ -131,14 +131,13 @@ struct err *ensure_needed(struct certificate_pass *p)
     TRY(attempt_is_in_place(p, &in_place));
     if (in_place)
         return ensure_recorded(p);
-    p->manual = is_asked_for(p);
     if (p->violation.reason == NULL && p->held.certificate && p->status.renewal_time <= p->now) {
         char when[RFC3339_MAX];
         rfc3339_format(p->status.renewal_time, when);
         p->renewing = true;
         pass_violation(p, "Renewing", "Renewing certificate as renewal was scheduled at %s", when);
     }
-    if (p->violation.reason == NULL && p->manual) {
+    if (p->violation.reason == NULL && is_asked_for(p)) {
         p->renewing = true;
         pass_violation(p, "ManuallyTriggered", "Certificate re-issuance manually triggered");
     }
