@@ -411,8 +411,10 @@ static int controller_main(char *const *argv)
     }
     if (e == NULL)
         e = init_process(&app.flags);
-    if (e != NULL)
+    if (e != NULL) {
+        controller_flags_release(&app.flags);
         return fail(e, EXIT_USAGE);
+    }
     block_signals(&app.signals);
     app.stop = stop_new();
     app.lease_stop = stop_new();

@@ -35,21 +35,29 @@ static struct err *owning_request(const struct env *env, const struct order *ord
     return NULL;
 }
 
+static struct err *fill_chain(const struct env *env, const struct order *order,
+                              struct acme_chain *c)
+{
+    TRY(owning_request(env, order, &c->request));
+    /* The request's issuer, not the Order's copy of it. */
+    const struct issuer_ref *ref = &c->request->spec.issuer_ref;
+    TRY(env_issuer(env, ref, order->obj.meta.namespace, &c->issuer));
+    if (c->issuer == NULL || c->issuer->spec.acme == NULL)
+        return err_new(ERR_NOT_FOUND, "IssuerNotReady", "%s %s does not exist or is not acme",
+                       issuer_ref_kind(ref), ref->name);
+    return acme_account_get(&env->issuer_env, c->issuer, &c->account);
+}
+
 struct err *acme_chain_of_order(const struct env *env, const struct order *order,
                                 struct acme_chain *ret_chain)
 {
-    AUTO(acme_chain_release) struct acme_chain c = {0};
-    TRY(owning_request(env, order, &c.request));
-    /* The request's issuer, not the Order's copy of it. */
-    const struct issuer_ref *ref = &c.request->spec.issuer_ref;
-    TRY(env_issuer(env, ref, order->obj.meta.namespace, &c.issuer));
-    if (c.issuer == NULL || c.issuer->spec.acme == NULL)
-        return err_new(ERR_NOT_FOUND, "IssuerNotReady", "%s %s does not exist or is not acme",
-                       issuer_ref_kind(ref), ref->name);
-    TRY(acme_account_get(&env->issuer_env, c.issuer, &c.account));
-    *ret_chain = c;
-    c = (struct acme_chain){0};
-    return NULL;
+    struct acme_chain c = {0};
+    struct err *e = fill_chain(env, order, &c);
+    if (e == NULL)
+        *ret_chain = c;
+    else
+        acme_chain_release(&c);
+    return e;
 }
 
 struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,

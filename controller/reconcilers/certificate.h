@@ -9,7 +9,7 @@
 #include "pki/cert.h"
 #include "reconcilers/env.h"
 
-struct err *certificate_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+struct err *certificate_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
 /* What a spec asks for, in the terms of pki/. */

@@ -287,6 +287,8 @@ struct err *ensure_secret(struct certificate_pass *p)
     auto_free char *ca = NULL;
     TRY(decode_pem("status.certificate", p->attempt->status.certificate, &chain));
     TRY(decode_pem("status.ca", p->attempt->status.ca, &ca));
+    if (chain == NULL)
+        return err_new(ERR_BUG, "NoCertificate", "an issued request has no certificate");
     TRY(know_type(p));
     struct err *e = write_secret(p, chain, ca);
     if (e != NULL)
@@ -320,7 +322,7 @@ static struct err *drop_old_requests(struct certificate_pass *p)
     AUTO_OBJECT_LIST all = {0};
     TRY(cache_by_index(p->env->requests.cache, p->env->requests_by_owner, p->crt->obj.meta.uid,
                        &all));
-    int64_t keep_from = p->status.revision - p->crt->spec.revision_history_limit + 1;
+    int64_t keep_from = p->crt->status.revision + 2 - p->crt->spec.revision_history_limit;
     for (size_t i = 0; i < all.len; i++) {
         const struct certificate_request *r = all.items[i];
         const char *text =
@@ -336,9 +338,10 @@ static struct err *drop_old_requests(struct certificate_pass *p)
 struct err *ensure_recorded(struct certificate_pass *p)
 {
     struct certificate_status *s = &p->status;
-    s->revision = p->crt->status.revision + 1;
+    /* The revision names what is left over: it moves only when that is gone. */
     TRY(drop_key_secret(p));
     TRY(drop_old_requests(p));
+    s->revision = p->crt->status.revision + 1;
     keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);
     s->last_failure_time = 0;
     s->failed_issuance_attempts = 0;

@@ -5,7 +5,7 @@
 
 #include "reconcilers/env.h"
 
-struct err *challenge_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+struct err *challenge_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
 #endif

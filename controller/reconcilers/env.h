@@ -74,7 +74,8 @@ struct env {
     int workloads_by_secret[WORKLOAD_KINDS];
 
     struct issuer_env issuer_env;
-    struct memo *polls;     /* by uid: how often an order or challenge was looked at */
+    struct memo *polls;  /* by uid: how often an order or challenge was looked at */
+    struct memo *placed; /* by uid of the Order: URL of an ACME order that is not in status yet */
     struct memo *presented; /* by key of the Order: when its Ingress was last applied */
     struct solver_needs *solver_needs;
 

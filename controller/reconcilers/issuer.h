@@ -6,7 +6,7 @@
 #include "reconcilers/env.h"
 
 /* A name without namespace is a ClusterIssuer. */
-struct err *issuer_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+struct err *issuer_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
 #endif

@@ -11,14 +11,26 @@
 
 struct memo {
     pthread_mutex_t lock;
-    struct map entries; /* -> struct memo_entry */
+    struct map entries; /* -> struct entry */
 };
+
+struct entry {
+    struct memo_entry numbers;
+    char *text;
+};
+
+static void entry_free(void *value)
+{
+    struct entry *e = value;
+    free(e->text);
+    free(e);
+}
 
 struct memo *memo_new(void)
 {
     struct memo *m = x_calloc(1, sizeof(*m));
     pthread_mutex_init(&m->lock, NULL);
-    m->entries = MAP_INIT(free);
+    m->entries = MAP_INIT(entry_free);
     return m;
 }
 
@@ -32,9 +44,9 @@ void memo_free(struct memo *m)
 }
 
 /* Full means that 65,536 objects wait at once: starting over costs each of them one early poll. */
-static struct memo_entry *entry_of(struct memo *m, const char *key)
+static struct entry *entry_of(struct memo *m, const char *key)
 {
-    struct memo_entry *e = map_get(&m->entries, key);
+    struct entry *e = map_get(&m->entries, key);
     if (e != NULL)
         return e;
     if (m->entries.len >= MEMO_MAX)
@@ -47,7 +59,7 @@ static struct memo_entry *entry_of(struct memo *m, const char *key)
 struct memo_entry memo_count(struct memo *m, const char *key, int64_t now)
 {
     pthread_mutex_lock(&m->lock);
-    struct memo_entry *e = entry_of(m, key);
+    struct memo_entry *e = &entry_of(m, key)->numbers;
     struct memo_entry before = *e;
     e->count++;
     e->time = now;
@@ -58,17 +70,35 @@ struct memo_entry memo_count(struct memo *m, const char *key, int64_t now)
 void memo_set(struct memo *m, const char *key, int64_t time)
 {
     pthread_mutex_lock(&m->lock);
-    entry_of(m, key)->time = time;
+    entry_of(m, key)->numbers.time = time;
     pthread_mutex_unlock(&m->lock);
 }
 
 struct memo_entry memo_get(struct memo *m, const char *key)
 {
     pthread_mutex_lock(&m->lock);
-    const struct memo_entry *e = map_get(&m->entries, key);
-    struct memo_entry found = e != NULL ? *e : (struct memo_entry){0};
+    const struct entry *e = map_get(&m->entries, key);
+    struct memo_entry found = e != NULL ? e->numbers : (struct memo_entry){0};
     pthread_mutex_unlock(&m->lock);
     return found;
+}
+
+void memo_set_text(struct memo *m, const char *key, const char *text)
+{
+    pthread_mutex_lock(&m->lock);
+    struct entry *e = entry_of(m, key);
+    free(e->text);
+    e->text = x_strdup(text);
+    pthread_mutex_unlock(&m->lock);
+}
+
+char *memo_text(struct memo *m, const char *key)
+{
+    pthread_mutex_lock(&m->lock);
+    const struct entry *e = map_get(&m->entries, key);
+    char *text = e != NULL ? x_strdup_or_null(e->text) : NULL;
+    pthread_mutex_unlock(&m->lock);
+    return text;
 }
 
 void memo_drop(struct memo *m, const char *key)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a reconciler remembers between two looks and may forget at any time: counters and times by
- * key. Never truth: losing it costs a poll or a no-op write. Thread-safe, at most 65,536 keys.
+ * What a reconciler remembers between two looks and may forget at any time: counters, times and texts by
+ * key. Never truth: losing it costs a poll, a no-op write or an order that nobody acts on. Thread-safe, at most 65,536 keys.
  */
 #ifndef CERTROLL_RECONCILERS_MEMO_H
 #define CERTROLL_RECONCILERS_MEMO_H
@@ -20,6 +20,9 @@ void memo_free(struct memo *m);
 struct memo_entry memo_count(struct memo *m, const char *key, int64_t now);
 void memo_set(struct memo *m, const char *key, int64_t time);
 struct memo_entry memo_get(struct memo *m, const char *key);
+/* A text under a key: copied in; owned when it comes out, NULL when there is none. */
+void memo_set_text(struct memo *m, const char *key, const char *text);
+char *memo_text(struct memo *m, const char *key);
 void memo_drop(struct memo *m, const char *key);
 
 #endif

@@ -91,20 +91,43 @@ static struct err *persist(struct order_pass *p, const struct acme_order *o)
     return e;
 }
 
-static struct err *ensure_created(struct order_pass *p)
+static struct err *place_order(struct order_pass *p, struct acme_order *ret_order)
 {
-    if (!str_empty(p->order->status.url))
-        return NULL;
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     TRY(request_csr(p->chain.request, &csr));
     size_t most = csr.names.dns.len + csr.names.ips.len + 1;
     auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
     size_t count = identifiers_of(&csr.names, ids);
     const char *profile = p->chain.issuer->spec.acme->profile;
-    AUTO(acme_order_release) struct acme_order o = {0};
     TRY(acme_order_new(&p->chain.account.account, ids, count, str_empty(profile) ? NULL : profile,
-                       &o));
-    log_info("order created", L_STR("url", o.url));
+                       ret_order));
+    log_info("order created", L_STR("url", ret_order->url));
+    memo_set_text(p->env->placed, p->order->obj.meta.uid, ret_order->url);
+    return NULL;
+}
+
+/* An order that was placed and whose URL could not be stored is not placed again. */
+static struct err *recall_order(struct order_pass *p, const char *url, struct acme_order *ret_order)
+{
+    struct err *e = acme_order_get(&p->chain.account.account, url, ret_order);
+    if (err_is(e, ERR_NOT_FOUND))
+        memo_drop(p->env->placed, p->order->obj.meta.uid);
+    return e;
+}
+
+static struct err *ensure_created(struct order_pass *p)
+{
+    const char *uid = p->order->obj.meta.uid;
+    if (!str_empty(p->order->status.url)) {
+        memo_drop(p->env->placed, uid);
+        return NULL;
+    }
+    AUTO(acme_order_release) struct acme_order o = {0};
+    auto_free char *url = memo_text(p->env->placed, uid);
+    if (url == NULL)
+        TRY(place_order(p, &o));
+    else
+        TRY(recall_order(p, url, &o));
     TRY(persist(p, &o), "order %s is at the CA and its URL could not be stored", o.url);
     order_wait(p, p->now);
     return NULL;

@@ -7,7 +7,7 @@
 #include "reconcilers/acme_chain.h"
 #include "reconcilers/env.h"
 
-struct err *order_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
 /* Shared by order.c and order_challenges.c. */

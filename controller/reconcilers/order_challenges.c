@@ -262,5 +262,6 @@ struct err *order_clean_up(struct order_pass *p)
     for (size_t i = 0; i < p->challenges.len; i++)
         TRY(store_delete(&p->env->challenges, p->challenges.items[i]), "Challenge");
     memo_drop(p->env->polls, p->order->obj.meta.uid);
+    memo_drop(p->env->placed, p->order->obj.meta.uid);
     return NULL;
 }

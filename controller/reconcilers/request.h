@@ -6,7 +6,7 @@
 #include "pki/csr.h"
 #include "reconcilers/env.h"
 
-struct err *request_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+struct err *request_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
 /* The CSR of spec.request, parsed and verified. */

@@ -14,7 +14,7 @@ struct rollout_ctx {
     const struct env *env;
     size_t kind; /* into workload_kinds */
 };
-struct err *rollout_reconcile(void *rollout_ctx, const struct object_name *name, int64_t *ret_next)
+struct err *rollout_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
 /* How far the workloads that follow this Certificate are, for its status. */

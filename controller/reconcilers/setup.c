@@ -159,7 +159,7 @@ static void on_issuer(void *arg, const struct cache_change *change)
     if (edited || (was_ready && !is_ready))
         controller_on_change(env->controllers.issuer, change);
     if (!change->initial && (edited || !was_ready || !is_ready))
-        wake_issuer_users(env, now != NULL ? now : old);
+        wake_issuer_users(env, either(change));
 }
 
 /* The progress of a rollout is in the status of the Certificates behind its Secrets. */
@@ -252,6 +252,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
     env->outside = o->outside;
     env->events = o->events;
     env->polls = memo_new();
+    env->placed = memo_new();
     env->presented = memo_new();
     env->solver_needs = solver_needs_new();
 }
@@ -295,6 +296,7 @@ void reconcilers_free(struct reconcilers *r)
     keyring_free(r->env.issuer_env.keyring);
     acme_accounts_free(r->env.issuer_env.accounts);
     memo_free(r->env.polls);
+    memo_free(r->env.placed);
     memo_free(r->env.presented);
     solver_needs_free(r->env.solver_needs);
     free(r);

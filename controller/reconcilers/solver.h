@@ -10,7 +10,7 @@
 #include "http01/objects.h"
 #include "reconcilers/env.h"
 
-struct err *solver_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
 struct solver_needs;

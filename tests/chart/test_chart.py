@@ -16,13 +16,14 @@ CRDS = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob
 EVERYTHING = yaml.safe_load((ROOT / "tests/chart/values/everything.yaml").read_text())
 
 READ = {"get", "list", "watch"}
+FOLLOW = {"list", "watch"}
 CONTROLLER = {
-    ("@G@", "certificates"): READ,
-    ("@G@", "certificaterequests"): READ | {"create", "delete"},
-    ("@G@", "issuers"): READ,
-    ("@G@", "clusterissuers"): READ,
-    ("acme.@G@", "orders"): READ | {"create", "delete"},
-    ("acme.@G@", "challenges"): READ | {"create", "delete"},
+    ("@G@", "certificates"): FOLLOW,
+    ("@G@", "certificaterequests"): FOLLOW | {"create", "delete"},
+    ("@G@", "issuers"): FOLLOW,
+    ("@G@", "clusterissuers"): FOLLOW,
+    ("acme.@G@", "orders"): FOLLOW | {"create"},
+    ("acme.@G@", "challenges"): FOLLOW | {"create", "delete"},
     **{("@G@", f"{kind}/{part}"): {"update"} for part in ("status", "finalizers")
        for kind in ("certificates", "certificaterequests", "issuers", "clusterissuers")},
     ("acme.@G@", "orders/status"): {"update"},

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at each step of an ACME issuance, and a new process: one certificate, one order acted on, nothing left over.
 
-A proxy before the API server and one before the CA kill the controller at its n-th write, when the server has carried it
-out and the controller does not know yet. Each crash has a namespace, a controller that watches only that, and proxies of
-its own, so that several run at a time."""
+A proxy before the API server and one before the CA kill the controller at its n-th write, when the server has carried
+it out and the controller does not know yet. Each crash has a namespace, a controller that watches only that, and
+proxies of its own, so that several run at a time."""
 import concurrent.futures
 import signal
 import threading

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An API server over Debian's etcd 3.4: it answers a streaming list with 200 and then, in the stream, with error 500. The
-controller lists and watches instead, for the life of the process."""
+"""An API server over Debian's etcd 3.4: it answers a streaming list with 200 and then, in the stream, with error 500.
+The controller lists and watches instead, for the life of the process."""
 import os
 import pathlib
 import shutil

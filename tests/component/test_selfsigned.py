@@ -74,6 +74,8 @@ def test_annotations_tell_subject_and_all_names(api, ns, issuer, controller):
 
 
 def test_status_tells_what_the_certificate_says(api, ns, issuer, controller, audit):
+    api.wait_ready("Issuer", ns, issuer)
+    audit.mark()
     crt, secret, leaf = issue(api, certificate(ns, "web"))
     status = crt["status"]
     stamp = "%Y-%m-%dT%H:%M:%SZ"

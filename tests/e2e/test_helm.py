@@ -15,12 +15,6 @@ def arguments(release):
     return release.deployment()["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
-def restricted(api, namespace):
-    """What the restricted standard has to say of the pods that run there, by a dry run of its label."""
-    return kubectl(api.kubeconfig, "label", "--dry-run=server", "--overwrite", "namespace", namespace,
-                   "pod-security.kubernetes.io/enforce=restricted")
-
-
 def test_installed_and_ready(api, certroll):
     status = certroll.deployment()["status"]
     assert status["readyReplicas"] == 1 and not status.get("unavailableReplicas")

@@ -23,8 +23,7 @@ def solvers(api, ns):
 
 def traces(api, ns):
     """What must be gone soon after an issuance."""
-    return [f"{t['kind'] if 'kind' in t else kind} {t['metadata']['name']}"
-            for kind in ("Ingress", "Challenge") for t in api.list(kind, ns)]
+    return [f"{kind} {t['metadata']['name']}" for kind in ("Ingress", "Challenge") for t in api.list(kind, ns)]
 
 
 def wait_clean(api, ns):
@@ -161,3 +160,30 @@ def test_the_site_on_the_same_name_stays_served(api, ns, acme_issuer, domain, en
         wait_for("some requests more", lambda: traffic.total > issued + 20)
     assert not traffic.failed, traffic.failed[:5]
     assert issued > before
+
+
+def test_a_solver_of_an_earlier_process_goes_too(api, ns, acme_issuer, domain, certroll):
+    """A new process finds it, and removes it when nobody has needed it for the time of its linger."""
+    api.create(certificate(ns, "left", acme_issuer, dnsNames=[domain]))
+    api.wait_ready("Certificate", ns, "left")
+    certroll.restart()
+    assert solvers(api, ns)
+    wait_for("solver pod and Service to go",
+             lambda: not api.list("Pod", ns, SOLVER) and not api.list("Service", ns, SOLVER), 40, certroll.logs)
+
+
+def test_an_ingress_class_that_nobody_serves(api, ns, pebble, domain):
+    """What it waits for is told, nothing is asked of the CA in vain, and with the Certificate all goes."""
+    api.create(acme(ns, pebble, ingress={"ingressClassName": "nobody"}))
+    api.create(certificate(ns, "unserved", "acme", dnsNames=[domain]))
+    told = api.wait("Certificate", ns, "unserved", lambda o: "propagation" in o["status"].get("nextAction", "")
+                    if o and "status" in o else False, "to say what it waits for", 40)
+    assert condition(told, "Ready")["status"] == "False" and condition(told, "Issuing")["status"] == "True"
+    [challenge] = api.list("Challenge", ns)
+    assert challenge["status"]["state"] == "pending"
+    [ingress] = api.list("Ingress", ns)
+    assert ingress["spec"]["ingressClassName"] == "nobody"
+    api.delete("Certificate", ns, "unserved")
+    wait_for("all that came of it to go",
+             lambda: not any(api.list(k, ns) for k in ("CertificateRequest", "Order", "Challenge", "Ingress")), 20,
+             lambda: api.describe(ns))

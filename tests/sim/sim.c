@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "sim/sim_api.h"
+#include "sim/sim_ca.h"
+#include "sim/sim_check.h"
+#include "sim/sim_cluster.h"
+#include "sim/sim_net.h"
+#include "sim/sim_pki.h"
+#include "sim/sim_process.h"
+#include "sim/sim_trace.h"
+#include "sim/sim_user.h"
+
+#define EPOCH (INT64_C(1767225600) * NS_PER_SEC) /* 2026-01-01 */
+#define STEPS_MAX 400000
+/* Once faults and users have stopped. Back-offs go up to 1000 s. */
+#define CALM_MAX (2 * NS_PER_HOUR)
+#define REST (NS_PER_HOUR + NS_PER_MIN)
+
+/* ---- chance ---- */
+
+bool sim_chance(struct sim *s, int permille)
+{
+    return permille > 0 && (int)rng_below(&s->dice.rng, 1000) < permille;
+}
+
+unsigned sim_pick(struct sim *s, unsigned n)
+{
+    return (unsigned)rng_below(&s->dice.rng, n);
+}
+
+int64_t sim_delay(struct sim *s, int64_t max)
+{
+    unsigned kind = sim_pick(s, 100);
+    int64_t most = kind < 50 ? max / 1000 : kind < 85 ? max / 30 : max;
+    return rng_between(&s->dice.rng, 0, most + 1);
+}
+
+/* ---- time ---- */
+
+void sim_happen(struct sim *s)
+{
+    sim_user_happen(s->user);
+    sim_cluster_happen(s->cluster);
+    sim_ca_happen(s->ca);
+    sim_process_happen(s->process);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t sim_next(const struct sim *s)
+{
+    return sooner(sooner(sim_user_next(s->user), sim_cluster_next(s->cluster)),
+                  sooner(sim_ca_next(s->ca), sim_process_next(s->process)));
+}
+
+/* One reconcile, or on to the next thing that happens; not beyond until. False when nothing is left
+ * to do before that. */
+static bool advance(struct sim *s, int64_t until)
+{
+    sim_happen(s);
+    if (sim_failed(s))
+        return false;
+    bool wait = sim_chance(s, 100); /* a slow worker */
+    if (!wait && sim_process_step(s->process)) {
+        clock_manual_advance(&s->clock, sim_delay(s, 2 * NS_PER_MS));
+        return true;
+    }
+    int64_t next = sim_next(s), now = sim_now(s);
+    if (wait)
+        next = sooner(next, now + NS_PER_MS);
+    if (next > until) {
+        if (until > now)
+            clock_manual_advance(&s->clock, until - now);
+        return false;
+    }
+    if (next > now)
+        clock_manual_advance(&s->clock, next - now);
+    return true;
+}
+
+/* ---- a life ---- */
+
+static void live_in_chaos(struct sim *s)
+{
+    for (unsigned steps = 0; !sim_failed(s) && !sim_user_is_done(s->user); steps++) {
+        advance(s, SIM_NEVER - 1);
+        if (steps > STEPS_MAX)
+            sim_fail(s, "%u steps, and the user is not done", steps);
+    }
+}
+
+static void converge(struct sim *s)
+{
+    int64_t until = sim_now(s) + CALM_MAX;
+    auto_free char *why = NULL;
+    do {
+        free(TAKE(why));
+        while (advance(s, sooner(until, sim_now(s) + 5 * NS_PER_MIN)))
+            ;
+        why = sim_check_unfinished(s);
+    } while (why != NULL && !sim_failed(s) && sim_now(s) < until);
+    if (why != NULL)
+        sim_fail(s, "after %lld min without faults: %s", (long long)(CALM_MAX / NS_PER_MIN), why);
+}
+
+/* Everything comes right, through renewals too, until none is near. */
+static void come_to_rest(struct sim *s)
+{
+    sim_note(s, "users and faults stop");
+    s->calm = true;
+    sim_process_come_back(s->process);
+    converge(s);
+    while (!sim_failed(s) && sim_check_next_renewal(s) < sim_now(s) + REST + NS_PER_MIN) {
+        sim_note(s, "the next renewal is near");
+        int64_t until = sim_check_next_renewal(s) + NS_PER_SEC;
+        while (advance(s, until))
+            ;
+        converge(s);
+    }
+}
+
+static void rest(struct sim *s)
+{
+    sim_note(s, "at rest");
+    sim_check_rest(s->check);
+    int64_t until = sim_now(s) + REST;
+    while (advance(s, until))
+        ;
+}
+
+static struct sim *sim_new(uint64_t seed, bool verbose)
+{
+    struct sim *s = x_calloc(1, sizeof(*s));
+    s->seed = seed;
+    clock_manual_init(&s->clock, EPOCH);
+    rng_seeded_init(&s->dice, seed * 3 + 1);
+    rng_seeded_init(&s->jitter, seed * 3 + 2);
+    sim_pki_seed(seed * 3 + 3);
+    s->trace = sim_trace_new(verbose);
+    s->check = sim_check_new(s);
+    s->api = sim_api_new(s);
+    s->cluster = sim_cluster_new(s);
+    s->ca = sim_ca_new(s);
+    s->net = sim_net_new(s);
+    s->process = sim_process_new(s);
+    s->user = sim_user_new(s);
+    return s;
+}
+
+static void sim_free(struct sim *s)
+{
+    sim_process_free(s->process);
+    sim_user_free(s->user);
+    sim_net_free(s->net);
+    sim_ca_free(s->ca);
+    sim_cluster_free(s->cluster);
+    sim_api_free(s->api);
+    sim_check_free(s->check);
+    sim_trace_free(s->trace);
+    free(s);
+}
+
+bool sim_run(uint64_t seed, bool verbose, char **ret_why)
+{
+    struct sim *s = sim_new(seed, verbose);
+    sim_user_begin(s->user);
+    live_in_chaos(s);
+    if (!sim_failed(s))
+        come_to_rest(s);
+    if (!sim_failed(s))
+        rest(s);
+    char *why = sim_trace_report(s->trace);
+    sim_free(s);
+    if (why != NULL)
+        *ret_why = why;
+    return why == NULL;
+}

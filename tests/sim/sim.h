@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The simulator: the real reconcilers over a world that is made of one seed. One thread, no sockets;
+ * everything random is drawn from the seed, so a run replays exactly. README.md tells what is what.
+ */
+#ifndef CERTROLL_TESTS_SIM_SIM_H
+#define CERTROLL_TESTS_SIM_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/rand.h"
+
+struct sim_api;
+struct sim_ca;
+struct sim_check;
+struct sim_cluster;
+struct sim_net;
+struct sim_process;
+struct sim_trace;
+struct sim_user;
+
+/* One world. Its parts know each other only through it. */
+struct sim {
+    uint64_t seed;
+    struct clock_manual clock;
+    struct rng_seeded dice;  /* what the world does */
+    struct rng_seeded jitter; /* what certroll draws */
+    struct sim_trace *trace;
+    struct sim_api *api;
+    struct sim_cluster *cluster;
+    struct sim_ca *ca;
+    struct sim_net *net;
+    struct sim_user *user;
+    struct sim_check *check;
+    struct sim_process *process;
+    bool calm; /* faults and users have stopped: from here on everything has to come right */
+};
+
+#define SIM_NEVER INT64_MAX
+
+/* Wall time, ns. */
+static inline int64_t sim_now(const struct sim *s)
+{
+    return clock_wall(&s->clock.clock);
+}
+/* True in that many of a thousand cases. */
+bool sim_chance(struct sim *s, int permille);
+/* Uniform in [0, n). */
+unsigned sim_pick(struct sim *s, unsigned n);
+/* A delay in [0, max], mostly short: a world in which everything is possible, and little usual. */
+int64_t sim_delay(struct sim *s, int64_t max);
+
+/* One line of the trace: kept for when the run fails, printed at once when verbose. */
+void sim_note(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* An invariant is broken: the run ends. The first one counts. */
+void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool sim_failed(const struct sim *s);
+
+/* Lets everything happen that is due now, but certroll's own work. */
+void sim_happen(struct sim *s);
+/* Wall time of the next thing that will happen by itself, SIM_NEVER when nothing will. */
+int64_t sim_next(const struct sim *s);
+
+/* Runs one seed from an empty cluster to rest. False when it failed: then *ret_why is set, owned. */
+bool sim_run(uint64_t seed, bool verbose, char **ret_why);
+
+#endif

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_ca.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "json/json.h"
+#include "pki/key.h"
+#include "sim/sim_check.h"
+#include "sim/sim_cluster.h"
+#include "sim/sim_pki.h"
+
+#define BASE "https://" SIM_CA_HOST
+#define BODY_MAX (1024 * 1024)
+#define VALIDATION_MAX (4 * NS_PER_SEC)
+#define SIGNING_MAX (8 * NS_PER_SEC)
+#define PROBLEM "urn:ietf:params:acme:error:"
+
+/* States have their ACME names. */
+struct authz {
+    char *identifier;
+    size_t account;
+    const char *status;
+    char *token;
+    bool processing;
+    int64_t validate_at; /* SIM_NEVER */
+    const char *error;
+};
+struct order {
+    size_t account;
+    struct strlist names;
+    size_t *authz;
+    const char *status; /* once finalized; before that it follows from the authorizations */
+    char *csr;
+    size_t csr_len;
+    int64_t sign_at; /* SIM_NEVER */
+    char *certificate;
+};
+
+struct sim_ca {
+    struct sim *sim;
+    struct strlist accounts; /* thumbprints */
+    struct strlist contacts; /* of each account; "" for none */
+    struct authz *authz;
+    size_t authz_count;
+    struct order *orders;
+    size_t order_count;
+    struct map nonces;
+    uint64_t nonce;
+    int64_t life; /* of certificates */
+    bool reuses;  /* valid authorizations */
+};
+
+struct sim_ca *sim_ca_new(struct sim *s)
+{
+    static const int64_t lives[] = {90 * NS_PER_DAY, 6 * NS_PER_DAY, NS_PER_DAY};
+    struct sim_ca *ca = x_calloc(1, sizeof(*ca));
+    ca->sim = s;
+    ca->nonces = MAP_INIT(NULL);
+    ca->life = lives[sim_pick(s, ARRAY_LEN(lives))];
+    ca->reuses = sim_chance(s, 500);
+    return ca;
+}
+
+void sim_ca_free(struct sim_ca *ca)
+{
+    for (size_t i = 0; i < ca->authz_count; i++) {
+        free(ca->authz[i].identifier);
+        free(ca->authz[i].token);
+    }
+    for (size_t i = 0; i < ca->order_count; i++) {
+        strlist_release(&ca->orders[i].names);
+        free(ca->orders[i].authz);
+        free(ca->orders[i].csr);
+        free(ca->orders[i].certificate);
+    }
+    free(ca->authz);
+    free(ca->orders);
+    strlist_release(&ca->accounts);
+    strlist_release(&ca->contacts);
+    map_release(&ca->nonces);
+    free(ca);
+}
+
+/* ---- one request ---- */
+
+struct call {
+    struct sim_ca *ca;
+    const struct http_request *req;
+    struct http_response *res;
+    json_t *header;
+    json_t *payload; /* NULL for POST-as-GET */
+    size_t account;
+    struct buf headers;
+};
+
+static void add_header(struct call *c, const char *name, const char *value)
+{
+    buf_putf(&c->headers, "%s: %s\n", name, value);
+}
+
+static void answer(struct call *c, int status, const json_t *body)
+{
+    c->res->status = status;
+    c->res->body = BUF_INIT(BODY_MAX);
+    err_drop(json_print(body, &c->res->body)); /* far below the maximum */
+}
+
+static void refuse(struct call *c, int status, const char *type, const char *detail)
+{
+    auto_free char *name = x_printf(PROBLEM "%s", type);
+    json_auto_t *body = json_build("{s:s,s:s}", "type", name, "detail", detail);
+    add_header(c, "content-type", "application/problem+json");
+    answer(c, status, body);
+}
+
+/* The number at the end of BASE "/what/7", or SIZE_MAX. */
+static size_t number_in(const char *url, const char *what)
+{
+    auto_free char *prefix = x_printf(BASE "/%s/", what);
+    int64_t n = -1;
+    if (str_starts(url, prefix))
+        err_drop(str_to_i64(url + strlen(prefix), 0, 1000000, &n)); /* then it is none */
+    return n < 0 ? SIZE_MAX : (size_t)n;
+}
+
+/* ---- accounts ---- */
+
+static char *thumbprint_of(const json_t *jwk)
+{
+    auto_free char *text =
+        x_printf("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"}", JSTR(jwk, "crv"),
+                 JSTR(jwk, "kty"), JSTR(jwk, "x"), JSTR(jwk, "y"));
+    unsigned char hash[32];
+    pki_sha256(text, strlen(text), hash);
+    return base64url_encode(hash, sizeof(hash));
+}
+
+static size_t find(const struct strlist *l, const char *s)
+{
+    size_t i = 0;
+    while (i < l->len && !str_eq(l->items[i], s))
+        i++;
+    return i;
+}
+
+static void show_account(struct call *c, size_t n, int status)
+{
+    const char *contact = c->ca->contacts.items[n];
+    json_auto_t *body = json_build("{s:s}", "status", "valid");
+    if (*contact != '\0')
+        json_put(body, "contact", json_build("[s]", contact));
+    answer(c, status, body);
+}
+
+static void new_account(struct call *c)
+{
+    auto_free char *thumbprint = thumbprint_of(JGET(c->header, "jwk"));
+    size_t n = find(&c->ca->accounts, thumbprint);
+    bool is_new = n == c->ca->accounts.len;
+    if (is_new) {
+        strlist_add(&c->ca->accounts, thumbprint);
+        strlist_add(&c->ca->contacts, str_or(JSTR(c->payload, "contact", "0"), ""));
+    }
+    auto_free char *url = x_printf(BASE "/account/%zu", n);
+    add_header(c, "location", url);
+    show_account(c, n, is_new ? 201 : 200);
+}
+
+/* ---- authorizations ---- */
+
+static json_t *challenge_json(const struct sim_ca *ca, size_t i, const char *type)
+{
+    const struct authz *a = &ca->authz[i];
+    auto_free char *url = x_printf(BASE "/challenge/%zu", i);
+    const char *status = str_eq(a->status, "pending") && a->processing ? "processing" : a->status;
+    json_t *json = json_build("{s:s,s:s,s:s,s:s}", "type", type, "url", url, "token", a->token,
+                              "status", status);
+    if (a->error != NULL)
+        json_put(json, "error",
+                 json_build("{s:s,s:s}", "type", PROBLEM "unauthorized", "detail", a->error));
+    return json;
+}
+
+static void show_authz(struct call *c, size_t i)
+{
+    const struct authz *a = &c->ca->authz[i];
+    json_auto_t *body = json_build("{s:{s:s,s:s},s:s,s:[o,o]}", "identifier", "type", "dns",
+                                   "value", a->identifier, "status", a->status, "challenges",
+                                   challenge_json(c->ca, i, "dns-01"),
+                                   challenge_json(c->ca, i, "http-01"));
+    if (str_eq(a->status, "pending"))
+        add_header(c, "retry-after", "3");
+    answer(c, 200, body);
+}
+
+static void accept_challenge(struct call *c, size_t i)
+{
+    struct authz *a = &c->ca->authz[i];
+    if (c->payload != NULL && str_eq(a->status, "pending") && !a->processing) {
+        a->processing = true;
+        a->validate_at = sim_now(c->ca->sim) + sim_delay(c->ca->sim, VALIDATION_MAX);
+    }
+    json_auto_t *body = challenge_json(c->ca, i, "http-01");
+    answer(c, 200, body);
+}
+
+/* RFC 8555 section 8.3, over the simulated ingress. */
+static void validate(struct sim_ca *ca, struct authz *a)
+{
+    a->validate_at = SIM_NEVER;
+    auto_free char *path = x_printf("/.well-known/acme-challenge/%s", a->token);
+    auto_free char *expected = x_printf("%s.%s", a->token, ca->accounts.items[a->account]);
+    AUTO(buf_release) struct buf body = BUF_INIT(4096);
+    int status = sim_cluster_fetch(ca->sim->cluster, a->identifier, path, &body);
+    bool unlucky = !ca->sim->calm && sim_chance(ca->sim, 50);
+    bool good = status == 200 && str_eq(buf_str(&body), expected) && !unlucky;
+    a->status = good ? "valid" : "invalid";
+    a->error = good ? NULL : "the answer was not the key authorization";
+    sim_note(ca->sim, "the CA finds %s %s (%d)", a->identifier, a->status, status);
+}
+
+static size_t authz_for(struct sim_ca *ca, size_t account, const char *identifier)
+{
+    for (size_t i = 0; i < ca->authz_count && ca->reuses; i++)
+        if (ca->authz[i].account == account && str_eq(ca->authz[i].identifier, identifier) &&
+            str_eq(ca->authz[i].status, "valid"))
+            return i;
+    unsigned char token[24];
+    ca->sim->dice.rng.fill(ca->sim->dice.rng.ctx, token, sizeof(token));
+    ca->authz = x_realloc(ca->authz, (ca->authz_count + 1) * sizeof(*ca->authz));
+    ca->authz[ca->authz_count] = (struct authz){.identifier = x_strdup(identifier),
+                                                .account = account,
+                                                .status = "pending",
+                                                .token = base64url_encode(token, sizeof(token)),
+                                                .validate_at = SIM_NEVER};
+    return ca->authz_count++;
+}
+
+/* ---- orders ---- */
+
+static const char *status_of(const struct sim_ca *ca, const struct order *o)
+{
+    if (o->status != NULL)
+        return o->status;
+    const char *status = "ready";
+    for (size_t i = 0; i < o->names.len; i++) {
+        const char *a = ca->authz[o->authz[i]].status;
+        if (str_eq(a, "invalid"))
+            return "invalid";
+        if (str_eq(a, "pending"))
+            status = "pending";
+    }
+    return status;
+}
+
+static void show_order(struct call *c, size_t n, int http_status)
+{
+    const struct order *o = &c->ca->orders[n];
+    json_t *authz = json_new_array(), *identifiers = json_new_array();
+    for (size_t i = 0; i < o->names.len; i++) {
+        auto_free char *url = x_printf(BASE "/authz/%zu", o->authz[i]);
+        json_push(authz, json_new_string(url));
+        json_push(identifiers,
+                  json_build("{s:s,s:s}", "type", "dns", "value", o->names.items[i]));
+    }
+    auto_free char *finalize = x_printf(BASE "/finalize/%zu", n);
+    auto_free char *certificate = x_printf(BASE "/certificate/%zu", n);
+    const char *status = status_of(c->ca, o);
+    json_auto_t *body = json_build("{s:s,s:o,s:o,s:s}", "status", status, "identifiers",
+                                   identifiers, "authorizations", authz, "finalize", finalize);
+    if (o->certificate != NULL)
+        json_put_str(body, "certificate", certificate);
+    if (str_eq(status, "processing"))
+        add_header(c, "retry-after", "3");
+    answer(c, http_status, body);
+}
+
+static void new_order(struct call *c)
+{
+    struct sim_ca *ca = c->ca;
+    const json_t *identifiers = JGET(c->payload, "identifiers");
+    struct order o = {.account = c->account, .sign_at = SIM_NEVER};
+    o.authz = x_calloc(json_count(identifiers) + 1, sizeof(*o.authz));
+    for (size_t i = 0; i < json_count(identifiers); i++) {
+        const char *name = JSTR(json_item(identifiers, i), "value");
+        strlist_add(&o.names, name);
+        o.authz[i] = authz_for(ca, c->account, name);
+    }
+    ca->orders = x_realloc(ca->orders, (ca->order_count + 1) * sizeof(*ca->orders));
+    ca->orders[ca->order_count++] = o;
+    auto_free char *url = x_printf(BASE "/order/%zu", ca->order_count - 1);
+    add_header(c, "location", url);
+    show_order(c, ca->order_count - 1, 201);
+}
+
+static void issue(struct sim_ca *ca, struct order *o)
+{
+    int64_t now = sim_now(ca->sim);
+    o->sign_at = SIM_NEVER;
+    o->certificate = sim_pki_issue(o->csr, o->csr_len, &o->names, now - NS_PER_MIN,
+                                   now - NS_PER_MIN + ca->life);
+    o->status = o->certificate != NULL ? "valid" : "invalid";
+    sim_note(ca->sim, "the CA has signed for %s: %s", o->names.items[0], o->status);
+}
+
+static void finalize(struct call *c, size_t n)
+{
+    struct order *o = &c->ca->orders[n];
+    if (!str_eq(status_of(c->ca, o), "ready")) {
+        refuse(c, 403, "orderNotReady", "the order is not ready");
+        return;
+    }
+    const char *csr = str_or(JSTR(c->payload, "csr"), "");
+    struct err *e = base64url_decode(csr, strlen(csr), &o->csr, &o->csr_len);
+    if (e != NULL) {
+        refuse(c, 400, "malformed", e->message);
+        err_free(e);
+        return;
+    }
+    o->status = "processing";
+    o->sign_at = sim_now(c->ca->sim) + sim_delay(c->ca->sim, SIGNING_MAX);
+    if (sim_chance(c->ca->sim, 300))
+        issue(c->ca, o);
+    show_order(c, n, 200);
+}
+
+static void show_certificate(struct call *c, size_t n)
+{
+    const char *pem = c->ca->orders[n].certificate;
+    if (pem == NULL) {
+        refuse(c, 404, "malformed", "there is no such certificate");
+        return;
+    }
+    c->res->status = 200;
+    c->res->body = BUF_INIT(BODY_MAX);
+    buf_puts(&c->res->body, pem);
+    add_header(c, "content-type", "application/pem-certificate-chain");
+}
+
+/* ---- dispatch ---- */
+
+static void show_directory(struct call *c)
+{
+    json_auto_t *body = json_build("{s:s,s:s,s:s}", "newNonce", BASE "/nonce", "newAccount",
+                                   BASE "/new-account", "newOrder", BASE "/new-order");
+    answer(c, 200, body);
+}
+
+static json_t *decode_part(const json_t *jws, const char *name)
+{
+    const char *text = str_or(JSTR(jws, name), "");
+    auto_free char *raw = NULL;
+    size_t len = 0;
+    json_t *json = NULL;
+    if (*text != '\0') {
+        err_drop(base64url_decode(text, strlen(text), &raw, &len)); /* then there is none */
+        if (raw != NULL)
+            err_drop(json_parse(raw, len, &json)); /* the same */
+    }
+    return json;
+}
+
+/* RFC 8555 sections 6.2 to 6.5, but the signature itself. */
+static bool check_message(struct call *c)
+{
+    const char *nonce = str_or(JSTR(c->header, "nonce"), "");
+    bool unlucky = !c->ca->sim->calm && sim_chance(c->ca->sim, 30);
+    bool known = map_has(&c->ca->nonces, nonce);
+    map_remove(&c->ca->nonces, nonce);
+    if (!str_eq(JSTR(c->header, "url"), c->req->url)) {
+        refuse(c, 401, "unauthorized", "the url of the header is another");
+    } else if (!known || unlucky) {
+        refuse(c, 400, "badNonce", "the nonce is not known");
+    } else if (JGET(c->header, "jwk") == NULL) {
+        c->account = number_in(str_or(JSTR(c->header, "kid"), ""), "account");
+        if (c->account < c->ca->accounts.len)
+            return true;
+        refuse(c, 400, "accountDoesNotExist", "there is no such account");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static void get_order(struct call *c, size_t n)
+{
+    show_order(c, n, 200);
+}
+
+static void serve_post(struct call *c)
+{
+    static const struct {
+        const char *what;
+        bool of_order; /* else of an authorization */
+        void (*serve)(struct call *c, size_t n);
+    } routes[] = {
+        {"order", true, get_order},         {"finalize", true, finalize},
+        {"certificate", true, show_certificate}, {"authz", false, show_authz},
+        {"challenge", false, accept_challenge},
+    };
+    const char *url = c->req->url;
+    if (str_eq(url, BASE "/new-account")) {
+        new_account(c);
+        return;
+    }
+    if (str_eq(url, BASE "/new-order")) {
+        new_order(c);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        size_t n = number_in(url, routes[i].what);
+        if (n >= (routes[i].of_order ? c->ca->order_count : c->ca->authz_count))
+            continue;
+        if (routes[i].of_order)
+            sim_check_order_used(c->ca->sim, n);
+        routes[i].serve(c, n);
+        return;
+    }
+    refuse(c, 404, "malformed", "there is nothing here");
+}
+
+void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http_response *res)
+{
+    struct call c = {.ca = ca, .req = req, .res = res, .headers = BUF_INIT(8192)};
+    auto_free char *nonce = x_printf("nonce-%llu", (unsigned long long)++ca->nonce);
+    map_put(&ca->nonces, nonce, NULL);
+    add_header(&c, "replay-nonce", nonce);
+    if (str_eq(req->url, BASE "/dir")) {
+        show_directory(&c);
+    } else if (str_eq(req->url, BASE "/nonce")) {
+        res->status = 200;
+    } else {
+        json_auto_t *jws = NULL;
+        err_drop(json_parse(req->body, req->body_len, &jws)); /* then it has no parts */
+        c.header = decode_part(jws, "protected");
+        c.payload = decode_part(jws, "payload");
+        if (check_message(&c))
+            serve_post(&c);
+    }
+    json_decref(c.header);
+    json_decref(c.payload);
+    res->headers = buf_take(&c.headers);
+}
+
+/* ---- what takes time ---- */
+
+int64_t sim_ca_next(const struct sim_ca *ca)
+{
+    int64_t next = SIM_NEVER;
+    for (size_t i = 0; i < ca->authz_count; i++)
+        next = ca->authz[i].validate_at < next ? ca->authz[i].validate_at : next;
+    for (size_t i = 0; i < ca->order_count; i++)
+        next = ca->orders[i].sign_at < next ? ca->orders[i].sign_at : next;
+    return next;
+}
+
+void sim_ca_happen(struct sim_ca *ca)
+{
+    for (size_t i = 0; i < ca->authz_count; i++)
+        if (ca->authz[i].validate_at <= sim_now(ca->sim))
+            validate(ca, &ca->authz[i]);
+    for (size_t i = 0; i < ca->order_count; i++)
+        if (ca->orders[i].sign_at <= sim_now(ca->sim))
+            issue(ca, &ca->orders[i]);
+}
+
+size_t sim_ca_order_count(const struct sim_ca *ca)
+{
+    return ca->order_count;
+}
+
+size_t sim_ca_order_number(const char *order_url)
+{
+    return number_in(str_or(order_url, ""), "order");
+}
+
+const char *sim_ca_issued(const struct sim_ca *ca, const char *order_url)
+{
+    size_t n = sim_ca_order_number(order_url);
+    return n < ca->order_count ? ca->orders[n].certificate : NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An ACME CA (RFC 8555): accounts, orders, authorizations, HTTP-01 as seen through the simulated
+ * ingress, certificates. Slow, and when faults are on it refuses nonces and fails validations.
+ */
+#ifndef CERTROLL_TESTS_SIM_SIM_CA_H
+#define CERTROLL_TESTS_SIM_SIM_CA_H
+
+#include "net/http.h"
+#include "sim/sim.h"
+
+#define SIM_CA_HOST "acme.test"
+#define SIM_CA_DIRECTORY "https://" SIM_CA_HOST "/dir"
+
+struct sim_ca *sim_ca_new(struct sim *s);
+void sim_ca_free(struct sim_ca *ca);
+
+void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http_response *res);
+int64_t sim_ca_next(const struct sim_ca *ca);
+void sim_ca_happen(struct sim_ca *ca);
+
+/* Orders that were made. */
+size_t sim_ca_order_count(const struct sim_ca *ca);
+/* The certificate of an order, borrowed; NULL while it is not issued or there is no such order. */
+const char *sim_ca_issued(const struct sim_ca *ca, const char *order_url);
+/* The number of an order in its URL, or SIZE_MAX. */
+size_t sim_ca_order_number(const char *order_url);
+
+#endif

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/group.h"
+#include "base/encode.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "sim/sim_ca.h"
+#include "sim/sim_cluster.h"
+#include "sim/sim_net.h"
+#include "sim/sim_pki.h"
+#include "sim/sim_process.h"
+
+/* Of one key: a self-check begins at 50 ms, a failing key at 5 ms; both slow down. */
+#define RECONCILES_PER_MINUTE 120
+/* Far looks are made in hops of 50 to 60 min. */
+#define RECONCILES_AT_REST 3
+
+struct pace {
+    int64_t since;
+    unsigned count;
+};
+
+struct sim_check {
+    struct sim *sim;
+    struct map paces;     /* "controller key" -> struct pace */
+    struct map orders;    /* number of the CA's order -> uid of the request, owned */
+    struct map requests;  /* uid -> number of the CA's order, owned */
+    struct map delivered; /* PEM chains that were in a Secret */
+    struct map disturbed; /* "ns/certificate" -> int64_t, when */
+    unsigned writes;
+    unsigned reconciles;
+    bool resting;
+};
+
+struct sim_check *sim_check_new(struct sim *s)
+{
+    struct sim_check *c = x_calloc(1, sizeof(*c));
+    c->sim = s;
+    c->paces = MAP_INIT(free);
+    c->orders = MAP_INIT(free);
+    c->requests = MAP_INIT(free);
+    c->delivered = MAP_INIT(NULL);
+    c->disturbed = MAP_INIT(free);
+    return c;
+}
+
+void sim_check_free(struct sim_check *c)
+{
+    map_release(&c->paces);
+    map_release(&c->orders);
+    map_release(&c->requests);
+    map_release(&c->delivered);
+    map_release(&c->disturbed);
+    free(c);
+}
+
+unsigned sim_check_writes(const struct sim_check *c)
+{
+    return c->writes;
+}
+
+unsigned sim_check_reconciles(const struct sim_check *c)
+{
+    return c->reconciles;
+}
+
+void sim_check_rest(struct sim_check *c)
+{
+    map_clear(&c->paces);
+    c->resting = true;
+}
+
+/* ---- pace ---- */
+
+void sim_check_reconciled(struct sim *s, const char *controller, const char *key,
+                          const struct err *err)
+{
+    struct sim_check *c = s->check;
+    c->reconciles++;
+    if (err != NULL && err->kind == ERR_BUG)
+        sim_fail(s, "%s %s: %s", controller, key, err->message);
+    auto_free char *name = x_printf("%s %s", controller, key);
+    struct pace *p = map_get(&c->paces, name);
+    if (p == NULL) {
+        p = x_calloc(1, sizeof(*p));
+        p->since = sim_now(s);
+        map_put(&c->paces, name, p);
+    }
+    if (!c->resting && sim_now(s) - p->since >= NS_PER_MIN)
+        *p = (struct pace){.since = sim_now(s)};
+    if (++p->count > (c->resting ? RECONCILES_AT_REST : RECONCILES_PER_MINUTE))
+        sim_fail(s, "a hot loop: %s was looked at %u times in %lld s", name, p->count,
+                 (long long)((sim_now(s) - p->since) / NS_PER_SEC));
+}
+
+/* ---- orders at the CA ---- */
+
+static const char *controller_uid(const json_t *object)
+{
+    return str_or(JSTR(object, "metadata", "ownerReferences", "0", "uid"), "");
+}
+
+/* Each Order's URL is written before it is used, and a request has but one. */
+static void check_order(struct sim *s, const json_t *now)
+{
+    struct sim_check *c = s->check;
+    const char *url = JSTR(now, "status", "url");
+    if (str_empty(url))
+        return;
+    const char *uid = controller_uid(now);
+    auto_free char *number = x_printf("%zu", sim_ca_order_number(url));
+    const char *known = map_get(&c->requests, uid);
+    if (known != NULL && !str_eq(known, number))
+        sim_fail(s, "the request %s has a second order: %s after %s", uid, number, known);
+    map_put(&c->requests, uid, x_strdup(number));
+    map_put(&c->orders, number, x_strdup(uid));
+}
+
+void sim_check_order_used(struct sim *s, size_t n)
+{
+    auto_free char *number = x_printf("%zu", n);
+    if (!map_has(&s->check->orders, number))
+        sim_fail(s, "order %zu was used before its URL was stored", n);
+}
+
+/* ---- Secrets ---- */
+
+/* data[key] as text; owned, NULL when absent or unreadable. */
+static char *secret_text(const json_t *secret, const char *key)
+{
+    const char *text = JSTR(secret, "data", key);
+    char *raw = NULL;
+    size_t len = 0;
+    if (text != NULL)
+        err_drop(base64_decode(text, strlen(text), &raw, &len)); /* unreadable: NULL */
+    return raw;
+}
+
+static void check_secret(struct sim *s, const json_t *now)
+{
+    auto_free char *crt = secret_text(now, "tls.crt");
+    auto_free char *key = secret_text(now, "tls.key");
+    const char *name = JSTR(now, "metadata", "name");
+    if (crt == NULL)
+        return;
+    map_put(&s->check->delivered, crt, NULL);
+    if (key == NULL || !sim_pki_pair_matches(crt, key))
+        sim_fail(s, "certroll wrote Secret %s with a key that is not the certificate's", name);
+}
+
+/* ---- what the CA issued is not thrown away ---- */
+
+static bool was_disturbed(struct sim *s, const json_t *request)
+{
+    auto_free char *key =
+        x_printf("%s/%s", JSTR(request, "metadata", "namespace"),
+                 str_or(JSTR(request, "metadata", "annotations", api_names()->certificate_name), ""));
+    int64_t made = 0;
+    err_drop(rfc3339_parse(JSTR(request, "metadata", "creationTimestamp"), &made)); /* ours */
+    const int64_t *when = map_get(&s->check->disturbed, key);
+    return when != NULL && *when >= made;
+}
+
+static void check_request_gone(struct sim *s, const json_t *old)
+{
+    const char *uid = JSTR(old, "metadata", "uid");
+    const char *number = map_get(&s->check->requests, uid);
+    auto_free char *url = x_printf("https://" SIM_CA_HOST "/order/%s", str_or(number, "none"));
+    const char *issued = sim_ca_issued(s->ca, url);
+    if (issued == NULL || was_disturbed(s, old))
+        return;
+    if (!map_has(&s->check->delivered, issued))
+        sim_fail(s, "certroll deleted CertificateRequest %s, whose certificate the CA has issued "
+                    "and which is in no Secret",
+                 JSTR(old, "metadata", "name"));
+}
+
+void sim_check_disturbed(struct sim *s, const char *ns, const char *certificate)
+{
+    auto_free char *key = x_printf("%s/%s", ns, certificate);
+    int64_t now = sim_now(s);
+    map_put(&s->check->disturbed, key, x_memdup(&now, sizeof(now)));
+}
+
+/* ---- Certificates and workloads ---- */
+
+static void check_certificate(struct sim *s, const json_t *old, const json_t *now)
+{
+    int64_t was = JINT(old, 0, "status", "revision");
+    int64_t is = JINT(now, 0, "status", "revision");
+    if (is < was || is > was + 1)
+        sim_fail(s, "Certificate %s: revision %lld after %lld", JSTR(now, "metadata", "name"),
+                 (long long)is, (long long)was);
+}
+
+static int64_t issued_at(struct sim *s, const char *ns, const char *secret)
+{
+    const json_t *json = sim_api_json(s->api, "secrets", ns, secret);
+    const char *text = JSTR(json, "metadata", "annotations", API_ISSUED_AT);
+    int64_t at = 0;
+    if (text != NULL)
+        err_drop(rfc3339_parse(text, &at)); /* unreadable: 0 */
+    return at;
+}
+
+static const char *secret_of(const json_t *deployment)
+{
+    return JSTR(deployment, "spec", "template", "spec", "volumes", "0", "secret", "secretName");
+}
+
+static const char *rolled_for(const json_t *deployment)
+{
+    return str_or(JSTR(deployment, "spec", "template", "metadata", "annotations", API_CERTIFICATES),
+                  "");
+}
+
+/* Pods are replaced only when the workload was seen with another certificate, or one of them is older
+ * than what is in the Secret. */
+static void check_rollout(struct sim *s, const json_t *old, const json_t *now)
+{
+    if (str_eq(rolled_for(old), rolled_for(now)))
+        return;
+    bool seen = JSTR(old, "metadata", "annotations", API_CERTIFICATES) != NULL;
+    const char *ns = JSTR(now, "metadata", "namespace");
+    if (!seen && sim_cluster_oldest_container(s, now) > issued_at(s, ns, secret_of(now)))
+        sim_fail(s, "Deployment %s was rolled though all its containers are newer than the Secret",
+                 JSTR(now, "metadata", "name"));
+}
+
+/* ---- all writes ---- */
+
+static void count_write(struct sim *s, const char *what, const json_t *object)
+{
+    s->check->writes++;
+    if (s->check->resting)
+        sim_fail(s, "at rest certroll wrote %s %s", what, JSTR(object, "metadata", "name"));
+}
+
+void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t *old,
+                     const json_t *now, const struct sim_writer *writer)
+{
+    const char *kind = res->plural;
+    if (now != NULL && str_eq(kind, "orders"))
+        check_order(s, now);
+    if (now == NULL && !writer->ours && str_eq(kind, "orders"))
+        map_remove(&s->check->requests, controller_uid(old)); /* a new Order, a new order */
+    if (!writer->ours)
+        return;
+    count_write(s, kind, now != NULL ? now : old);
+    if (now == NULL && str_eq(kind, "certificaterequests"))
+        check_request_gone(s, old);
+    else if (now != NULL && str_eq(kind, "secrets"))
+        check_secret(s, now);
+    else if (now != NULL && str_eq(kind, "certificates"))
+        check_certificate(s, old, now);
+    else if (now != NULL && str_eq(kind, "deployments"))
+        check_rollout(s, old, now);
+}
+
+void sim_check_no_change(struct sim *s, const struct sim_object *o)
+{
+    sim_fail(s, "a status was written that is what it was: %s %s", o->res->kind,
+             JSTR(o->json, "metadata", "name"));
+}
+
+/* ---- at the end ---- */
+
+int64_t sim_check_next_renewal(struct sim *s)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, "certificates");
+    int64_t next = SIM_NEVER;
+    for (size_t i = 0; all[i] != NULL; i++) {
+        const char *text = JSTR(all[i]->json, "status", "renewalTime");
+        int64_t at = SIM_NEVER;
+        if (text != NULL)
+            err_drop(rfc3339_parse(text, &at)); /* unreadable: never */
+        next = at < next ? at : next;
+    }
+    return next;
+}
+
+static bool condition_is(const json_t *object, const char *type, const char *status)
+{
+    const json_t *all = JGET(object, "status", "conditions");
+    for (size_t i = 0; i < json_count(all); i++)
+        if (str_eq(JSTR(json_item(all, i), "type"), type))
+            return str_eq(JSTR(json_item(all, i), "status"), status) &&
+                   JINT(json_item(all, i), 0, "observedGeneration") ==
+                       JINT(object, 0, "metadata", "generation");
+    return false;
+}
+
+/* Why the Secret does not serve the Certificate, or NULL. */
+static const char *secret_fault(struct sim *s, const json_t *crt, const json_t *secret)
+{
+    auto_free char *pem = secret_text(secret, "tls.crt");
+    auto_free char *key = secret_text(secret, "tls.key");
+    AUTO(strlist_release) struct strlist wanted = {0};
+    AUTO(strlist_release) struct strlist names = {0};
+    const json_t *dns = JGET(crt, "spec", "dnsNames");
+    for (size_t i = 0; i < json_count(dns); i++)
+        strlist_add(&wanted, json_text(json_item(dns, i)));
+    strlist_sort(&wanted);
+    if (pem == NULL || key == NULL)
+        return "has no certificate or key";
+    if (!sim_pki_pair_matches(pem, key))
+        return "has a key that is not the certificate's";
+    if (sim_pki_read(pem, &names) <= sim_now(s))
+        return "has expired";
+    if (!strlist_equal(&wanted, &names))
+        return "has other names";
+    return sim_pki_chain_verifies(pem, sim_now(s)) ? NULL : "does not verify";
+}
+
+static char *unfinished_certificate(struct sim *s, const json_t *crt)
+{
+    const char *ns = JSTR(crt, "metadata", "namespace");
+    const char *name = JSTR(crt, "metadata", "name");
+    const char *secret = JSTR(crt, "spec", "secretName");
+    const json_t *json = sim_api_json(s->api, "secrets", ns, secret);
+    if (!condition_is(crt, "Ready", "True"))
+        return x_printf("Certificate %s is not ready: %s", name,
+                        str_or(JSTR(crt, "status", "nextAction"), "no reason given"));
+    if (condition_is(crt, "Issuing", "True"))
+        return x_printf("Certificate %s is still being issued", name);
+    const char *fault = json == NULL ? "does not exist" : secret_fault(s, crt, json);
+    if (fault != NULL)
+        return x_printf("Certificate %s is ready and its Secret %s", name, fault);
+    if (!str_eq(JSTR(json, "metadata", "annotations", API_FINGERPRINT),
+                JSTR(crt, "status", "fingerprint")))
+        return x_printf("Certificate %s: status has another fingerprint than the Secret", name);
+    return NULL;
+}
+
+static bool is_followed(struct sim *s, const json_t *deployment, const json_t **ret_secret)
+{
+    const char *ns = JSTR(deployment, "metadata", "namespace");
+    const char *opt = JSTR(deployment, "metadata", "annotations", API_ROLLOUT);
+    *ret_secret = sim_api_json(s->api, "secrets", ns, str_or(secret_of(deployment), ""));
+    const char *owner =
+        JSTR(*ret_secret, "metadata", "annotations", api_names()->certificate_name);
+    const json_t *crt = owner != NULL ? sim_api_json(s->api, "certificates", ns, owner) : NULL;
+    if (str_eq(opt, "false") || owner == NULL)
+        return false;
+    return str_eq(opt, "true") || JBOOL(crt, "spec", "rollout", "enabled");
+}
+
+static char *unfinished_deployment(struct sim *s, const json_t *deployment)
+{
+    const json_t *secret = NULL;
+    if (!is_followed(s, deployment, &secret))
+        return NULL;
+    int64_t issued = issued_at(s, JSTR(secret, "metadata", "namespace"),
+                               JSTR(secret, "metadata", "name"));
+    if (sim_cluster_oldest_container(s, deployment) < issued)
+        return x_printf("Deployment %s has containers that are older than the Secret",
+                        JSTR(deployment, "metadata", "name"));
+    return NULL;
+}
+
+/* What is there only while something is under way. */
+static const char *leftover(const struct sim_object *o)
+{
+    const json_t *labels = JGET(o->json, "metadata", "labels");
+    if (str_eq(o->res->plural, "challenges"))
+        return "a Challenge";
+    if (JSTR(labels, api_names()->http01_solver) != NULL)
+        return "a solver object";
+    if (JSTR(labels, api_names()->next_private_key) != NULL)
+        return "a key Secret";
+    if (str_eq(o->res->plural, "orders") && !str_eq(JSTR(o->json, "status", "state"), "valid"))
+        return "an unfinished Order";
+    return o->collect_at != SIM_NEVER ? "garbage" : NULL;
+}
+
+static char *unfinished_object(struct sim *s, const struct sim_object *o)
+{
+    const char *what = leftover(o);
+    if (what != NULL)
+        return x_printf("%s is left: %s", what, JSTR(o->json, "metadata", "name"));
+    if (str_eq(o->res->plural, "certificates"))
+        return unfinished_certificate(s, o->json);
+    if (str_eq(o->res->plural, "deployments"))
+        return unfinished_deployment(s, o->json);
+    return NULL;
+}
+
+char *sim_check_unfinished(struct sim *s)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, NULL);
+    for (size_t i = 0; all[i] != NULL; i++) {
+        char *why = unfinished_object(s, all[i]);
+        if (why != NULL)
+            return why;
+    }
+    size_t stored = s->check->orders.len, made = sim_ca_order_count(s->ca);
+    unsigned excused = sim_process_deaths(s->process) + sim_net_lost_orders(s->net);
+    if (made - stored > excused)
+        sim_fail(s, "%zu orders were made and never stored, %u calls and lives were lost",
+                 made - stored, excused);
+    return NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The invariants: looked at with each write and each reconcile, and when everything should be at rest. */
+#ifndef CERTROLL_TESTS_SIM_SIM_CHECK_H
+#define CERTROLL_TESTS_SIM_SIM_CHECK_H
+
+#include "base/err.h"
+#include "sim/sim_api.h"
+
+struct sim_check *sim_check_new(struct sim *s);
+void sim_check_free(struct sim_check *c);
+
+/* Each new version; old is NULL for a new object, now for one that is gone. */
+void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t *old,
+                     const json_t *now, const struct sim_writer *writer);
+/* A PUT that changed nothing. */
+void sim_check_no_change(struct sim *s, const struct sim_object *o);
+/* The CA was asked about its n-th order. */
+void sim_check_order_used(struct sim *s, size_t n);
+void sim_check_reconciled(struct sim *s, const char *controller, const char *key,
+                          const struct err *err);
+/* A user changed what a Certificate is about: an attempt of before may be given up. */
+void sim_check_disturbed(struct sim *s, const char *ns, const char *certificate);
+
+/* Counters since the start: certroll's own writes, and reconciles. */
+unsigned sim_check_writes(const struct sim_check *c);
+unsigned sim_check_reconciles(const struct sim_check *c);
+/* From now on nothing may be written, and each key may be looked at but now and then. */
+void sim_check_rest(struct sim_check *c);
+
+/* The earliest renewalTime of all Certificates (wall ns), SIM_NEVER without any. */
+int64_t sim_check_next_renewal(struct sim *s);
+/* What is not yet as it should be when all is done: a sentence, owned; NULL when all is well. */
+char *sim_check_unfinished(struct sim *s);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_cluster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "sim/sim_store.h"
+#include "sim/sim_stream.h"
+
+#define KUBELET_DELAY_MAX (5 * NS_PER_SEC)
+#define ROLLOUT_DELAY_MAX (20 * NS_PER_SEC)
+#define INGRESS_LAG_MAX (8 * NS_PER_SEC)
+#define MOUNT_RETRY (2 * NS_PER_SEC)
+
+struct sim_cluster {
+    struct sim *sim;
+    struct sim_stream ingresses;
+    json_t *routes; /* "ns/name" -> Ingress, as the ingress controller has it */
+};
+
+/* ---- the ingress controller ---- */
+
+static void learn_route(void *arg, const struct sim_event *e)
+{
+    struct sim_cluster *c = arg;
+    auto_free char *key = x_printf("%s/%s", JSTR(e->object, "metadata", "namespace"),
+                                   JSTR(e->object, "metadata", "name"));
+    if (e->change == SIM_DELETED)
+        json_drop(c->routes, key);
+    else
+        json_put(c->routes, key, json_copy_deep(e->object));
+}
+
+struct sim_cluster *sim_cluster_new(struct sim *s)
+{
+    struct sim_cluster *c = x_calloc(1, sizeof(*c));
+    c->sim = s;
+    c->routes = json_new_object();
+    c->ingresses = (struct sim_stream){
+        .lag_max = INGRESS_LAG_MAX, .deliver = learn_route, .arg = c};
+    sim_stream_open(&c->ingresses, s, sim_resource("ingresses"));
+    return c;
+}
+
+void sim_cluster_free(struct sim_cluster *c)
+{
+    json_decref(c->routes);
+    free(c);
+}
+
+struct lookup {
+    const char *host;
+    const char *path;
+    const char *ns; /* of the Ingress found, with its Service */
+    const char *service;
+};
+
+static bool look_at_route(void *arg, const char *key, json_t *ingress)
+{
+    struct lookup *l = arg;
+    (void)key;
+    const json_t *rules = JGET(ingress, "spec", "rules");
+    for (size_t i = 0; i < json_count(rules); i++) {
+        const json_t *rule = json_item(rules, i);
+        const json_t *path = JGET(rule, "http", "paths", "0");
+        if (!str_eq(JSTR(rule, "host"), l->host) || !str_eq(JSTR(path, "path"), l->path))
+            continue;
+        l->ns = JSTR(ingress, "metadata", "namespace");
+        l->service = JSTR(path, "backend", "service", "name");
+        return false;
+    }
+    return true;
+}
+
+struct match {
+    const json_t *labels;
+    bool all;
+};
+
+static bool label_matches(void *arg, const char *key, json_t *value)
+{
+    struct match *m = arg;
+    m->all = str_eq(JSTR(m->labels, key), json_text(value));
+    return m->all;
+}
+
+static bool selects(const json_t *selector, const json_t *pod)
+{
+    struct match m = {.labels = JGET(pod, "metadata", "labels"), .all = json_count(selector) > 0};
+    json_each(selector, label_matches, &m);
+    return m.all;
+}
+
+static bool is_serving(const json_t *pod)
+{
+    return str_eq(JSTR(pod, "status", "phase"), "Running") &&
+           JSTR(pod, "metadata", "deletionTimestamp") == NULL;
+}
+
+/* The pod that a Service leads to, or NULL. */
+static const json_t *endpoint(struct sim *s, const char *ns, const json_t *service)
+{
+    auto_free struct sim_object **pods = sim_api_all(s->api, "pods");
+    for (size_t i = 0; pods[i] != NULL; i++)
+        if (str_eq(JSTR(pods[i]->json, "metadata", "namespace"), ns) &&
+            is_serving(pods[i]->json) && selects(JGET(service, "spec", "selector"), pods[i]->json))
+            return pods[i]->json;
+    return NULL;
+}
+
+/* What `certroll solver --thumbprint T` answers, from the arguments that the pod was given. */
+static int solver_answer(const json_t *pod, const char *path, struct buf *body)
+{
+    const json_t *args = JGET(pod, "spec", "containers", "0", "args");
+    for (size_t i = 0; i + 1 < json_count(args); i++) {
+        if (!str_eq(json_text(json_item(args, i)), "--thumbprint"))
+            continue;
+        buf_putf(body, "%s.%s", strrchr(path, '/') + 1, json_text(json_item(args, i + 1)));
+        return 200;
+    }
+    return 502;
+}
+
+int sim_cluster_fetch(struct sim_cluster *c, const char *host, const char *path, struct buf *body)
+{
+    struct lookup l = {.host = host, .path = path};
+    json_each(c->routes, look_at_route, &l);
+    if (l.service == NULL)
+        return 404;
+    const json_t *service = sim_api_json(c->sim->api, "services", l.ns, l.service);
+    const json_t *pod = service != NULL ? endpoint(c->sim, l.ns, service) : NULL;
+    return pod != NULL ? solver_answer(pod, path, body) : 503;
+}
+
+/* ---- kubelets ---- */
+
+static void start_pod(struct sim *s, const struct sim_object *o)
+{
+    char when[RFC3339_MAX];
+    rfc3339_format(sim_now(s), when);
+    json_t *pod = json_copy_deep(o->json);
+    json_put(pod, "status",
+             json_build("{s:s,s:[{s:{s:{s:s}}}]}", "phase", "Running", "containerStatuses", "state",
+                        "running", "startedAt", when));
+    sim_api_put(s->api, "pods", pod, &sim_cluster_writer);
+}
+
+static void look_at_pod(struct sim *s, struct sim_object *o)
+{
+    if (JSTR(o->json, "metadata", "deletionTimestamp") != NULL)
+        sim_store_remove(s->api, o, &sim_cluster_writer);
+    else if (JSTR(o->json, "status", "phase") == NULL)
+        start_pod(s, o);
+}
+
+/* ---- Deployments ---- */
+
+static bool runs_here(const json_t *pod, const json_t *deployment)
+{
+    return str_eq(JSTR(pod, "metadata", "namespace"), JSTR(deployment, "metadata", "namespace")) &&
+           str_eq(JSTR(pod, "metadata", "labels", "app"), JSTR(deployment, "metadata", "name"));
+}
+
+int64_t sim_cluster_oldest_container(struct sim *s, const json_t *deployment)
+{
+    auto_free struct sim_object **pods = sim_api_all(s->api, "pods");
+    int64_t oldest = SIM_NEVER;
+    for (size_t i = 0; pods[i] != NULL; i++) {
+        const char *text = JSTR(pods[i]->json, "status", "containerStatuses", "0", "state",
+                                "running", "startedAt");
+        int64_t at = SIM_NEVER;
+        if (text != NULL && runs_here(pods[i]->json, deployment))
+            err_drop(rfc3339_parse(text, &at)); /* we wrote it */
+        oldest = at < oldest ? at : oldest;
+    }
+    return oldest;
+}
+
+static void put_status(struct sim *s, const json_t *deployment, int64_t updated)
+{
+    json_t *now = json_copy_deep(deployment);
+    json_put(now, "status",
+             json_build("{s:I,s:I,s:I}", "observedGeneration",
+                        JINT(deployment, 0, "metadata", "generation"), "updatedReplicas", updated,
+                        "availableReplicas", updated));
+    sim_api_put(s->api, "deployments", now, &sim_cluster_writer);
+}
+
+static void remove_pods(struct sim *s, const json_t *deployment)
+{
+    auto_free struct sim_object **pods = sim_api_all(s->api, "pods");
+    for (size_t i = 0; pods[i] != NULL; i++)
+        if (runs_here(pods[i]->json, deployment))
+            sim_store_remove(s->api, pods[i], &sim_cluster_writer);
+}
+
+/* All pods at once: how carefully they are replaced is not what is tested. They start when their
+ * volumes can be mounted. */
+static void replace_pods(struct sim *s, struct sim_object *o)
+{
+    json_auto_t *deployment = json_incref(o->json);
+    const char *ns = JSTR(deployment, "metadata", "namespace");
+    const char *name = JSTR(deployment, "metadata", "name");
+    const char *secret = JSTR(deployment, "spec", "template", "spec", "volumes", "0", "secret",
+                              "secretName");
+    if (sim_api_find(s->api, "secrets", ns, secret) == NULL) {
+        o->due = sim_now(s) + MOUNT_RETRY;
+        return;
+    }
+    remove_pods(s, deployment);
+    auto_free char *version = sim_api_version(s->api);
+    for (int64_t i = 0; i < JINT(deployment, 1, "spec", "replicas"); i++) {
+        auto_free char *pod = x_printf("%s-%s-%lld", name, version, (long long)i);
+        char when[RFC3339_MAX];
+        rfc3339_format(sim_now(s), when);
+        json_t *json = json_build(
+            "{s:s,s:s,s:{s:s,s:s,s:{s:s}},s:{s:s,s:[{s:{s:{s:s}}}]}}", "apiVersion", "v1", "kind",
+            "Pod", "metadata", "name", pod, "namespace", ns, "labels", "app", name, "status",
+            "phase", "Running", "containerStatuses", "state", "running", "startedAt", when);
+        sim_api_put(s->api, "pods", json, &sim_cluster_writer);
+    }
+    put_status(s, deployment, JINT(deployment, 1, "spec", "replicas"));
+}
+
+static bool is_observed(const json_t *deployment)
+{
+    return JINT(deployment, 0, "status", "observedGeneration") ==
+           JINT(deployment, 0, "metadata", "generation");
+}
+
+static bool is_rolled(const json_t *deployment)
+{
+    return is_observed(deployment) && JINT(deployment, 0, "status", "availableReplicas") ==
+                                          JINT(deployment, 1, "spec", "replicas");
+}
+
+static void look_at_deployment(struct sim *s, struct sim_object *o)
+{
+    if (!is_observed(o->json))
+        put_status(s, o->json, 0);
+    else if (!is_rolled(o->json))
+        replace_pods(s, o);
+}
+
+/* ---- due work ---- */
+
+void sim_cluster_changed(struct sim *s, struct sim_object *o, const json_t *old)
+{
+    (void)old;
+    if (str_eq(o->res->plural, "pods") && JSTR(o->json, "status", "phase") == NULL)
+        o->due = sim_now(s) + sim_delay(s, KUBELET_DELAY_MAX);
+    if (str_eq(o->res->plural, "deployments") && !is_rolled(o->json))
+        o->due = sim_now(s) + sim_delay(s, ROLLOUT_DELAY_MAX);
+}
+
+int64_t sim_cluster_next(struct sim_cluster *c)
+{
+    int64_t next = sim_stream_next(&c->ingresses);
+    const struct sim_api *a = c->sim->api;
+    for (size_t i = 0; i < a->len; i++) {
+        const struct sim_object *o = a->objects[i];
+        next = o->due < next ? o->due : next;
+        next = o->collect_at < next ? o->collect_at : next;
+    }
+    return next;
+}
+
+/* One object at a time: looking at it may change the list. */
+static bool look_at_one(struct sim_cluster *c)
+{
+    struct sim *s = c->sim;
+    for (size_t i = 0; i < s->api->len; i++) {
+        struct sim_object *o = s->api->objects[i];
+        if (o->collect_at <= sim_now(s)) {
+            sim_note(s, "the garbage collector removes %s %s", o->res->kind,
+                     JSTR(o->json, "metadata", "name"));
+            sim_store_remove(s->api, o, &sim_cluster_writer);
+            return true;
+        }
+        if (o->due > sim_now(s))
+            continue;
+        o->due = SIM_NEVER;
+        if (str_eq(o->res->plural, "pods"))
+            look_at_pod(s, o);
+        else
+            look_at_deployment(s, o);
+        return true;
+    }
+    return false;
+}
+
+void sim_cluster_happen(struct sim_cluster *c)
+{
+    while (look_at_one(c))
+        ;
+    sim_stream_happen(&c->ingresses);
+}

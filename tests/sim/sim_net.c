@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "sim/sim_api.h"
+#include "sim/sim_ca.h"
+#include "sim/sim_cluster.h"
+#include "sim/sim_process.h"
+
+#define LATENCY_MAX (40 * NS_PER_MS)
+#define DEFAULT_TIMEOUT (30 * NS_PER_SEC)
+#define NESTING_MAX 2
+
+enum fault {
+    FAULT_NONE,
+    FAULT_BUSY,     /* 429 with Retry-After; nothing is done */
+    FAULT_ERROR,    /* 500; nothing is done */
+    FAULT_CONFLICT, /* 409 to a PUT; nothing is done */
+    FAULT_REFUSED,  /* no connection */
+    FAULT_LOST,     /* done, and the answer is lost */
+    FAULT_TIMEOUT,  /* done or not, and it takes long to find out */
+    FAULT_ERROR_AFTER, /* 500, but done */
+    FAULT_KILL,     /* certroll dies before, or after it is done */
+    FAULT_KILL_AFTER,
+};
+
+struct sim_net {
+    struct sim *sim;
+    struct http_transport transport;
+    int faults; /* of 1000 calls */
+    int kills;  /* of 1000 calls */
+    unsigned depth;
+    unsigned lost_orders;
+};
+
+static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
+                        struct http_response *ret_response);
+
+struct sim_net *sim_net_new(struct sim *s)
+{
+    static const int fault_rates[] = {0, 10, 50, 200};
+    static const int kill_rates[] = {0, 0, 5, 20};
+    struct sim_net *n = x_calloc(1, sizeof(*n));
+    n->sim = s;
+    n->transport = (struct http_transport){.call = call, .ctx = n};
+    n->faults = fault_rates[sim_pick(s, ARRAY_LEN(fault_rates))];
+    n->kills = kill_rates[sim_pick(s, ARRAY_LEN(kill_rates))];
+    return n;
+}
+
+void sim_net_free(struct sim_net *n)
+{
+    free(n);
+}
+
+const struct http_transport *sim_net_transport(const struct sim_net *n)
+{
+    return &n->transport;
+}
+
+unsigned sim_net_lost_orders(const struct sim_net *n)
+{
+    return n->lost_orders;
+}
+
+/* ---- what goes wrong ---- */
+
+static enum fault draw_fault(struct sim_net *n, const struct http_request *req)
+{
+    static const enum fault faults[] = {FAULT_BUSY,    FAULT_ERROR, FAULT_CONFLICT, FAULT_REFUSED,
+                                        FAULT_TIMEOUT, FAULT_LOST,  FAULT_ERROR_AFTER};
+    if (n->sim->calm)
+        return FAULT_NONE;
+    if (sim_chance(n->sim, n->kills))
+        return sim_chance(n->sim, 500) ? FAULT_KILL : FAULT_KILL_AFTER;
+    if (!sim_chance(n->sim, n->faults))
+        return FAULT_NONE;
+    enum fault f = faults[sim_pick(n->sim, ARRAY_LEN(faults))];
+    return f == FAULT_CONFLICT && !str_eq(req->method, "PUT") ? FAULT_LOST : f;
+}
+
+static bool is_done(struct sim_net *n, enum fault f)
+{
+    switch (f) {
+    case FAULT_NONE:
+    case FAULT_LOST:
+    case FAULT_ERROR_AFTER:
+    case FAULT_KILL_AFTER:
+        return true;
+    case FAULT_TIMEOUT:
+        return sim_chance(n->sim, 500);
+    default:
+        return false;
+    }
+}
+
+static struct err *cancelled(void)
+{
+    return err_new(ERR_CANCELLED, "Cancelled", "certroll was killed");
+}
+
+static void error_page(struct http_response *res, int status, const char *headers)
+{
+    http_response_release(res);
+    res->status = status;
+    res->headers = x_strdup(headers);
+}
+
+/* ret_response holds the answer where there was one. */
+static struct err *answer_with(struct sim_net *n, enum fault f, struct http_response *ret_response)
+{
+    switch (f) {
+    case FAULT_BUSY:
+        error_page(ret_response, 429, "retry-after: 2\n");
+        return NULL;
+    case FAULT_ERROR:
+    case FAULT_ERROR_AFTER:
+        error_page(ret_response, 500, "");
+        return NULL;
+    case FAULT_CONFLICT:
+        error_page(ret_response, 409, "");
+        return NULL;
+    case FAULT_REFUSED:
+        return err_new(ERR_TRANSIENT, "ConnectFailed", "connection refused");
+    case FAULT_LOST:
+        http_response_release(ret_response);
+        return err_new(ERR_TRANSIENT, "ConnectionLost", "the connection was lost");
+    case FAULT_TIMEOUT:
+        http_response_release(ret_response);
+        return err_new(ERR_TRANSIENT, "Timeout", "timed out");
+    case FAULT_KILL:
+    case FAULT_KILL_AFTER:
+        http_response_release(ret_response);
+        sim_process_die(n->sim->process);
+        return cancelled();
+    case FAULT_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* ---- who answers ---- */
+
+static void split_url(const char *url, char **ret_host, const char **ret_path)
+{
+    const char *host = strstr(url, "://") + 3;
+    const char *path = strchrnul(host, '/');
+    *ret_host = x_strndup(host, (size_t)(path - host));
+    *ret_path = path;
+}
+
+static void serve(struct sim_net *n, const struct http_request *req, struct http_response *res)
+{
+    auto_free char *host = NULL;
+    const char *path;
+    split_url(req->url, &host, &path);
+    if (str_eq(host, SIM_API_HOST)) {
+        sim_api_serve(n->sim->api, req, res);
+    } else if (str_eq(host, SIM_CA_HOST)) {
+        sim_ca_serve(n->sim->ca, req, res);
+    } else {
+        res->body = BUF_INIT(4096);
+        res->status = sim_cluster_fetch(n->sim->cluster, host, path, &res->body);
+    }
+}
+
+static void note(struct sim_net *n, const struct http_request *req, enum fault f, int status)
+{
+    static const char *const names[] = {"",        " BUSY", " ERROR",   " CONFLICT",    " REFUSED",
+                                        " LOST",   " TIMEOUT", " ERROR AFTER", " KILL BEFORE",
+                                        " KILL AFTER"};
+    sim_note(n->sim, "%*s%s %s -> %d%s", (int)n->depth * 2, "", str_or(req->method, "GET"),
+             req->url, status, names[f]);
+}
+
+/* While a call is under way the world goes on, and other workers have their reconciles. */
+static void pass_time(struct sim_net *n, const struct http_request *req, enum fault f)
+{
+    struct sim *s = n->sim;
+    int64_t wait = sim_delay(s, LATENCY_MAX);
+    if (f == FAULT_TIMEOUT)
+        wait = req->timeout > 0 ? req->timeout : DEFAULT_TIMEOUT;
+    clock_manual_advance(&s->clock, wait);
+    if (n->depth > NESTING_MAX || !sim_chance(s, 250))
+        return;
+    sim_happen(s);
+    for (unsigned i = sim_pick(s, 3); i > 0; i--)
+        if (!sim_process_is_dying(s->process))
+            sim_process_step(s->process);
+}
+
+static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
+                        struct http_response *ret_response)
+{
+    (void)stop;
+    struct sim_net *n = ctx;
+    if (sim_process_is_dying(n->sim->process))
+        return cancelled();
+    enum fault f = draw_fault(n, req);
+    struct http_response res = {0};
+    bool done = is_done(n, f);
+    if (done)
+        serve(n, req, &res);
+    note(n, req, f, res.status);
+    if (done && f != FAULT_NONE && f != FAULT_KILL_AFTER && str_ends(req->url, "/new-order"))
+        n->lost_orders++;
+    n->depth++;
+    pass_time(n, req, f);
+    n->depth--;
+    struct err *e = answer_with(n, f, &res);
+    if (e == NULL && sim_process_is_dying(n->sim->process)) {
+        http_response_release(&res);
+        e = cancelled();
+    }
+    if (e == NULL)
+        *ret_response = res;
+    return e;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RAND_METHOD is old, and the one way to make OpenSSL repeat itself. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "sim/sim_pki.h"
+
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rand.h"
+
+static struct rng_seeded source;
+static EVP_PKEY *root_key, *intermediate_key;
+static X509 *root, *intermediate;
+
+/* ---- randomness ---- */
+
+static int draw(unsigned char *out, int len)
+{
+    source.rng.fill(source.rng.ctx, out, (size_t)len);
+    return 1;
+}
+
+static int is_seeded(void)
+{
+    return 1;
+}
+
+void sim_pki_seed(uint64_t seed)
+{
+    static const RAND_METHOD method = {.bytes = draw, .pseudorand = draw, .status = is_seeded};
+    rng_seeded_init(&source, seed);
+    RAND_set_rand_method(&method);
+}
+
+/* ---- signing ---- */
+
+static void need(bool ok)
+{
+    if (!ok)
+        x_abort("sim_pki: OpenSSL failed");
+}
+
+static void add_extension(X509 *cert, const X509 *issuer, int nid, const char *value)
+{
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, (X509 *)(uintptr_t)issuer, cert, NULL, NULL, 0);
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    need(e != NULL && X509_add_ext(cert, e, -1) == 1);
+    X509_EXTENSION_free(e);
+}
+
+static X509 *make_cert(const char *name, EVP_PKEY *key, int64_t not_before, int64_t not_after)
+{
+    X509 *cert = X509_new();
+    unsigned char serial[15];
+    draw(serial, sizeof(serial));
+    serial[0] &= 0x7f;
+    BIGNUM *number = BN_bin2bn(serial, sizeof(serial), NULL);
+    need(X509_set_version(cert, 2) == 1);
+    BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert));
+    BN_free(number);
+    X509_NAME *subject = X509_get_subject_name(cert);
+    if (name != NULL)
+        need(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name,
+                                        -1, -1, 0) == 1);
+    ASN1_TIME_set(X509_getm_notBefore(cert), (time_t)(not_before / NS_PER_SEC));
+    ASN1_TIME_set(X509_getm_notAfter(cert), (time_t)(not_after / NS_PER_SEC));
+    need(X509_set_pubkey(cert, key) == 1);
+    return cert;
+}
+
+static void sign(X509 *cert, const X509 *issuer, EVP_PKEY *key)
+{
+    need(X509_set_issuer_name(cert, X509_get_subject_name(issuer)) == 1);
+    need(X509_sign(cert, key, EVP_sha256()) > 0);
+}
+
+static X509 *make_ca(const char *name, EVP_PKEY *key)
+{
+    X509 *ca = make_cert(name, key, 0, INT64_C(4102444800) * NS_PER_SEC); /* to 2100 */
+    add_extension(ca, ca, NID_basic_constraints, "critical,CA:TRUE");
+    add_extension(ca, ca, NID_key_usage, "critical,keyCertSign");
+    return ca;
+}
+
+void sim_pki_init(void)
+{
+    sim_pki_seed(0);
+    root_key = EVP_EC_gen("P-256");
+    intermediate_key = EVP_EC_gen("P-256");
+    need(root_key != NULL && intermediate_key != NULL);
+    root = make_ca("Simulated Root", root_key);
+    sign(root, root, root_key);
+    intermediate = make_ca("Simulated Intermediate", intermediate_key);
+    sign(intermediate, root, root_key);
+}
+
+static char *pem_of(X509 *first, X509 *second)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    need(PEM_write_bio_X509(bio, first) == 1 && PEM_write_bio_X509(bio, second) == 1);
+    char *data;
+    long len = BIO_get_mem_data(bio, &data);
+    char *pem = x_strndup(data, (size_t)len);
+    BIO_free(bio);
+    return pem;
+}
+
+static char *san_text(const struct strlist *names)
+{
+    AUTO(strlist_release) struct strlist parts = {0};
+    for (size_t i = 0; i < names->len; i++)
+        strlist_add_take(&parts, x_printf("DNS:%s", names->items[i]));
+    auto_free char *all = strlist_join(&parts, ",", 0);
+    return x_printf("critical,%s", all); /* the subject is empty (RFC 5280 section 4.2.1.6) */
+}
+
+char *sim_pki_issue(const void *csr_der, size_t len, const struct strlist *names,
+                    int64_t not_before, int64_t not_after)
+{
+    const unsigned char *at = csr_der;
+    X509_REQ *csr = d2i_X509_REQ(NULL, &at, (long)len);
+    EVP_PKEY *key = csr != NULL ? X509_REQ_get0_pubkey(csr) : NULL;
+    if (key == NULL || X509_REQ_verify(csr, key) != 1) {
+        X509_REQ_free(csr);
+        return NULL;
+    }
+    X509 *leaf = make_cert(NULL, key, not_before, not_after);
+    auto_free char *san = san_text(names);
+    add_extension(leaf, intermediate, NID_subject_alt_name, san);
+    add_extension(leaf, intermediate, NID_key_usage, "critical,digitalSignature,keyEncipherment");
+    add_extension(leaf, intermediate, NID_ext_key_usage, "serverAuth");
+    sign(leaf, intermediate, intermediate_key);
+    char *pem = pem_of(leaf, intermediate);
+    X509_free(leaf);
+    X509_REQ_free(csr);
+    return pem;
+}
+
+/* ---- checking ---- */
+
+static BIO *reader(const char *text)
+{
+    return BIO_new_mem_buf(text, -1);
+}
+
+bool sim_pki_pair_matches(const char *crt_pem, const char *key_pem)
+{
+    BIO *crt_bio = reader(crt_pem), *key_bio = reader(key_pem);
+    X509 *crt = PEM_read_bio_X509(crt_bio, NULL, NULL, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+    bool same = crt != NULL && key != NULL && X509_check_private_key(crt, key) == 1;
+    X509_free(crt);
+    EVP_PKEY_free(key);
+    BIO_free(crt_bio);
+    BIO_free(key_bio);
+    return same;
+}
+
+bool sim_pki_chain_verifies(const char *chain_pem, int64_t now)
+{
+    BIO *bio = reader(chain_pem);
+    X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    X509 *next = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    bool good = leaf != NULL;
+    time_t when = (time_t)(now / NS_PER_SEC);
+    if (good)
+        good = X509_cmp_time(X509_get0_notBefore(leaf), &when) < 0 &&
+               X509_cmp_time(X509_get0_notAfter(leaf), &when) > 0;
+    if (good && next == NULL)
+        good = X509_verify(leaf, X509_get0_pubkey(leaf)) == 1;
+    else if (good)
+        good = X509_verify(leaf, X509_get0_pubkey(next)) == 1 &&
+               X509_verify(next, X509_get0_pubkey(root)) == 1;
+    X509_free(leaf);
+    X509_free(next);
+    BIO_free(bio);
+    return good;
+}
+
+static int64_t wall_of(const ASN1_TIME *t)
+{
+    struct tm tm;
+    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) * NS_PER_SEC : 0;
+}
+
+int64_t sim_pki_read(const char *crt_pem, struct strlist *dns_names)
+{
+    BIO *bio = reader(crt_pem);
+    X509 *crt = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    if (crt == NULL)
+        return 0;
+    GENERAL_NAMES *names = X509_get_ext_d2i(crt, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
+        if (n->type == GEN_DNS)
+            strlist_add(dns_names, (const char *)ASN1_STRING_get0_data(n->d.dNSName));
+    }
+    GENERAL_NAMES_free(names);
+    strlist_sort(dns_names);
+    int64_t end = wall_of(X509_get0_notAfter(crt));
+    X509_free(crt);
+    return end;
+}

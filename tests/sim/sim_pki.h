@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The CA's signing and the checks of what came out, on OpenSSL directly: an opinion of its own. */
+#ifndef CERTROLL_TESTS_SIM_SIM_PKI_H
+#define CERTROLL_TESTS_SIM_SIM_PKI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+/* Makes OpenSSL draw from that seed, so that keys and signatures are the same in each run. */
+void sim_pki_seed(uint64_t seed);
+/* The root and the intermediate, once for all runs. */
+void sim_pki_init(void);
+
+/* Signs what a DER CSR asks for: PEM, leaf and intermediate; owned. NULL when the CSR cannot be read. */
+char *sim_pki_issue(const void *csr_der, size_t len, const struct strlist *names,
+                    int64_t not_before, int64_t not_after);
+
+/* Does the key belong to the first certificate? False for what cannot be read. */
+bool sim_pki_pair_matches(const char *crt_pem, const char *key_pem);
+/* Does the chain lead to our root, or is it one certificate signed by itself? */
+bool sim_pki_chain_verifies(const char *chain_pem, int64_t now);
+/* The DNS names of the first certificate, sorted, and when it ends (wall ns, 0 = unreadable). */
+int64_t sim_pki_read(const char *crt_pem, struct strlist *dns_names);
+
+#endif

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_user.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/group.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "sim/sim_api.h"
+#include "sim/sim_ca.h"
+#include "sim/sim_check.h"
+#include "sim/sim_process.h"
+
+#define ACTS_MAX 16
+#define CERTIFICATES_MAX 6
+
+struct sim_user {
+    struct sim *sim;
+    unsigned acts; /* still to come */
+    int64_t next;
+    unsigned certificates; /* made so far: for names */
+    unsigned deployments;
+    unsigned wishes; /* values of the renew annotation */
+};
+
+static const char *const namespaces[] = {"red", "blue"};
+
+/* ---- issuers ---- */
+
+static void put_issuer(struct sim *s, const char *ns, const char *name, json_t *spec)
+{
+    bool cluster = ns == NULL;
+    json_t *meta = json_build("{s:s,s:s*}", "name", name, "namespace", ns);
+    sim_api_put(s->api, cluster ? "clusterissuers" : "issuers",
+                json_build("{s:s,s:s,s:o,s:o}", "apiVersion", "certroll.dev/v1", "kind",
+                           cluster ? "ClusterIssuer" : "Issuer", "metadata", meta, "spec", spec),
+                &sim_kubectl);
+}
+
+static json_t *acme_spec(const char *account)
+{
+    return json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server",
+                      SIM_CA_DIRECTORY, "email", "ops@example.test", "privateKeySecretRef", "name",
+                      account, "solvers", "http01", "ingress", "ingressClassName", "sim");
+}
+
+/* ---- Certificates ---- */
+
+struct issuer_choice {
+    const char *kind;
+    const char *name;
+};
+static const struct issuer_choice issuers[] = {
+    {"Issuer", "self"}, {"ClusterIssuer", "acme"}, {"Issuer", "acme"}};
+
+static json_t *some_names(struct sim_user *u, const char *certificate)
+{
+    json_t *names = json_new_array();
+    for (unsigned i = 0, n = 1 + sim_pick(u->sim, 3); i < n; i++) {
+        auto_free char *name = x_printf("%c%u.%s.test", 'a' + (int)i, sim_pick(u->sim, 4),
+                                        certificate);
+        json_push(names, json_new_string(name));
+    }
+    return names;
+}
+
+static void create_certificate(struct sim_user *u)
+{
+    static const char *const durations[] = {"8h", "24h", "720h", "2160h"};
+    struct sim *s = u->sim;
+    if (u->certificates == CERTIFICATES_MAX)
+        return;
+    const struct issuer_choice *issuer = &issuers[sim_pick(s, ARRAY_LEN(issuers))];
+    auto_free char *name = x_printf("c%u", u->certificates++);
+    auto_free char *secret = x_printf("tls-%s", name);
+    json_t *spec = json_build(
+        "{s:s,s:{s:s,s:s},s:o,s:s,s:{s:s,s:i,s:s},s:{s:b}}", "secretName", secret, "issuerRef",
+        "kind", issuer->kind, "name", issuer->name, "dnsNames", some_names(u, name), "duration",
+        durations[sim_pick(s, ARRAY_LEN(durations))], "privateKey", "algorithm", "ECDSA", "size",
+        256, "rotationPolicy", sim_chance(s, 800) ? "Always" : "Never", "rollout", "enabled",
+        sim_chance(s, 500));
+    const char *ns = namespaces[sim_pick(s, ARRAY_LEN(namespaces))];
+    sim_api_put(s->api, "certificates",
+                json_build("{s:s,s:s,s:{s:s,s:s},s:o}", "apiVersion", "certroll.dev/v1", "kind",
+                           "Certificate", "metadata", "name", name, "namespace", ns, "spec", spec),
+                &sim_kubectl);
+}
+
+/* One of a kind, or NULL. */
+static struct sim_object *some(struct sim *s, const char *plural)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, plural);
+    unsigned n = 0;
+    while (all[n] != NULL)
+        n++;
+    return n > 0 ? all[sim_pick(s, n)] : NULL;
+}
+
+static const char *ns_of(const json_t *o)
+{
+    return JSTR(o, "metadata", "namespace");
+}
+
+static const char *name_of(const json_t *o)
+{
+    return JSTR(o, "metadata", "name");
+}
+
+/* A copy of some object that may be changed and put back. */
+static json_t *some_copy(struct sim *s, const char *plural)
+{
+    const struct sim_object *o = some(s, plural);
+    return o != NULL ? json_copy_deep(o->json) : NULL;
+}
+
+static void disturb(struct sim *s, const json_t *crt)
+{
+    sim_check_disturbed(s, ns_of(crt), name_of(crt));
+}
+
+static void change_names(struct sim_user *u)
+{
+    json_t *crt = some_copy(u->sim, "certificates");
+    if (crt == NULL)
+        return;
+    disturb(u->sim, crt);
+    json_put(JGET(crt, "spec"), "dnsNames", some_names(u, name_of(crt)));
+    sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
+}
+
+static void change_issuer(struct sim_user *u)
+{
+    json_t *crt = some_copy(u->sim, "certificates");
+    if (crt == NULL)
+        return;
+    const struct issuer_choice *issuer = &issuers[sim_pick(u->sim, ARRAY_LEN(issuers))];
+    disturb(u->sim, crt);
+    json_put(JGET(crt, "spec"), "issuerRef",
+             json_build("{s:s,s:s}", "kind", issuer->kind, "name", issuer->name));
+    sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
+}
+
+static void toggle_rollout(struct sim_user *u)
+{
+    json_t *crt = some_copy(u->sim, "certificates");
+    if (crt == NULL)
+        return;
+    json_put(JGET(crt, "spec"), "rollout",
+             json_build("{s:b}", "enabled", !JBOOL(crt, "spec", "rollout", "enabled")));
+    sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
+}
+
+static void delete_certificate(struct sim_user *u)
+{
+    json_auto_t *crt = some_copy(u->sim, "certificates");
+    if (crt == NULL)
+        return;
+    disturb(u->sim, crt);
+    sim_api_delete(u->sim->api, "certificates", ns_of(crt), name_of(crt));
+}
+
+/* As cmctl renew does it. */
+static void set_issuing(struct sim_user *u)
+{
+    json_t *crt = some_copy(u->sim, "certificates");
+    if (crt == NULL)
+        return;
+    char when[RFC3339_MAX];
+    rfc3339_format(sim_now(u->sim), when);
+    json_t *conditions = json_new_array();
+    const json_t *old = JGET(crt, "status", "conditions");
+    for (size_t i = 0; i < json_count(old); i++)
+        if (!str_eq(JSTR(json_item(old, i), "type"), "Issuing"))
+            json_push(conditions, json_copy_deep(json_item(old, i)));
+    json_push(conditions,
+              json_build("{s:s,s:s,s:s,s:s,s:s}", "type", "Issuing", "status", "True", "reason",
+                         "ManuallyTriggered", "message", "by hand", "lastTransitionTime", when));
+    if (JGET(crt, "status") == NULL)
+        json_put(crt, "status", json_new_object());
+    json_put(JGET(crt, "status"), "conditions", conditions);
+    sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
+}
+
+static void annotate(json_t *object, const char *name, const char *value)
+{
+    if (JGET(object, "metadata", "annotations") == NULL)
+        json_put(JGET(object, "metadata"), "annotations", json_new_object());
+    json_put_str(JGET(object, "metadata", "annotations"), name, value);
+}
+
+static void wish_renewal(struct sim_user *u)
+{
+    json_t *crt = some_copy(u->sim, "certificates");
+    if (crt == NULL)
+        return;
+    auto_free char *wish = x_printf("wish-%u", u->wishes++);
+    annotate(crt, API_RENEW, wish);
+    sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
+}
+
+/* ---- Secrets ---- */
+
+/* The Secret of some Certificate: a copy, or NULL. */
+static json_t *some_secret(struct sim *s)
+{
+    const struct sim_object *crt = some(s, "certificates");
+    if (crt == NULL)
+        return NULL;
+    disturb(s, crt->json);
+    const json_t *secret = sim_api_json(s->api, "secrets", ns_of(crt->json),
+                                        JSTR(crt->json, "spec", "secretName"));
+    return secret != NULL ? json_copy_deep(secret) : NULL;
+}
+
+static void delete_secret(struct sim_user *u)
+{
+    json_auto_t *secret = some_secret(u->sim);
+    if (secret != NULL)
+        sim_api_delete(u->sim->api, "secrets", ns_of(secret), name_of(secret));
+}
+
+static void tamper(struct sim_user *u)
+{
+    json_t *secret = some_secret(u->sim);
+    if (secret == NULL)
+        return;
+    auto_free char *garbage = base64_encode("garbage", 7);
+    json_t *data = JGET(secret, "data");
+    const struct sim_object *other = some(u->sim, "secrets");
+    switch (sim_pick(u->sim, 6)) {
+    case 0:
+        json_put_str(data, "tls.crt", garbage);
+        break;
+    case 1:
+        json_put_str(data, "tls.key", garbage);
+        break;
+    case 2:
+        json_drop(data, "tls.key");
+        break;
+    case 3:
+        json_put_str(data, "tls.key", JSTR(other->json, "data", "tls.key"));
+        break;
+    case 4:
+        json_put_str(data, "tls.crt", JSTR(other->json, "data", "tls.crt"));
+        json_put_str(data, "tls.key", JSTR(other->json, "data", "tls.key"));
+        break;
+    default:
+        json_drop(JGET(secret, "metadata"), "annotations");
+        break;
+    }
+    sim_api_put(u->sim->api, "secrets", secret, &sim_kubectl);
+}
+
+/* ---- what certroll made ---- */
+
+static void delete_some(struct sim_user *u, const char *plural)
+{
+    json_auto_t *o = some_copy(u->sim, plural);
+    const char *crt = JSTR(o, "metadata", "annotations", api_names()->certificate_name);
+    if (o == NULL)
+        return;
+    if (crt != NULL)
+        sim_check_disturbed(u->sim, ns_of(o), crt);
+    sim_api_delete(u->sim->api, plural, ns_of(o), name_of(o));
+}
+
+static void delete_request(struct sim_user *u)
+{
+    delete_some(u, "certificaterequests");
+}
+
+static void delete_acme_object(struct sim_user *u)
+{
+    static const char *const kinds[] = {"orders", "challenges", "ingresses", "pods", "services"};
+    delete_some(u, kinds[sim_pick(u->sim, ARRAY_LEN(kinds))]);
+}
+
+/* ---- workloads ---- */
+
+static void create_deployment(struct sim_user *u)
+{
+    struct sim *s = u->sim;
+    const struct sim_object *crt = some(s, "certificates");
+    if (crt == NULL)
+        return;
+    auto_free char *name = x_printf("web%u", u->deployments++);
+    json_t *template =
+        json_build("{s:{s:{s:s}},s:{s:[{s:s,s:{s:s}}]}}", "metadata", "labels", "app", name, "spec",
+                   "volumes", "name", "tls", "secret", "secretName",
+                   JSTR(crt->json, "spec", "secretName"));
+    json_t *d = json_build("{s:s,s:s,s:{s:s,s:s},s:{s:i,s:{s:{s:s}},s:o}}", "apiVersion", "apps/v1",
+                           "kind", "Deployment", "metadata", "name", name, "namespace",
+                           ns_of(crt->json), "spec", "replicas", 1 + (int)sim_pick(s, 2), "selector",
+                           "matchLabels", "app", name, "template", template);
+    static const char *const options[] = {NULL, "true", "false"};
+    const char *option = options[sim_pick(s, ARRAY_LEN(options))];
+    if (option != NULL)
+        annotate(d, API_ROLLOUT, option);
+    sim_api_put(s->api, "deployments", d, &sim_kubectl);
+}
+
+static void opt_in(struct sim_user *u)
+{
+    json_t *d = some_copy(u->sim, "deployments");
+    if (d == NULL)
+        return;
+    annotate(d, API_ROLLOUT, sim_chance(u->sim, 700) ? "true" : "false");
+    sim_api_put(u->sim->api, "deployments", d, &sim_kubectl);
+}
+
+/* kubectl rollout restart */
+static void restart_deployment(struct sim_user *u)
+{
+    json_t *d = some_copy(u->sim, "deployments");
+    if (d == NULL)
+        return;
+    char when[RFC3339_MAX];
+    rfc3339_format(sim_now(u->sim), when);
+    json_t *template = JGET(d, "spec", "template");
+    annotate(template, "kubectl.kubernetes.io/restartedAt", when);
+    sim_api_put(u->sim->api, "deployments", d, &sim_kubectl);
+}
+
+/* ---- time ---- */
+
+static void take_down(struct sim_user *u)
+{
+    sim_process_kill(u->sim->process, sim_delay(u->sim, 30 * NS_PER_DAY));
+}
+
+/* To just before or after the time at which some Certificate is renewed or expires. */
+static void sleep_long(struct sim_user *u)
+{
+    const struct sim_object *crt = some(u->sim, "certificates");
+    const char *text = crt == NULL ? NULL
+                                   : JSTR(crt->json, "status",
+                                          sim_chance(u->sim, 700) ? "renewalTime" : "notAfter");
+    int64_t at = 0;
+    if (text != NULL)
+        err_drop(rfc3339_parse(text, &at)); /* unreadable: no sleep */
+    at += sim_delay(u->sim, NS_PER_HOUR) - 10 * NS_PER_SEC;
+    if (at > u->next)
+        u->next = at;
+}
+
+/* ---- one act after the other ---- */
+
+static const struct {
+    const char *name;
+    void (*act)(struct sim_user *u);
+} acts[] = {
+    {"creates a Certificate", create_certificate},
+    {"creates a Certificate", create_certificate},
+    {"creates a Deployment", create_deployment},
+    {"creates a Deployment", create_deployment},
+    {"changes dnsNames", change_names},
+    {"changes the issuer", change_issuer},
+    {"turns rollouts on or off", toggle_rollout},
+    {"deletes a Certificate", delete_certificate},
+    {"sets Issuing", set_issuing},
+    {"asks for a renewal", wish_renewal},
+    {"deletes a Secret", delete_secret},
+    {"tampers with a Secret", tamper},
+    {"deletes a CertificateRequest", delete_request},
+    {"deletes an ACME or solver object", delete_acme_object},
+    {"opts a Deployment in or out", opt_in},
+    {"restarts a Deployment", restart_deployment},
+    {"takes certroll down", take_down},
+    {"sleeps", sleep_long},
+};
+
+static void plan_next(struct sim_user *u)
+{
+    static const int64_t longest[] = {2 * NS_PER_SEC, 2 * NS_PER_SEC, NS_PER_MIN,
+                                      NS_PER_MIN,     NS_PER_HOUR,    NS_PER_DAY};
+    u->next = sim_now(u->sim) + sim_delay(u->sim, longest[sim_pick(u->sim, ARRAY_LEN(longest))]);
+}
+
+struct sim_user *sim_user_new(struct sim *s)
+{
+    struct sim_user *u = x_calloc(1, sizeof(*u));
+    u->sim = s;
+    u->acts = 2 + sim_pick(s, ACTS_MAX - 1);
+    return u;
+}
+
+void sim_user_free(struct sim_user *u)
+{
+    free(u);
+}
+
+void sim_user_begin(struct sim_user *u)
+{
+    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
+        put_issuer(u->sim, namespaces[i], "self", json_build("{s:{}}", "selfSigned"));
+        put_issuer(u->sim, namespaces[i], "acme", acme_spec("acme-account"));
+    }
+    put_issuer(u->sim, NULL, "acme", acme_spec("cluster-account"));
+    create_certificate(u);
+    plan_next(u);
+}
+
+bool sim_user_is_done(const struct sim_user *u)
+{
+    return u->acts == 0;
+}
+
+int64_t sim_user_next(const struct sim_user *u)
+{
+    return u->acts > 0 ? u->next : SIM_NEVER;
+}
+
+void sim_user_happen(struct sim_user *u)
+{
+    while (u->acts > 0 && u->next <= sim_now(u->sim)) {
+        size_t i = sim_pick(u->sim, ARRAY_LEN(acts));
+        u->acts--;
+        plan_next(u);
+        sim_note(u->sim, "the user %s", acts[i].name);
+        acts[i].act(u);
+    }
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http01/responder.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define THUMBPRINT "abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
+#define TOKEN "0123456789abcdef"
+
+/* The status for a path; a 200 must be the key authorization of the token. */
+static int status_of(const char *path)
+{
+    char thumbprint[] = THUMBPRINT;
+    const struct httpd_request req = {.path = path, .host = "a.test"};
+    struct httpd_reply reply = {.status = 404, .body = BUF_INIT(16 * 1024)};
+    http01_respond(thumbprint, &req, &reply);
+    if (reply.status == 200) {
+        auto_free char *want = x_printf("%s." THUMBPRINT, strrchr(path, '/') + 1);
+        assert_string_equal(buf_str(&reply.body), want);
+    } else {
+        assert_int_equal(reply.body.len, 0);
+    }
+    buf_release(&reply.body);
+    return reply.status;
+}
+
+static void only_the_exact_path_is_answered(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of(HTTP01_PATH TOKEN), 200);
+    assert_int_equal(status_of(HTTP01_PATH "certroll-readiness-probe"), 200);
+    static const char *const others[] = {
+        "",
+        "/",
+        TOKEN,
+        "/" TOKEN,
+        HTTP01_PATH,
+        "/.well-known/acme-challenge",
+        "/.well-known/acme-challenge" TOKEN,
+        "/.well-known/" TOKEN,
+        "/x" HTTP01_PATH TOKEN,
+        "/.WELL-KNOWN/acme-challenge/" TOKEN,
+        HTTP01_PATH TOKEN "/",
+        HTTP01_PATH "/" TOKEN,
+        HTTP01_PATH "../" TOKEN,
+        HTTP01_PATH "a/" TOKEN,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (status_of(others[i]) != 404)
+            fail_msg("%s was answered", others[i]);
+}
+
+static void hostile_tokens_are_not_echoed(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {
+        "0123456789abcde",            /* too short */
+        "0123456789abcde=",           /* padding */
+        "0123456789abcde.",           /* another thumbprint's beginning */
+        "0123456789abcde+",           /* base64, not base64url */
+        "<script>alert(1)</script>",  "0123456789abcdef\r\nX: y", "0123456789abcdef ",
+        "0123456789abcde\xc3\xa4",    "0123456789abcdef%2e",      "0123456789abcdef?x",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        auto_free char *path = x_printf(HTTP01_PATH "%s", tokens[i]);
+        assert_int_equal(status_of(path), 404);
+        assert_false(http01_token_is_valid(tokens[i]));
+    }
+}
+
+static void tokens_have_a_length(void **state)
+{
+    (void)state;
+    char token[HTTP01_TOKEN_MAX + 2];
+    memset(token, 'A', sizeof(token));
+    token[HTTP01_TOKEN_MAX + 1] = '\0';
+    assert_false(http01_token_is_valid(token));
+    token[HTTP01_TOKEN_MAX] = '\0';
+    assert_true(http01_token_is_valid(token));
+    token[HTTP01_TOKEN_MIN] = '\0';
+    assert_true(http01_token_is_valid(token));
+    token[HTTP01_TOKEN_MIN - 1] = '\0';
+    assert_false(http01_token_is_valid(token));
+    assert_false(http01_token_is_valid(""));
+    assert_false(http01_token_is_valid(NULL));
+}
+
+static void thumbprints_are_sha256_in_base64url(void **state)
+{
+    (void)state;
+    assert_true(http01_thumbprint_is_valid(THUMBPRINT));
+    assert_false(http01_thumbprint_is_valid(THUMBPRINT "F"));
+    assert_false(http01_thumbprint_is_valid("abcdefghijklmnopqrstuvwxyz0123456789-_ABCD"));
+    assert_false(http01_thumbprint_is_valid("abcdefghijklmnopqrstuvwxyz0123456789-_ABCD="));
+    assert_false(http01_thumbprint_is_valid("abcdefghijklmnopqrstuvwxyz0123456789-_ABCD/"));
+    assert_false(http01_thumbprint_is_valid(""));
+    assert_false(http01_thumbprint_is_valid(NULL));
+}
+
+static void addresses_are_told_from_names(void **state)
+{
+    (void)state;
+    assert_true(http01_host_is_ip("192.0.2.1"));
+    assert_true(http01_host_is_ip("2001:db8::1"));
+    assert_false(http01_host_is_ip("a.test"));
+    assert_false(http01_host_is_ip("192.0.2"));
+    assert_false(http01_host_is_ip("192.0.2.1.test"));
+    assert_false(http01_host_is_ip(""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_exact_path_is_answered),
+        cmocka_unit_test(hostile_tokens_are_not_echoed),
+        cmocka_unit_test(tokens_have_a_length),
+        cmocka_unit_test(thumbprints_are_sha256_in_base64url),
+        cmocka_unit_test(addresses_are_told_from_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
