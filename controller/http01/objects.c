@@ -124,14 +124,18 @@ static json_t *pod_spec(const struct http01_solver *s, const json_t *template)
     return json_build("{s:[o],s:s,s:b,s:b,s:o,s:{s:s},s:i}", "containers",
                       container_of(s, JGET(template, "spec", "resources")), "restartPolicy",
                       "Always", "automountServiceAccountToken", 0, "enableServiceLinks", 0,
-                      "securityContext", pod_security(template), "nodeSelector",
-                      "kubernetes.io/os", "linux", "terminationGracePeriodSeconds", 2);
+                      "securityContext", pod_security(template), "nodeSelector", "kubernetes.io/os",
+                      "linux", "terminationGracePeriodSeconds", 2);
 }
 
 static json_t *pod_from(const json_t *template)
 {
-    static const char *const members[] = {"affinity",          "imagePullSecrets",   "nodeSelector",
-                                          "priorityClassName", "serviceAccountName", "tolerations",
+    static const char *const members[] = {"affinity",
+                                          "imagePullSecrets",
+                                          "nodeSelector",
+                                          "priorityClassName",
+                                          "serviceAccountName",
+                                          "tolerations",
                                           NULL};
     return json_build("{s:o,s:o}", "metadata", metadata_from(template), "spec",
                       pick(JGET(template, "spec"), members));

@@ -105,6 +105,8 @@ struct err *request_difference(struct certificate_pass *p,
                                const struct certificate_request *request, char **ret_difference)
     MUST_CHECK;
 
+/* Deletes the Secrets that hold keys of this Certificate's attempts. */
+struct err *drop_key_secrets(struct certificate_pass *p) MUST_CHECK;
 /* Counts a failed attempt once, reports it, and ends the pass. */
 struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char *reason,
                            const char *message) MUST_CHECK;

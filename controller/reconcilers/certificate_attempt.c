@@ -72,6 +72,14 @@ struct err *request_difference(struct certificate_pass *p,
     return NULL;
 }
 
+static struct err *drop_attempt(struct certificate_pass *p)
+{
+    TRY(store_delete(&p->env->requests, p->attempt));
+    object_unref(p->attempt);
+    p->attempt = NULL;
+    return NULL;
+}
+
 /* ---- is it due? ---- */
 
 /* Somebody set Issuing=True (cmctl renew, kubectl certroll renew), or gave the renew annotation a
@@ -98,18 +106,33 @@ static void record_held(struct certificate_pass *p)
 static struct err *attempt_is_in_place(struct certificate_pass *p, bool *ret_in_place)
 {
     *ret_in_place = false;
-    if (p->attempt == NULL || !p->held.certificate || p->violation.reason != NULL ||
+    if (p->attempt == NULL || !p->held.certificate || !is_ours(p, p->attempt) ||
         p->attempt->status.certificate == NULL)
         return NULL;
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
     auto_free char *pem = NULL;
+    const char *text = p->attempt->status.certificate;
     size_t len = 0;
-    TRY(base64_decode(p->attempt->status.certificate, strlen(p->attempt->status.certificate), &pem,
-                      &len));
-    struct err *e = pki_cert_parse(pem, len, &leaf);
-    *ret_in_place = e == NULL && str_eq(leaf.fingerprint, p->held.fingerprint);
-    err_drop(e); /* unreadable: then it is not what the Secret holds */
+    AUTO_ERR unreadable = base64_decode(text, strlen(text), &pem, &len);
+    if (unreadable == NULL)
+        unreadable = pki_cert_parse(pem, len, &leaf);
+    if (unreadable != NULL || !str_eq(leaf.fingerprint, p->held.fingerprint))
+        return NULL;
+    /* What the Secret lacks against the request before this one says nothing. */
+    auto_free char *difference = NULL;
+    TRY(request_difference(p, p->attempt, &difference));
+    *ret_in_place = difference == NULL;
     return NULL;
+}
+
+/* An attempt that is not needed any more: the spec went back, or a renewal by hand failed and is not
+ * repeated. Its key goes; a request that failed stays, to be read by people. */
+static struct err *drop_unneeded(struct certificate_pass *p)
+{
+    const char *why = NULL;
+    if (p->attempt != NULL && is_ours(p, p->attempt) && !request_has_failed(p->attempt, &why))
+        TRY(drop_attempt(p));
+    return drop_key_secrets(p);
 }
 
 void pass_content(struct certificate_pass *p)
@@ -141,8 +164,10 @@ struct err *ensure_needed(struct certificate_pass *p)
         p->renewing = true;
         pass_violation(p, "ManuallyTriggered", "Certificate re-issuance manually triggered");
     }
-    if (p->violation.reason == NULL)
-        pass_content(p);
+    if (p->violation.reason != NULL)
+        return NULL;
+    TRY(drop_unneeded(p));
+    pass_content(p);
     return NULL;
 }
 
@@ -180,14 +205,6 @@ struct err *ensure_issuer(struct certificate_pass *p)
 }
 
 /* ---- the attempt under way ---- */
-
-static struct err *drop_attempt(struct certificate_pass *p)
-{
-    TRY(store_delete(&p->env->requests, p->attempt));
-    object_unref(p->attempt);
-    p->attempt = NULL;
-    return NULL;
-}
 
 /* A request that asks for something else than the spec does now is a waste: the next one is a new
  * attempt, at once and without back-off. */

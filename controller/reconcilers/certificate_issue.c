@@ -305,16 +305,18 @@ struct err *ensure_secret(struct certificate_pass *p)
 
 /* ---- the record ---- */
 
-static struct err *drop_key_secret(struct certificate_pass *p)
+/* Not only the present attempt's: the answer to an earlier one's write may have been lost. */
+struct err *drop_key_secrets(struct certificate_pass *p)
 {
-    char name[KUBE_NAME_MAX + 1];
-    attempt_key_name(p, name);
-    AUTO_OBJECT(struct tls_secret) stored = NULL;
-    TRY(store_get(&p->env->secrets, p->crt->obj.meta.namespace, name, (const void **)&stored));
-    if (stored == NULL || object_controller(stored) == NULL ||
-        !str_eq(object_controller(stored)->uid, p->crt->obj.meta.uid))
-        return NULL;
-    return store_delete(&p->env->secrets, stored);
+    AUTO_OBJECT_LIST owned = {0};
+    TRY(cache_by_index(p->env->secrets.cache, p->env->secrets_by_owner, p->crt->obj.meta.uid,
+                       &owned));
+    for (size_t i = 0; i < owned.len; i++) {
+        const struct tls_secret *s = owned.items[i];
+        if (bind_map_get(&s->obj.meta.labels, api_names()->next_private_key) != NULL)
+            TRY(store_delete(&p->env->secrets, s));
+    }
+    return NULL;
 }
 
 static struct err *drop_old_requests(struct certificate_pass *p)
@@ -339,7 +341,7 @@ struct err *ensure_recorded(struct certificate_pass *p)
 {
     struct certificate_status *s = &p->status;
     /* The revision names what is left over: it moves only when that is gone. */
-    TRY(drop_key_secret(p));
+    TRY(drop_key_secrets(p));
     TRY(drop_old_requests(p));
     s->revision = p->crt->status.revision + 1;
     keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);

@@ -69,6 +69,7 @@ struct env {
     int orders_by_owner;
     int orders_by_issuer;
     int challenges_by_owner;
+    int secrets_by_owner;
     int issuers_by_secret;
     int cluster_issuers_by_secret;
     int workloads_by_secret[WORKLOAD_KINDS];

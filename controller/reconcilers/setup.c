@@ -24,6 +24,7 @@ struct reconcilers {
     struct controller *controllers[CONTROLLERS + 1];
     size_t controller_count;
     struct controller_owner_route request_to_certificate;
+    struct controller_owner_route key_to_certificate;
     struct controller_owner_route order_to_request;
     struct controller_owner_route challenge_to_order;
     struct rollout_ctx rollouts[WORKLOAD_KINDS];
@@ -63,6 +64,7 @@ static void make_caches(struct reconcilers *r)
     env->challenges = add_cache(r, &kind_challenge);
     env->challenges_by_owner = cache_add_index(env->challenges.cache, index_owner);
     env->secrets = add_cache(r, &kind_secret);
+    env->secrets_by_owner = cache_add_index(env->secrets.cache, index_owner);
     for (size_t i = 0; i < WORKLOAD_KINDS; i++) {
         env->workloads[i] = add_cache(r, &workload_kinds[i]);
         env->workloads_by_secret[i] =
@@ -184,6 +186,7 @@ static void make_routes(struct reconcilers *r)
     struct env_controllers *c = &env->controllers;
     r->request_to_certificate =
         (struct controller_owner_route){c->certificate, &kind_certificate.res};
+    r->key_to_certificate = (struct controller_owner_route){c->certificate, &kind_certificate.res};
     r->order_to_request =
         (struct controller_owner_route){c->request, &kind_certificate_request.res};
     r->challenge_to_order = (struct controller_owner_route){c->order, &kind_order.res};
@@ -197,6 +200,7 @@ static void make_routes(struct reconcilers *r)
     cache_add_handler(env->challenges.cache, controller_on_change, c->challenge);
     cache_add_handler(env->challenges.cache, controller_on_owned_change, &r->challenge_to_order);
     cache_add_handler(env->secrets.cache, on_secret, env);
+    cache_add_handler(env->secrets.cache, controller_on_owned_change, &r->key_to_certificate);
     for (size_t i = 0; i < WORKLOAD_KINDS; i++)
         cache_add_handler(env->workloads[i].cache, on_workload, &r->rollouts[i]);
 }

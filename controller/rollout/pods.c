@@ -20,8 +20,8 @@ struct labels {
 static bool add_label(void *arg, const char *key, json_t *value)
 {
     struct labels *l = arg;
-    l->err = buf_addf(l->out, "%s%s=%s", l->out->len > 0 ? "," : "", key,
-                      str_or(json_text(value), ""));
+    l->err =
+        buf_addf(l->out, "%s%s=%s", l->out->len > 0 ? "," : "", key, str_or(json_text(value), ""));
     return l->err == NULL;
 }
 

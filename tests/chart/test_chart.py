@@ -181,7 +181,7 @@ def test_every_kind_is_in_the_roles(default):
             **grants(default.one("ClusterRole", "certroll-cluster-view"))}
     for crd in CRDS:
         group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
-        assert READ <= controller[group, plural]
+        assert FOLLOW <= controller[group, plural]
         assert controller[group, f"{plural}/status"] == {"update"}
         assert seen[group, plural] == READ
 

@@ -122,7 +122,7 @@ def forget_lease(api):
 
 
 @pytest.fixture(scope="module")
-def controller(api, account, folder, request):
+def shared_controller(api, account, folder, request):
     """One controller for the module."""
     name = request.module.__name__
     one = Controller(account[0], folder, name, HOME, allow_private_urls="true", solver_linger="20s",
@@ -133,6 +133,15 @@ def controller(api, account, folder, request):
     wait_for("the controller to lead", lambda: "leading" in one.text(), 25, one.tail)
     yield one
     one.stop()
+
+
+@pytest.fixture
+def controller(shared_controller):
+    """The module's controller, which must outlive the test; one that an earlier test has lost is started again."""
+    if not shared_controller.running():
+        shared_controller.start()
+    yield shared_controller
+    assert shared_controller.running(), f"it ended with {shared_controller.wait()}\n{shared_controller.tail(80)}"
 
 
 @pytest.fixture(autouse=True)

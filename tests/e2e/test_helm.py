@@ -70,12 +70,16 @@ def test_a_misspelled_value_is_refused(certroll):
         certroll.install(**VALUES, replica=2)
 
 
+def secret_versions(api, ns, names):
+    return {n: api.get("Secret", ns, f"{n}-tls")["metadata"]["resourceVersion"] for n in names}
+
+
 def test_uninstall_keeps_what_matters_and_install_takes_over(api, ns, issuer, certroll):
     for name in ("a", "b"):
         api.create(certificate(ns, name))
         api.wait_ready("Certificate", ns, name)
     serials = {n: leaf_of(api, ns, f"{n}-tls").serial for n in ("a", "b")}
-    versions = {n: api.get("Secret", ns, f"{n}-tls")["metadata"]["resourceVersion"] for n in ("a", "b")}
+    versions = secret_versions(api, ns, serials)
     requests = {r["metadata"]["uid"] for r in api.list("CertificateRequest", ns)}
     certroll.uninstall()
     try:
@@ -89,8 +93,7 @@ def test_uninstall_keeps_what_matters_and_install_takes_over(api, ns, issuer, ce
     finally:
         certroll.install(**VALUES)
     api.wait_ready("Certificate", ns, "meanwhile")
-    stays("the same certificates",
-          lambda: {n: api.get("Secret", ns, f"{n}-tls")["metadata"]["resourceVersion"] for n in versions} == versions, 2)
+    stays("the same Secrets", lambda: secret_versions(api, ns, versions) == versions, 2)
     assert {n: leaf_of(api, ns, f"{n}-tls").serial for n in serials} == serials
     mine = {r["metadata"]["uid"] for r in api.list("CertificateRequest", ns)
             if not r["metadata"]["name"].startswith("meanwhile-")}

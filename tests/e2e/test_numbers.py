@@ -104,6 +104,19 @@ def test_a_hundred_self_signed(api, ns, audit, tell):
     assert len(writes) <= 6 * 100, by_kind(writes)
 
 
+@pytest.mark.full
+def test_five_hundred_self_signed(api, ns, audit, tell):
+    """The rate, while a client creates them as fast as it can."""
+    api.create(self_signed(ns))
+    api.wait_ready("Issuer", ns, "selfsigned")
+    audit.mark()
+    seconds = issue(api, ns, [certificate(ns, f"c{i}") for i in range(500)], 120)
+    writes = own_writes(audit, ns)
+    tell("certificates_per_second", round(500 / seconds, 1))
+    tell("own_writes_each", len(writes) / 500)
+    assert len(writes) <= 6 * 500, by_kind(writes)
+
+
 def test_a_ready_certificate_is_left_alone(api, ns, issuer, audit):
     """No write and no read once all is well."""
     api.create(certificate(ns, "calm"))
@@ -114,11 +127,15 @@ def test_a_ready_certificate_is_left_alone(api, ns, issuer, audit):
     assert not audit.entries(namespace=ns)
 
 
+def namespaces_of_tests(api):
+    return [n["metadata"]["name"] for n in api.list("Namespace") if n["metadata"]["name"].startswith("t-")]
+
+
 def test_idle_memory(api, certroll, local, tell):
     """In its pod, leading, all caches filled: RssAnon at most 6 MB, VmRSS at most 18 MB."""
+    wait_for("namespaces of earlier tests to be gone", lambda: not namespaces_of_tests(api), 60)
     certroll.restart()
     pod = certroll.leader()
-    wait_for("it to be synced", lambda: "event=synced" in certroll.logs(400), 20)
     samples = []
 
     def steady():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lives too briefly to be seen by polling: every version of the objects of one kind in a namespace, from a watch."""
+"""What lives too briefly to be polled for: every version of a namespace's objects of one kind, from a watch."""
 import http.client
 import json
 import threading

@@ -4,6 +4,7 @@ from .wait import wait_for
 
 ROLLOUT, MARK = "certroll.dev/rollout", "certroll.dev/certificates"
 MOUNT = "/etc/tls"
+PROBE = "/.well-known/acme-challenge/certroll-readiness-probe"
 
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 RESTRICTED_POD = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -27,21 +28,21 @@ PLAIN = "listen 8080;"
 TLS = f"listen 8443 ssl; ssl_certificate {MOUNT}/tls.crt; ssl_certificate_key {MOUNT}/tls.key;"
 
 
-def _volume(secret, _):
+def _volume(secret):
     return {"volumes": [{"name": "tls", "secret": {"secretName": secret}}]}, _mount()
 
 
-def _projected(secret, _):
+def _projected(secret):
     return {"volumes": [{"name": "tls", "projected": {"sources": [{"secret": {"name": secret}}]}}]}, _mount()
 
 
-def _env(secret, optional):
-    source = {"secretKeyRef": {"name": secret, "key": "tls.crt", "optional": optional}}
+def _env(secret):
+    source = {"secretKeyRef": {"name": secret, "key": "tls.crt"}}
     return {}, {"env": [{"name": "CERTIFICATE", "valueFrom": source}]}
 
 
-def _env_from(secret, optional):
-    return {}, {"envFrom": [{"secretRef": {"name": secret, "optional": optional}}]}
+def _env_from(secret):
+    return {}, {"envFrom": [{"secretRef": {"name": secret}}]}
 
 
 def _mount():
@@ -51,13 +52,12 @@ def _mount():
 USES = {"volume": _volume, "projected": _projected, "env": _env, "envFrom": _env_from}
 
 
-def workload(kind, namespace, name, image, secret, uses="volume", rollout=None, replicas=2, optional=False):
+def workload(kind, namespace, name, image, secret, uses="volume", rollout=None, replicas=2):
     """Pods of our own image, which run anywhere: a solver, which listens. rollout: the annotation's value."""
-    spec, container = USES[uses](secret, optional)
+    spec, container = USES[uses](secret)
     container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "securityContext": RESTRICTED,
                  "args": ["solver", "--listen=:8089", "--thumbprint=" + "A" * 43],
-                 "readinessProbe": {"httpGet": {"port": 8089, "path": "/.well-known/acme-challenge/certroll-readiness-probe"},
-                                    "periodSeconds": 1}, **container}
+                 "readinessProbe": {"httpGet": {"port": 8089, "path": PROBE}, "periodSeconds": 1}, **container}
     return body(kind, namespace, name, {"containers": [container], **spec}, rollout, replicas)
 
 

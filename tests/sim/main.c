@@ -120,17 +120,18 @@ static void report(uint64_t seed, const char *why)
 
 /* ---- running ---- */
 
-/* The seeds of one test case; the first failure is its message. */
-static unsigned run_case(const struct options *o, uint64_t first, uint64_t last, char **ret_why)
+/* The seeds of one test case, whose first failure is its message; returns the failures so far. */
+static unsigned run_case(const struct options *o, uint64_t first, uint64_t last, unsigned failures,
+                         char **ret_why)
 {
-    unsigned failures = 0;
     for (uint64_t seed = first; seed <= last && failures < FAILURES_MAX; seed++) {
         auto_free char *why = NULL;
         if (sim_run(seed, o->verbose, &why))
             continue;
         report(seed, why);
         fflush(stdout);
-        if (failures++ == 0)
+        failures++;
+        if (*ret_why == NULL)
             *ret_why = x_printf("seed %llu: %s", (unsigned long long)seed, why);
     }
     return failures;
@@ -142,7 +143,7 @@ static unsigned run(const struct options *o, FILE *junit)
     for (uint64_t first = o->first; first <= o->last && failures < FAILURES_MAX;) {
         uint64_t last = first + CASE_SEEDS - 1 < o->last ? first + CASE_SEEDS - 1 : o->last;
         auto_free char *why = NULL;
-        failures += run_case(o, first, last, &why);
+        failures = run_case(o, first, last, failures, &why);
         if (junit != NULL)
             put_case(junit, first, last, why);
         first = last + 1;

@@ -25,6 +25,7 @@
 struct authz {
     char *identifier;
     size_t account;
+    size_t order; /* that it was made for */
     const char *status;
     char *token;
     bool processing;
@@ -202,6 +203,7 @@ static void show_authz(struct call *c, size_t i)
 static void accept_challenge(struct call *c, size_t i)
 {
     struct authz *a = &c->ca->authz[i];
+    sim_check_order_used(c->ca->sim, a->order);
     if (c->payload != NULL && str_eq(a->status, "pending") && !a->processing) {
         a->processing = true;
         a->validate_at = sim_now(c->ca->sim) + sim_delay(c->ca->sim, VALIDATION_MAX);
@@ -236,6 +238,7 @@ static size_t authz_for(struct sim_ca *ca, size_t account, const char *identifie
     ca->authz = x_realloc(ca->authz, (ca->authz_count + 1) * sizeof(*ca->authz));
     ca->authz[ca->authz_count] = (struct authz){.identifier = x_strdup(identifier),
                                                 .account = account,
+                                                .order = ca->order_count,
                                                 .status = "pending",
                                                 .token = base64url_encode(token, sizeof(token)),
                                                 .validate_at = SIM_NEVER};
@@ -312,6 +315,7 @@ static void issue(struct sim_ca *ca, struct order *o)
 static void finalize(struct call *c, size_t n)
 {
     struct order *o = &c->ca->orders[n];
+    sim_check_order_used(c->ca->sim, n);
     if (!str_eq(status_of(c->ca, o), "ready")) {
         refuse(c, 403, "orderNotReady", "the order is not ready");
         return;
@@ -417,8 +421,6 @@ static void serve_post(struct call *c)
         size_t n = number_in(url, routes[i].what);
         if (n >= (routes[i].of_order ? c->ca->order_count : c->ca->authz_count))
             continue;
-        if (routes[i].of_order)
-            sim_check_order_used(c->ca->sim, n);
         routes[i].serve(c, n);
         return;
     }

@@ -14,7 +14,7 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
                      const json_t *now, const struct sim_writer *writer);
 /* A PUT that changed nothing. */
 void sim_check_no_change(struct sim *s, const struct sim_object *o);
-/* The CA was asked about its n-th order. */
+/* The CA was asked to act on its n-th order. */
 void sim_check_order_used(struct sim *s, size_t n);
 void sim_check_reconciled(struct sim *s, const char *controller, const char *key,
                           const struct err *err);

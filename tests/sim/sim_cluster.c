@@ -13,7 +13,6 @@
 #define KUBELET_DELAY_MAX (5 * NS_PER_SEC)
 #define ROLLOUT_DELAY_MAX (20 * NS_PER_SEC)
 #define INGRESS_LAG_MAX (8 * NS_PER_SEC)
-#define MOUNT_RETRY (2 * NS_PER_SEC)
 
 struct sim_cluster {
     struct sim *sim;
@@ -197,19 +196,20 @@ static void remove_pods(struct sim *s, const json_t *deployment)
             sim_store_remove(s->api, pods[i], &sim_cluster_writer);
 }
 
+static const char *mounted_secret(const json_t *deployment)
+{
+    return JSTR(deployment, "spec", "template", "spec", "volumes", "0", "secret", "secretName");
+}
+
 /* All pods at once: how carefully they are replaced is not what is tested. They start when their
- * volumes can be mounted. */
+ * volume can be mounted. */
 static void replace_pods(struct sim *s, struct sim_object *o)
 {
     json_auto_t *deployment = json_incref(o->json);
     const char *ns = JSTR(deployment, "metadata", "namespace");
     const char *name = JSTR(deployment, "metadata", "name");
-    const char *secret = JSTR(deployment, "spec", "template", "spec", "volumes", "0", "secret",
-                              "secretName");
-    if (sim_api_find(s->api, "secrets", ns, secret) == NULL) {
-        o->due = sim_now(s) + MOUNT_RETRY;
+    if (sim_api_find(s->api, "secrets", ns, mounted_secret(deployment)) == NULL)
         return;
-    }
     remove_pods(s, deployment);
     auto_free char *version = sim_api_version(s->api);
     for (int64_t i = 0; i < JINT(deployment, 1, "spec", "replicas"); i++) {
@@ -247,9 +247,22 @@ static void look_at_deployment(struct sim *s, struct sim_object *o)
 
 /* ---- due work ---- */
 
+/* Pods wait for a Secret. */
+static void wake_pods(struct sim *s, const json_t *secret)
+{
+    for (size_t i = 0; i < s->api->len; i++) {
+        struct sim_object *o = s->api->objects[i];
+        if (str_eq(o->res->plural, "deployments") && !is_rolled(o->json) &&
+            str_eq(JSTR(o->json, "metadata", "namespace"), JSTR(secret, "metadata", "namespace")) &&
+            str_eq(mounted_secret(o->json), JSTR(secret, "metadata", "name")))
+            o->due = sim_now(s) + sim_delay(s, ROLLOUT_DELAY_MAX);
+    }
+}
+
 void sim_cluster_changed(struct sim *s, struct sim_object *o, const json_t *old)
 {
-    (void)old;
+    if (str_eq(o->res->plural, "secrets") && old == NULL)
+        wake_pods(s, o->json);
     if (str_eq(o->res->plural, "pods") && JSTR(o->json, "status", "phase") == NULL)
         o->due = sim_now(s) + sim_delay(s, KUBELET_DELAY_MAX);
     if (str_eq(o->res->plural, "deployments") && !is_rolled(o->json))

@@ -27,7 +27,8 @@ static void a_bare_reference_is_an_issuer_of_ours(void **state)
 static void another_group_is_not_ours(void **state)
 {
     (void)state;
-    const struct issuer_ref foreign = {.name = "i", .kind = "Vault", .group = "issuers.example.org"};
+    const struct issuer_ref foreign = {
+        .name = "i", .kind = "Vault", .group = "issuers.example.org"};
     assert_string_equal(issuer_ref_kind(&foreign), "Vault");
     assert_false(issuer_ref_is_ours(&foreign));
     /* The ACME group has Orders and Challenges, no issuers. */

@@ -156,9 +156,9 @@ static void the_group_is_chosen_once(void **state)
 static void a_group_is_a_dns_name_with_a_dot(void **state)
 {
     (void)state;
-    static const char *const groups[] = {"",      "certroll",        "a b.dev",  "Certroll.dev", ".dev",
-                                         "dev.",  "a..b",            "a_b.dev",  "a/b.dev",      "-a.dev",
-                                         "a-.b-", "certroll.dev/v1", "a.b\nc.d", "*.dev"};
+    static const char *const groups[] = {
+        "",        "certroll", "a b.dev", "Certroll.dev",    ".dev",     "dev.", "a..b", "a_b.dev",
+        "a/b.dev", "-a.dev",   "a-.b-",   "certroll.dev/v1", "a.b\nc.d", "*.dev"};
     for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
         expect_err(api_init(groups[i]), ERR_INVALID, "InvalidFlag", "--api-group");
         assert_null(api_names()->group);

@@ -53,10 +53,13 @@ static void expect_list(const struct bind_strings *l, const char *first, size_t 
 }
 
 static const char certificate_text[] =
-    "{" META ",\"spec\":{\"secretName\":\"web-tls\",\"secretTemplate\":{\"annotations\":{\"a\":\"1\"},"
-    "\"labels\":{\"l\":\"2\"}}," REF ",\"commonName\":\"a.test\",\"dnsNames\":[\"a.test\",\"b.test\"],"
+    "{" META
+    ",\"spec\":{\"secretName\":\"web-tls\",\"secretTemplate\":{\"annotations\":{\"a\":\"1\"},"
+    "\"labels\":{\"l\":\"2\"}}," REF
+    ",\"commonName\":\"a.test\",\"dnsNames\":[\"a.test\",\"b.test\"],"
     "\"ipAddresses\":[\"192.0.2.1\"],\"uris\":[\"spiffe://x\"],\"emailAddresses\":[\"a@b.test\"],"
-    "\"subject\":{\"organizations\":[\"o\"],\"countries\":[\"DE\"],\"organizationalUnits\":[\"ou\"],"
+    "\"subject\":{\"organizations\":[\"o\"],\"countries\":[\"DE\"],\"organizationalUnits\":[\"ou\"]"
+    ","
     "\"localities\":[\"l\"],\"provinces\":[\"p\"],\"streetAddresses\":[\"s\"],"
     "\"postalCodes\":[\"1\"],\"serialNumber\":\"sn\"},\"duration\":\"48h0m0s\","
     "\"renewBefore\":\"1h30m0s\",\"renewBeforePercentage\":20,\"usages\":[\"server auth\"],"
@@ -145,7 +148,8 @@ static void a_request_arrives(void **state)
     static const char text[] =
         "{" META ",\"spec\":{\"request\":\"Q1NS\"," REF ",\"duration\":\"1h0m0s\",\"isCA\":true,"
         "\"usages\":[\"signing\"],\"username\":\"u\",\"uid\":\"v\",\"groups\":[\"g\"],"
-        "\"extra\":{\"k\":[\"a\"]}},\"status\":{\"conditions\":[" READY "],\"certificate\":\"Yw==\","
+        "\"extra\":{\"k\":[\"a\"]}},\"status\":{\"conditions\":[" READY
+        "],\"certificate\":\"Yw==\","
         "\"ca\":\"Y2E=\",\"failureTime\":\"2026-01-01T00:00:00Z\"}}";
     AUTO_OBJECT(struct certificate_request) r = decoded(&kind_certificate_request, text);
     assert_string_equal(r->spec.request, "Q1NS");

@@ -27,7 +27,8 @@
 
 /* One comparison: the fields of a kind's table by path, and what was found wrong. */
 struct comparison {
-    struct map fields; /* path -> struct bind_field *, borrowed; those left were not in the schema */
+    struct map
+        fields; /* path -> struct bind_field *, borrowed; those left were not in the schema */
     struct buf problems;
 };
 
@@ -63,10 +64,10 @@ static bool unvisited(void *arg, const char *path, void *value)
 /* ---- one property ---- */
 
 static const char *const types[] = {
-    [BIND_STRING] = "string",   [BIND_BOOL] = "boolean",  [BIND_INT] = "integer",
-    [BIND_TIME] = "string",     [BIND_DURATION] = "string", [BIND_OBJECT] = "object",
-    [BIND_POINTER] = "object",  [BIND_STRINGS] = "array", [BIND_MAP] = "object",
-    [BIND_LIST] = "array",      [BIND_JSON] = "object",
+    [BIND_STRING] = "string",  [BIND_BOOL] = "boolean",    [BIND_INT] = "integer",
+    [BIND_TIME] = "string",    [BIND_DURATION] = "string", [BIND_OBJECT] = "object",
+    [BIND_POINTER] = "object", [BIND_STRINGS] = "array",   [BIND_MAP] = "object",
+    [BIND_LIST] = "array",     [BIND_JSON] = "object",
 };
 
 static void compare_type(struct comparison *c, const char *path, const struct bind_field *f,
@@ -137,8 +138,8 @@ static void compare_required(struct comparison *c, const char *path, const struc
 {
     bool status = str_starts(path, "status.");
     bool never_left_out = (f->flags & (BIND_REQUIRED | BIND_ALWAYS)) != 0;
-    bool same = status ? !required || never_left_out
-                       : required == ((f->flags & BIND_REQUIRED) != 0);
+    bool same =
+        status ? !required || never_left_out : required == ((f->flags & BIND_REQUIRED) != 0);
     if (!same)
         problem(c, path, required ? "required by the schema only" : "required by the table only");
 }
@@ -265,8 +266,8 @@ static void each_usage_of_the_schema_is_known(void **state)
     static const char *const plurals[] = {"certificates", "certificaterequests"};
     for (size_t i = 0; i < ARRAY_LEN(plurals); i++) {
         json_auto_t *crd = load_crd(plurals[i]);
-        const json_t *list = JGET(schema_of(crd), "properties", "spec", "properties", "usages",
-                                  "items", "enum");
+        const json_t *list =
+            JGET(schema_of(crd), "properties", "spec", "properties", "usages", "items", "enum");
         assert_true(json_count(list) > 10);
         for (size_t n = 0; n < json_count(list); n++) {
             AUTO(pki_usages_release) struct pki_usages u = {0};
@@ -275,51 +276,73 @@ static void each_usage_of_the_schema_is_known(void **state)
     }
 }
 
+/* What may be wrong with a schema, and how it is told. */
+static const struct {
+    const char *path[8]; /* to the object that changes, below the schema's root */
+    const char *key;
+    const char *value; /* JSON; NULL removes */
+    const char *problem;
+} changes[] = {
+    {{"properties", "spec", "properties"}, "isCA", NULL, "spec.isCA: in the table and not"},
+    {{"properties", "spec", "properties"},
+     "odd",
+     "{\"type\":\"string\"}",
+     "spec.odd: in the schema and not"},
+    {{"properties", "spec", "properties", "isCA"},
+     "type",
+     "\"string\"",
+     "spec.isCA: the types differ"},
+    {{"properties", "spec", "properties", "dnsNames", "items"},
+     "type",
+     "\"integer\"",
+     "spec.dnsNames: the schema's items"},
+    {{"properties", "spec", "properties", "privateKey", "properties", "encoding"},
+     "enum",
+     "[\"PKCS1\",\"PKCS7\"]",
+     "spec.privateKey.encoding: the enumerations differ"},
+    {{"properties", "spec", "properties", "privateKey", "properties", "encoding"},
+     "default",
+     "\"PKCS8\"",
+     "spec.privateKey.encoding: the schema has another default"},
+    {{"properties", "spec"},
+     "required",
+     "[\"secretName\"]",
+     "spec.issuerRef: required by the table only"},
+    {{"properties", "spec"},
+     "required",
+     "[\"secretName\",\"issuerRef\",\"duration\"]",
+     "spec.duration: required by the schema only"},
+    {{"properties", "status", "properties", "notAfter"},
+     "format",
+     NULL,
+     "status.notAfter: only one of them is a time"},
+    {{"properties", "spec", "properties", "secretTemplate", "properties", "labels"},
+     "additionalProperties",
+     NULL,
+     "spec.secretTemplate.labels: only one of them is a map"},
+    {{"properties", "status", "properties", "conditions", "items", "properties"},
+     "reason",
+     NULL,
+     "status.conditions[].reason: in the table and not"},
+};
+
 /* The comparison itself: each kind of difference is seen, with its path. */
 static void differences_are_seen(void **state)
 {
     (void)state;
-    static const struct {
-        const char *path[8]; /* to the object that changes, below the schema's root */
-        const char *key;
-        const char *value; /* JSON; NULL removes */
-        const char *problem;
-    } rows[] = {
-        {{"properties", "spec", "properties"}, "isCA", NULL, "spec.isCA: in the table and not"},
-        {{"properties", "spec", "properties"}, "odd", "{\"type\":\"string\"}",
-         "spec.odd: in the schema and not"},
-        {{"properties", "spec", "properties", "isCA"}, "type", "\"string\"",
-         "spec.isCA: the types differ"},
-        {{"properties", "spec", "properties", "dnsNames", "items"}, "type", "\"integer\"",
-         "spec.dnsNames: the schema's items"},
-        {{"properties", "spec", "properties", "privateKey", "properties", "encoding"}, "enum",
-         "[\"PKCS1\",\"PKCS7\"]", "spec.privateKey.encoding: the enumerations differ"},
-        {{"properties", "spec", "properties", "privateKey", "properties", "encoding"}, "default",
-         "\"PKCS8\"", "spec.privateKey.encoding: the schema has another default"},
-        {{"properties", "spec"}, "required", "[\"secretName\"]",
-         "spec.issuerRef: required by the table only"},
-        {{"properties", "spec"}, "required", "[\"secretName\",\"issuerRef\",\"duration\"]",
-         "spec.duration: required by the schema only"},
-        {{"properties", "status", "properties", "notAfter"}, "format", NULL,
-         "status.notAfter: only one of them is a time"},
-        {{"properties", "spec", "properties", "secretTemplate", "properties", "labels"},
-         "additionalProperties", NULL, "spec.secretTemplate.labels: only one of them is a map"},
-        {{"properties", "status", "properties", "conditions", "items", "properties"}, "reason",
-         NULL, "status.conditions[].reason: in the table and not"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
         json_auto_t *crd = load_crd("certificates");
-        json_t *object = json_path(schema_of(crd), rows[i].path);
+        json_t *object = json_path(schema_of(crd), changes[i].path);
         assert_non_null(object);
-        json_drop(object, rows[i].key);
+        json_drop(object, changes[i].key);
         json_t *value = NULL;
-        if (rows[i].value != NULL) {
-            expect_ok(json_parse(rows[i].value, strlen(rows[i].value), &value));
-            json_put(object, rows[i].key, value);
+        if (changes[i].value != NULL) {
+            expect_ok(json_parse(changes[i].value, strlen(changes[i].value), &value));
+            json_put(object, changes[i].key, value);
         }
         auto_free char *text = differences(&kind_certificate, schema_of(crd));
-        if (strstr(text, rows[i].problem) == NULL)
-            fail_msg("%s is not among:%s", rows[i].problem, text);
+        if (strstr(text, changes[i].problem) == NULL)
+            fail_msg("%s is not among:%s", changes[i].problem, text);
     }
 }
 
@@ -334,8 +357,10 @@ static int prepare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_and_schemas_agree), cmocka_unit_test(names_and_scopes_agree),
-        cmocka_unit_test(each_crd_is_a_kind), cmocka_unit_test(each_usage_of_the_schema_is_known),
+        cmocka_unit_test(tables_and_schemas_agree),
+        cmocka_unit_test(names_and_scopes_agree),
+        cmocka_unit_test(each_crd_is_a_kind),
+        cmocka_unit_test(each_usage_of_the_schema_is_known),
         cmocka_unit_test(differences_are_seen),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

@@ -92,16 +92,19 @@ static void only_our_apply_is_trusted(void **state)
         /* Somebody else wrote the pair, or a half of it, after us or with us. */
         {"[" ENTRY("certroll", "Apply", PAIR) "," ENTRY("kubectl", "Update", PAIR) "]", false},
         {"[" ENTRY("kubectl", "Update", PAIR) "," ENTRY("certroll", "Apply", PAIR) "]", false},
-        {"[" ENTRY("certroll", "Apply", PAIR) ","
-             ENTRY("x", "Apply", "\"f:data\":{\"f:tls.crt\":{}}") "]", false},
-        {"[" ENTRY("certroll", "Apply", PAIR) ","
-             ENTRY("x", "Update", "\"f:data\":{\"f:tls.key\":{}}") "]", false},
+        {"[" ENTRY("certroll", "Apply", PAIR) "," ENTRY("x", "Apply",
+                                                        "\"f:data\":{\"f:tls.crt\":{}}") "]",
+         false},
+        {"[" ENTRY("certroll", "Apply", PAIR) "," ENTRY("x", "Update",
+                                                        "\"f:data\":{\"f:tls.key\":{}}") "]",
+         false},
         /* Our name is not our apply. */
         {"[" ENTRY("certroll", "Update", PAIR) "]", false},
         {"[" ENTRY("certroll", "Apply", PAIR) "," ENTRY("certroll", "Update", PAIR) "]", false},
         /* Another key of the Secret is no concern of ours. */
-        {"[" ENTRY("certroll", "Apply", PAIR) ","
-             ENTRY("x", "Update", "\"f:data\":{\"f:ca.crt\":{}}") "]", true},
+        {"[" ENTRY("certroll", "Apply", PAIR) "," ENTRY("x", "Update",
+                                                        "\"f:data\":{\"f:ca.crt\":{}}") "]",
+         true},
         /* Nobody owns the pair: nothing is known. */
         {"[" ENTRY("certroll", "Apply", LABELS) "]", false},
         {"[]", false},

@@ -43,8 +43,8 @@ static void expect_restricted(const json_t *pod)
     const json_t *spec = JGET(pod, "spec");
     assert_int_equal(json_count(JGET(spec, "containers")), 1);
     static const char *const never[] = {
-        "initContainers", "ephemeralContainers",   "volumes",         "hostNetwork", "hostPID",
-        "hostIPC",        "shareProcessNamespace", "hostUsers",       "hostAliases", "nodeName",
+        "initContainers", "ephemeralContainers",   "volumes",       "hostNetwork", "hostPID",
+        "hostIPC",        "shareProcessNamespace", "hostUsers",     "hostAliases", "nodeName",
         "resources",      "runtimeClassName",      "schedulerName",
     };
     for (size_t i = 0; i < ARRAY_LEN(never); i++)
@@ -106,16 +106,16 @@ static void a_pod_without_a_template_is_restricted(void **state)
 static void the_template_shapes_the_pod(void **state)
 {
     (void)state;
-    json_auto_t *pod = pod_with(
-        "{\"metadata\":{\"labels\":{\"team\":\"web\",\"" SOLVER_LABEL "\":\"no\"},"
-        "\"annotations\":{\"note\":\"n\"}},"
-        "\"spec\":{\"nodeSelector\":{\"disk\":\"ssd\"},\"affinity\":{\"nodeAffinity\":{}},"
-        "\"tolerations\":[{\"key\":\"edge\"}],\"priorityClassName\":\"high\","
-        "\"serviceAccountName\":\"solver\",\"imagePullSecrets\":[{\"name\":\"pull\"}],"
-        "\"resources\":{\"limits\":{\"memory\":\"64Mi\"}},"
-        "\"securityContext\":{\"runAsUser\":4711,\"runAsGroup\":4712,\"fsGroup\":4713,"
-        "\"supplementalGroups\":[1],\"seLinuxOptions\":{\"level\":\"s0:c1\"},"
-        "\"seccompProfile\":{\"type\":\"Localhost\",\"localhostProfile\":\"p.json\"}}}}");
+    json_auto_t *pod =
+        pod_with("{\"metadata\":{\"labels\":{\"team\":\"web\",\"" SOLVER_LABEL "\":\"no\"},"
+                 "\"annotations\":{\"note\":\"n\"}},"
+                 "\"spec\":{\"nodeSelector\":{\"disk\":\"ssd\"},\"affinity\":{\"nodeAffinity\":{}},"
+                 "\"tolerations\":[{\"key\":\"edge\"}],\"priorityClassName\":\"high\","
+                 "\"serviceAccountName\":\"solver\",\"imagePullSecrets\":[{\"name\":\"pull\"}],"
+                 "\"resources\":{\"limits\":{\"memory\":\"64Mi\"}},"
+                 "\"securityContext\":{\"runAsUser\":4711,\"runAsGroup\":4712,\"fsGroup\":4713,"
+                 "\"supplementalGroups\":[1],\"seLinuxOptions\":{\"level\":\"s0:c1\"},"
+                 "\"seccompProfile\":{\"type\":\"Localhost\",\"localhostProfile\":\"p.json\"}}}}");
     expect_restricted(pod);
     const json_t *spec = JGET(pod, "spec");
     assert_string_equal(JSTR(pod, "metadata", "labels", "team"), "web");

@@ -62,12 +62,12 @@ static void hostile_tokens_are_not_echoed(void **state)
 {
     (void)state;
     static const char *const tokens[] = {
-        "0123456789abcde",            /* too short */
-        "0123456789abcde=",           /* padding */
-        "0123456789abcde.",           /* another thumbprint's beginning */
-        "0123456789abcde+",           /* base64, not base64url */
-        "<script>alert(1)</script>",  "0123456789abcdef\r\nX: y", "0123456789abcdef ",
-        "0123456789abcde\xc3\xa4",    "0123456789abcdef%2e",      "0123456789abcdef?x",
+        "0123456789abcde",  /* too short */
+        "0123456789abcde=", /* padding */
+        "0123456789abcde.", /* another thumbprint's beginning */
+        "0123456789abcde+", /* base64, not base64url */
+        "<script>alert(1)</script>", "0123456789abcdef\r\nX: y", "0123456789abcdef ",
+        "0123456789abcde\xc3\xa4",   "0123456789abcdef%2e",      "0123456789abcdef?x",
     };
     for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
         auto_free char *path = x_printf(HTTP01_PATH "%s", tokens[i]);
@@ -98,6 +98,8 @@ static void thumbprints_are_sha256_in_base64url(void **state)
     (void)state;
     assert_true(http01_thumbprint_is_valid(THUMBPRINT));
     assert_false(http01_thumbprint_is_valid(THUMBPRINT "F"));
+    assert_false(http01_thumbprint_is_valid(THUMBPRINT "="));
+    assert_false(http01_thumbprint_is_valid(THUMBPRINT " "));
     assert_false(http01_thumbprint_is_valid("abcdefghijklmnopqrstuvwxyz0123456789-_ABCD"));
     assert_false(http01_thumbprint_is_valid("abcdefghijklmnopqrstuvwxyz0123456789-_ABCD="));
     assert_false(http01_thumbprint_is_valid("abcdefghijklmnopqrstuvwxyz0123456789-_ABCD/"));

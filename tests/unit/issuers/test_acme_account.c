@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "issuers/acme_account.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "issuer_scene.h"
+#include "kube/secret.h"
+#include "pki/jws.h"
+#include "support/scripted_kube.h"
+
+#define CA "https://ca.test"
+#define GET_KEY "GET https://api/api/v1/namespaces/shop/secrets/account"
+#define POST_KEY "POST https://api/api/v1/namespaces/shop/secrets"
+#define EXISTS "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"code\":409}"
+#define JSON "content-type: application/json\n"
+
+/* An Issuer under test: acme and status are changed by the tests. */
+struct subject {
+    struct acme_issuer acme;
+    struct issuer issuer;
+};
+
+static void subject_init(struct subject *s)
+{
+    *s = (struct subject){
+        .acme = {.server = CA "/dir",
+                 .email = "a@b.test",
+                 .private_key_secret_ref = {.name = "account"}},
+        .issuer = {.obj.meta = {.name = "ca", .namespace = "shop", .uid = "issuer"}},
+    };
+    s->issuer.spec.acme = &s->acme;
+}
+
+/* What the reconciler does with a result; the strings stay the result's. */
+static void adopt(struct subject *s, const struct issuer_readiness *r)
+{
+    s->issuer.status.acme = r->acme;
+}
+
+/* ---- the script ---- */
+
+static void plan_key(struct issuer_scene *s, const struct pki_key *key)
+{
+    auto_free char *secret = scene_key_secret(key, "tls.key");
+    scripted_plan(&s->world, GET_KEY, 200, secret);
+}
+
+static void plan_directory(struct issuer_scene *s, const char *ca)
+{
+    auto_free char *get = x_printf("GET %s/dir", ca);
+    auto_free char *body = x_printf("{\"newNonce\":\"%s/nonce\",\"newAccount\":\"%s/account\","
+                                    "\"newOrder\":\"%s/order\",\"meta\":{\"termsOfService\":"
+                                    "\"%s/terms\"}}",
+                                    ca, ca, ca, ca);
+    scripted_plan_headers(&s->world, get, 200, JSON, body);
+    auto_free char *head = x_printf("HEAD %s/nonce", ca);
+    scripted_plan_headers(&s->world, head, 200, "replay-nonce: nonce-0123456789\n", "");
+}
+
+static void plan_account(struct issuer_scene *s, const char *ca, int status, const char *body)
+{
+    auto_free char *post = x_printf("POST %s/account", ca);
+    auto_free char *headers =
+        x_printf(JSON "location: %s/acct/1\nreplay-nonce: nonce-abcdefghij\n", ca);
+    scripted_plan_headers(&s->world, post, status, headers, body);
+}
+
+/* The payload of the JWS that the i-th request sent. Owned. */
+static json_t *payload(const struct issuer_scene *s, size_t i)
+{
+    json_auto_t *jws = scripted_json(&s->world, i);
+    const char *text = JSTR(jws, "payload");
+    auto_free char *raw = NULL;
+    size_t len = 0;
+    expect_ok(base64url_decode(text, strlen(text), &raw, &len));
+    return parsed(raw);
+}
+
+static void ensured(struct issuer_scene *s, const struct subject *x, struct issuer_readiness *r)
+{
+    issuer_readiness_release(r);
+    expect_ok(acme_account_ensure(&s->env, &x->issuer, r));
+    assert_true(r->ready);
+}
+#define READINESS AUTO(issuer_readiness_release) struct issuer_readiness
+
+/* ---- the key ---- */
+
+static void a_new_issuer_makes_a_key_and_registers(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    scripted_plan(&s.world, GET_KEY, 404, "{}");
+    scripted_plan(&s.world, POST_KEY, 201, "{}");
+    plan_key(&s, key);
+    plan_directory(&s, CA);
+    plan_account(&s, CA, 201, "{\"status\":\"valid\"}");
+    READINESS r = {0};
+    ensured(&s, &x, &r);
+    assert_string_equal(r.reason, "ACMEAccountRegistered");
+    assert_string_equal(r.acme.uri, CA "/acct/1");
+    assert_string_equal(r.acme.last_registered_email, "a@b.test");
+    assert_string_equal(r.acme.terms_of_service, CA "/terms");
+    assert_int_equal(strlen(r.acme.last_private_key_hash), 64);
+    json_auto_t *secret = scripted_json(&s.world, 1);
+    assert_true(scripted_seen(&s.world, 1)->flags & HTTP_SECRET);
+    assert_string_equal(JSTR(secret, "type"), "Opaque");
+    assert_string_equal(JSTR(secret, "metadata", "name"), "account");
+    AUTO(secret_release) struct secret pem = {0};
+    AUTO_KEY made = NULL;
+    expect_ok(secret_json_value(secret, "tls.key", &pem));
+    expect_ok(pki_key_parse(pem.data, pem.len, &made));
+    assert_true(pki_key_matches(made, &(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}));
+    json_auto_t *sent = payload(&s, 5);
+    assert_true(JBOOL(sent, "termsOfServiceAgreed"));
+    assert_string_equal(JSTR(sent, "contact", "0"), "mailto:a@b.test");
+}
+
+/* Of two writers one wins, and both register the winner's key. */
+static void a_lost_race_reads_the_winners_key(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY winner = scene_key();
+    scripted_plan(&s.world, GET_KEY, 404, "{}");
+    scripted_plan(&s.world, POST_KEY, 409, EXISTS);
+    plan_key(&s, winner);
+    plan_directory(&s, CA);
+    plan_account(&s, CA, 201, "{\"status\":\"valid\"}");
+    READINESS r = {0};
+    ensured(&s, &x, &r);
+    adopt(&x, &r);
+    AUTO_ACME_HANDLE handle = {0};
+    expect_ok(acme_account_get(&s.env, &x.issuer, &handle));
+    assert_true(pki_key_equal(handle.account.key, winner));
+}
+
+static void no_key_is_made_when_that_is_forbidden(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    x.acme.disable_account_key_generation = true;
+    scripted_plan(&s.world, GET_KEY, 404, "{}");
+    READINESS r = {0};
+    expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_NOT_FOUND, NULL,
+               "disableAccountKeyGeneration");
+    assert_false(r.ready);
+}
+
+/* A Secret without the key is somebody's: it is not written into. */
+static void a_secret_without_the_key_is_left_alone(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    scripted_plan(&s.world, GET_KEY, 200, "{\"data\":{\"other\":\"eA==\"}}");
+    READINESS r = {0};
+    expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_NOT_FOUND, "MissingData", "tls.key");
+    scripted_plan(&s.world, GET_KEY, 200, "{\"data\":{\"tls.key\":\"bm8ga2V5\"}}");
+    expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_INVALID, NULL,
+               "privateKeySecretRef");
+}
+
+static void the_reference_names_the_data_key(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    x.acme.private_key_secret_ref.key = "k";
+    AUTO_KEY key = scene_key();
+    auto_free char *secret = scene_key_secret(key, "k");
+    scripted_plan(&s.world, GET_KEY, 404, "{}");
+    scripted_plan(&s.world, POST_KEY, 201, "{}");
+    scripted_plan(&s.world, GET_KEY, 200, secret);
+    plan_directory(&s, CA);
+    plan_account(&s, CA, 201, "{\"status\":\"valid\"}");
+    READINESS r = {0};
+    ensured(&s, &x, &r);
+    json_auto_t *sent = scripted_json(&s.world, 1);
+    assert_non_null(JSTR(sent, "data", "k"));
+    assert_int_equal(json_count(JGET(sent, "data")), 1);
+}
+
+static void a_cluster_issuers_key_is_in_its_namespace(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    x.issuer.obj.meta.namespace = NULL;
+    AUTO_KEY key = scene_key();
+    auto_free char *secret = scene_key_secret(key, "tls.key");
+    scripted_plan(&s.world, "GET https://api/api/v1/namespaces/certroll/secrets/account", 200,
+                  secret);
+    plan_directory(&s, CA);
+    plan_account(&s, CA, 201, "{\"status\":\"valid\"}");
+    READINESS r = {0};
+    ensured(&s, &x, &r);
+    /* An administrator named the server: only a tenant's is guarded. */
+    assert_false(scripted_seen(&s.world, 1)->flags & HTTP_GUARDED);
+}
+
+/* ---- the registration ---- */
+
+/* Registers x with key; r holds what the status says from then on. */
+static void registered(struct issuer_scene *s, struct subject *x, const struct pki_key *key,
+                       struct issuer_readiness *r)
+{
+    plan_key(s, key);
+    plan_directory(s, CA);
+    plan_account(s, CA, 201, "{\"status\":\"valid\"}");
+    ensured(s, x, r);
+    adopt(x, r);
+    assert_true(scripted_seen(&s->world, 1)->flags & HTTP_GUARDED);
+}
+
+static void what_is_registered_stays(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0}, again = {0};
+    registered(&s, &x, key, &r);
+    plan_key(&s, key);
+    ensured(&s, &x, &again);
+    assert_string_equal(again.acme.uri, r.acme.uri);
+    assert_string_equal(again.acme.last_private_key_hash, r.acme.last_private_key_hash);
+    assert_string_equal(again.acme.terms_of_service, CA "/terms");
+}
+
+static void another_key_is_another_account(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    AUTO_KEY other = scene_key();
+    READINESS r = {0}, again = {0};
+    registered(&s, &x, key, &r);
+    plan_key(&s, other);
+    plan_account(&s, CA, 201, "{\"status\":\"valid\"}");
+    ensured(&s, &x, &again);
+    assert_string_not_equal(again.acme.last_private_key_hash, r.acme.last_private_key_hash);
+    json_auto_t *jws = scripted_json(&s.world, 5);
+    const char *text = JSTR(jws, "protected");
+    auto_free char *raw = NULL;
+    size_t len = 0;
+    expect_ok(base64url_decode(text, strlen(text), &raw, &len));
+    json_auto_t *header = parsed(raw);
+    json_auto_t *jwk = pki_jwk(other);
+    assert_true(json_same(JGET(header, "jwk"), jwk));
+}
+
+static void another_server_is_another_account(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0}, again = {0};
+    registered(&s, &x, key, &r);
+    x.acme.server = "https://other.test/dir";
+    plan_key(&s, key);
+    plan_directory(&s, "https://other.test");
+    plan_account(&s, "https://other.test", 201, "{\"status\":\"valid\"}");
+    ensured(&s, &x, &again);
+    assert_string_equal(again.acme.uri, "https://other.test/acct/1");
+    assert_string_not_equal(again.acme.last_private_key_hash, r.acme.last_private_key_hash);
+}
+
+static void another_address_updates_the_account(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *email;
+        const char *contact; /* JSON */
+    } rows[] = {{"new@b.test", "[\"mailto:new@b.test\"]"}, {NULL, "[]"}, {"", "[]"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        struct subject x;
+        subject_init(&x);
+        AUTO_KEY key = scene_key();
+        READINESS r = {0}, again = {0};
+        registered(&s, &x, key, &r);
+        x.acme.email = rows[i].email;
+        plan_key(&s, key);
+        plan_account(&s, CA, 200, "{\"status\":\"valid\",\"contact\":[\"mailto:a@b.test\"]}");
+        scripted_plan_headers(&s.world, "POST " CA "/acct/1", 200, JSON, "{\"status\":\"valid\"}");
+        ensured(&s, &x, &again);
+        json_auto_t *sent = payload(&s, 6);
+        json_auto_t *want = parsed(rows[i].contact);
+        assert_true(json_same(JGET(sent, "contact"), want));
+        assert_string_equal(str_or(again.acme.last_registered_email, ""),
+                            str_or(rows[i].email, ""));
+    }
+}
+
+/* A CA that lost its accounts (RFC 8555 section 7.3): the same key is registered again, once. */
+static void a_lost_account_is_registered_again(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0}, again = {0}, then = {0};
+    registered(&s, &x, key, &r);
+    acme_account_lost(&s.env, &x.issuer);
+    plan_key(&s, key);
+    plan_account(&s, CA, 201, "{\"status\":\"valid\"}");
+    ensured(&s, &x, &again);
+    plan_key(&s, key);
+    ensured(&s, &x, &then);
+}
+
+static void a_refusal_is_an_error(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0};
+    plan_key(&s, key);
+    scripted_plan_error(&s.world, "GET " CA "/dir", err_new(ERR_TRANSIENT, "TLSFailed", "unknown"));
+    expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_TRANSIENT, "TLSFailed",
+               "spec.acme.caBundle");
+    plan_key(&s, key);
+    plan_directory(&s, CA);
+    plan_account(&s, CA, 200, "{\"status\":\"deactivated\"}");
+    expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_DENIED, "AccountNotValid",
+               "deactivated");
+    x.acme.ca_bundle = "***";
+    plan_key(&s, key);
+    expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_INVALID, NULL, "spec.acme.caBundle");
+    assert_false(r.ready);
+}
+
+/* ---- use ---- */
+
+static void an_account_is_used_by_its_status(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_ACME_HANDLE early = {0};
+    expect_err(acme_account_get(&s.env, &x.issuer, &early), ERR_NOT_FOUND, "IssuerNotReady",
+               "no ACME account");
+    AUTO_KEY key = scene_key();
+    READINESS r = {0};
+    registered(&s, &x, key, &r);
+    AUTO_ACME_HANDLE handle = {0};
+    expect_ok(acme_account_get(&s.env, &x.issuer, &handle)); /* no request: the key is known */
+    assert_string_equal(handle.url, CA "/acct/1");
+    auto_free char *thumbprint = pki_jwk_thumbprint(key);
+    assert_string_equal(handle.thumbprint, thumbprint);
+}
+
+/* A new process knows the status and reads the key once. */
+static void a_new_process_reads_the_key(void **state)
+{
+    (void)state;
+    SCENE before = {0};
+    scene_open(&before);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    AUTO_KEY other = scene_key();
+    READINESS r = {0};
+    registered(&before, &x, key, &r);
+    SCENE s = {0};
+    scene_open(&s);
+    AUTO_ACME_HANDLE none = {0}, first = {0}, second = {0};
+    scripted_plan(&s.world, GET_KEY, 404, "{}");
+    expect_err(acme_account_get(&s.env, &x.issuer, &none), ERR_NOT_FOUND, "IssuerNotReady", NULL);
+    plan_key(&s, other);
+    expect_err(acme_account_get(&s.env, &x.issuer, &none), ERR_NOT_FOUND, "IssuerNotReady",
+               "registered again");
+    scripted_plan(&s.world, GET_KEY, 503, "{}");
+    expect_err(acme_account_get(&s.env, &x.issuer, &none), ERR_TRANSIENT, NULL, NULL);
+    plan_key(&s, key);
+    expect_ok(acme_account_get(&s.env, &x.issuer, &first));
+    expect_ok(acme_account_get(&s.env, &x.issuer, &second));
+    assert_true(pki_key_equal(second.account.key, key));
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_issuer_makes_a_key_and_registers),
+        cmocka_unit_test(a_lost_race_reads_the_winners_key),
+        cmocka_unit_test(no_key_is_made_when_that_is_forbidden),
+        cmocka_unit_test(a_secret_without_the_key_is_left_alone),
+        cmocka_unit_test(the_reference_names_the_data_key),
+        cmocka_unit_test(a_cluster_issuers_key_is_in_its_namespace),
+        cmocka_unit_test(what_is_registered_stays),
+        cmocka_unit_test(another_key_is_another_account),
+        cmocka_unit_test(another_server_is_another_account),
+        cmocka_unit_test(another_address_updates_the_account),
+        cmocka_unit_test(a_lost_account_is_registered_again),
+        cmocka_unit_test(a_refusal_is_an_error),
+        cmocka_unit_test(an_account_is_used_by_its_status),
+        cmocka_unit_test(a_new_process_reads_the_key),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}

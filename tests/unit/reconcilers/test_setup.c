@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which change wakes which reconciler. */
+#include "reconcilers/setup.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "kube/workqueue.h"
+#include "reconciler_scene.h"
+
+static size_t due(struct controller *c)
+{
+    return workqueue_len(controller_queue(c));
+}
+
+#define SECRET(ns, name)                                                                           \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"" ns "\",\"resourceVersion\":\"9\"}}"
+#define ACME "\"acme\":{\"server\":\"https://ca\",\"privateKeySecretRef\":{\"name\":\"key\"}}"
+
+/* How many issuers, and ten times how many Certificates, are due after the Secret came. All of them are on
+ * their way out, so that the steps before it ask nobody. */
+static size_t woken_by_secret(const char *certificate, const char *issuer, const char *cluster,
+                              const char *secret)
+{
+    SCENE s = {0};
+    scene_open(&s);
+    struct controller *issuers = s.env->controllers.issuer;
+    struct controller *certificates = s.env->controllers.certificate;
+    if (certificate != NULL)
+        scene_put(&s.env->certificates, certificate);
+    if (issuer != NULL)
+        scene_put(&s.env->issuers, issuer);
+    if (cluster != NULL)
+        scene_put(&s.env->cluster_issuers, cluster);
+    while (controller_step(issuers) || controller_step(certificates))
+        continue;
+    scene_put(&s.env->secrets, secret);
+    return due(issuers) + 10 * due(certificates);
+}
+
+static void an_account_key_wakes_its_issuer(void **state)
+{
+    (void)state;
+    static const char issuer[] =
+        "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\",\"resourceVersion\":"
+        "\"2\",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"},\"spec\":{" ACME "}}";
+    static const char cluster[] =
+        "{\"metadata\":{\"name\":\"ca\",\"uid\":\"i\",\"resourceVersion\":\"2\","
+        "\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"},\"spec\":{" ACME "}}";
+    assert_int_equal(woken_by_secret(NULL, issuer, NULL, SECRET("shop", "key")), 1);
+    assert_int_equal(woken_by_secret(NULL, issuer, NULL, SECRET("other", "key")), 0);
+    assert_int_equal(woken_by_secret(NULL, issuer, NULL, SECRET("shop", "other")), 0);
+    assert_int_equal(woken_by_secret(NULL, NULL, cluster, SECRET("certroll", "key")), 1);
+    assert_int_equal(woken_by_secret(NULL, NULL, cluster, SECRET("shop", "key")), 0);
+}
+
+static void a_secret_wakes_its_certificate(void **state)
+{
+    (void)state;
+    static const char crt[] =
+        "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"c\",\"resourceVersion\":"
+        "\"2\",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"},\"spec\":{\"secretName\":\"tls\","
+        "\"issuerRef\":{\"name\":\"ca\"}}}";
+    assert_int_equal(woken_by_secret(crt, NULL, NULL, SECRET("shop", "tls")), 10);
+    assert_int_equal(woken_by_secret(crt, NULL, NULL, SECRET("other", "tls")), 0);
+    assert_int_equal(woken_by_secret(crt, NULL, NULL, SECRET("shop", "other")), 0);
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_account_key_wakes_its_issuer),
+        cmocka_unit_test(a_secret_wakes_its_certificate),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which solver proves a name: what is written must fit, and the most exact one wins. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "reconciler_scene.h"
+#include "reconcilers/solver.h"
+
+#define ANY "{}"
+#define NAMES(list) "{\"selector\":{\"dnsNames\":[" list "]}}"
+#define ZONES(list) "{\"selector\":{\"dnsZones\":[" list "]}}"
+#define LABELED(rest) "{\"selector\":{\"matchLabels\":{\"team\":\"web\"}" rest "}}"
+
+static const struct bind_pair web_labels[] = {{"tier", "front"}, {"team", "web"}};
+static const struct bind_map web = {web_labels, 2};
+static const struct bind_map bare = {NULL, 0};
+
+/* The index of the chosen one, -1 = none. */
+static int chosen(const char *solvers, const char *name, const struct bind_map *labels)
+{
+    auto_free char *text =
+        x_printf("{\"metadata\":{\"name\":\"ca\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
+                 "\"privateKeySecretRef\":{\"name\":\"k\"},\"solvers\":[%s]}}}",
+                 solvers);
+    AUTO_OBJECT(struct issuer) issuer = scene_object(&kind_cluster_issuer, text);
+    const struct acme_issuer *acme = issuer->spec.acme;
+    const struct acme_solver *s = solver_select(acme, name, labels);
+    return s == NULL ? -1 : (int)(s - acme->solvers.items);
+}
+
+static void the_most_exact_solver_wins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *solvers;
+        const char *name;
+        const struct bind_map *labels;
+        int want;
+    } rows[] = {
+        {"", "a.test", &bare, -1},
+        {ANY, "a.test", &bare, 0},
+        {ANY "," ANY, "a.test", &bare, 0},
+        /* dnsNames before dnsZones before none, whatever the order. */
+        {ANY "," ZONES("\"test\"") "," NAMES("\"a.test\""), "a.test", &bare, 2},
+        {NAMES("\"a.test\"") "," ZONES("\"test\"") "," ANY, "a.test", &bare, 0},
+        {NAMES("\"a.test\"") "," ZONES("\"test\"") "," ANY, "b.test", &bare, 1},
+        {NAMES("\"a.test\"") "," ZONES("\"test\"") "," ANY, "b.example", &bare, 2},
+        {NAMES("\"b.test\",\"a.test\""), "a.test", &bare, 0},
+        {NAMES("\"a.test\""), "x.a.test", &bare, -1},
+        /* A longer zone before a shorter one; whole labels only. */
+        {ZONES("\"test\"") "," ZONES("\"a.test\""), "x.a.test", &bare, 1},
+        {ZONES("\"a.test\"") "," ZONES("\"test\""), "x.a.test", &bare, 0},
+        {ZONES("\"test\",\"b.a.test\"") "," ZONES("\"a.test\""), "x.b.a.test", &bare, 0},
+        {ZONES("\"a.test\""), "a.test", &bare, 0},
+        {ZONES("\"a.test\""), "ba.test", &bare, -1},
+        {ZONES("\"a.test\""), "test", &bare, -1},
+        {ZONES("\"x.a.test\""), "a.test", &bare, -1},
+        {ZONES("\"\""), "a.test", &bare, -1},
+        /* Labels must fit, and more of them break a tie. */
+        {LABELED(""), "a.test", &bare, -1},
+        {LABELED(""), "a.test", &web, 0},
+        {ANY "," LABELED(""), "a.test", &web, 1},
+        {ANY "," LABELED(""), "a.test", &bare, 0},
+        {LABELED("") "," LABELED(""), "a.test", &web, 0},
+        {LABELED("") ",{\"selector\":{\"matchLabels\":{\"team\":\"web\",\"tier\":\"front\"}}}",
+         "a.test", &web, 1},
+        {"{\"selector\":{\"matchLabels\":{\"team\":\"api\"}}}", "a.test", &web, -1},
+        {"{\"selector\":{\"matchLabels\":{\"none\":\"\"}}}", "a.test", &web, -1},
+        {LABELED("") "," ZONES("\"test\""), "a.test", &web, 1},
+        {LABELED(",\"dnsZones\":[\"test\"]") "," ZONES("\"a.test\""), "x.a.test", &web, 1},
+        {ZONES("\"test\"") "," LABELED(",\"dnsZones\":[\"test\"]"), "a.test", &web, 1},
+        /* All that is written must fit. */
+        {"{\"selector\":{\"dnsNames\":[\"a.test\"],\"dnsZones\":[\"example\"]}}", "a.test", &bare,
+         -1},
+        {"{\"selector\":{\"dnsNames\":[\"b.test\"],\"dnsZones\":[\"test\"]}}", "a.test", &bare, -1},
+        {"{\"selector\":{\"dnsNames\":[\"a.test\"],\"dnsZones\":[\"test\"]}}", "a.test", &bare, 0},
+        {LABELED(",\"dnsNames\":[\"b.test\"]"), "a.test", &web, -1},
+        /* A tie of names is broken by zones. */
+        {NAMES("\"a.test\"") ",{\"selector\":{\"dnsNames\":[\"a.test\"],\"dnsZones\":[\"test\"]}}",
+         "a.test", &bare, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int got = chosen(rows[i].solvers, rows[i].name, rows[i].labels);
+        if (got != rows[i].want)
+            fail_msg("%s of %s: %d, expected %d", rows[i].name, rows[i].solvers, got, rows[i].want);
+    }
+}
+
+static void only_a_namespaced_issuer_owns_its_solver(void **state)
+{
+    (void)state;
+    const struct issuer cluster = {.obj.meta = {.name = "ca", .uid = "c"}};
+    const struct issuer here = {.obj.meta = {.name = "ca", .namespace = "shop", .uid = "i"}};
+    assert_null(solver_owner(&cluster));
+    json_auto_t *owner = solver_owner(&here);
+    assert_string_equal(JSTR(owner, "kind"), "Issuer");
+    assert_string_equal(JSTR(owner, "uid"), "i");
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_most_exact_solver_wins),
+        cmocka_unit_test(only_a_namespaced_issuer_owns_its_solver),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
