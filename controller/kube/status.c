@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 #define TOO_LARGE "ResourceVersionTooLarge"
+#define TERMINATING "NamespaceTerminating"
 
 static const struct mapping {
     int http_status;
@@ -50,15 +51,21 @@ static bool is_reason(const char *s)
     return true;
 }
 
-/* Older servers say it only in words. */
-static bool is_version_too_large(const json_t *status)
+static bool has_cause(const json_t *status, const char *reason)
 {
     const json_t *causes = JGET(status, "details", "causes");
     for (size_t i = 0; i < json_count(causes); i++)
-        if (str_eq(JSTR(json_item(causes, i), "reason"), TOO_LARGE))
+        if (str_eq(JSTR(json_item(causes, i), "reason"), reason))
             return true;
+    return false;
+}
+
+/* Older servers say it only in words. */
+static bool is_version_too_large(const json_t *status)
+{
     const char *message = JSTR(status, "message");
-    return message != NULL && strstr(message, "Too large resource version") != NULL;
+    return has_cause(status, TOO_LARGE) ||
+           (message != NULL && strstr(message, "Too large resource version") != NULL);
 }
 
 struct err *kube_status_error(const char *what, int http_status, const json_t *status,
@@ -67,7 +74,11 @@ struct err *kube_status_error(const char *what, int http_status, const json_t *s
     struct mapping m = mapping_of(http_status);
     const char *reason = JSTR(status, "reason");
     const char *message = JSTR(status, "message");
-    if (is_version_too_large(status))
+    /* Nothing can be made in a namespace that is being deleted, and trying again helps nobody: what
+     * lived there is going, too. */
+    if (has_cause(status, TERMINATING))
+        m = (struct mapping){http_status, ERR_CANCELLED, TERMINATING};
+    else if (is_version_too_large(status))
         m.reason = TOO_LARGE;
     else if (is_reason(reason))
         m.reason = reason;

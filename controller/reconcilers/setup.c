@@ -15,7 +15,8 @@
 #include "reconcilers/solver.h"
 
 #define CACHES 10
-#define CONTROLLERS 9
+#define INSIDE_CONTROLLERS (3 + WORKLOAD_KINDS) /* the first ones: Kubernetes and CPU work */
+#define CONTROLLERS (INSIDE_CONTROLLERS + 3)
 
 struct reconcilers {
     struct env env;
@@ -210,12 +211,17 @@ static void make_routes(struct reconcilers *r)
 static struct controller *add_controller(struct reconcilers *r, const struct reconcilers_options *o,
                                          const char *name, reconcile_fn reconcile, void *ctx)
 {
+    /* A CA that is down is asked less eagerly than the API server (whose default is zero here). */
+    bool outside = r->controller_count >= INSIDE_CONTROLLERS;
+    const struct backoff backoff = {outside ? 100 * NS_PER_MS : 0, outside ? 1000 * NS_PER_SEC : 0,
+                                    10};
     struct controller *c = controller_new(&(struct controller_options){
         .name = name,
         .reconcile = reconcile,
         .ctx = ctx,
         .clock = o->clock,
         .rng = o->rng,
+        .backoff = backoff,
         .observe = o->observe,
         .observe_arg = o->observe_arg,
     });
@@ -241,8 +247,6 @@ static void make_controllers(struct reconcilers *r, const struct reconcilers_opt
     c->order = add_controller(r, o, "order", order_reconcile, env);
     c->challenge = add_controller(r, o, "challenge", challenge_reconcile, env);
 }
-
-#define INSIDE_CONTROLLERS (3 + WORKLOAD_KINDS)
 
 /* ---- life ---- */
 

@@ -13,9 +13,9 @@ with_engine() (
   run_dir=$cluster_dir/engine
   log_dir=$cluster_dir
   cgroup_name=$cgroup_name-engine
-  mkdir -p "$cluster_dir"
-  exec 9>"$cluster_dir/engine.lock"
-  flock --timeout 1200 9 || die "another build has held $cluster_dir/engine.lock for 20 minutes"
+  mkdir -p "$cluster_dir" "$cache_dir"
+  exec 9>"$cache_dir/engine.lock"
+  flock --timeout 1200 9 || die "another build has held $cache_dir/engine.lock for 20 minutes"
   end_engine # of a build that was killed
   trap end_engine EXIT
   start_engine

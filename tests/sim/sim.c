@@ -90,7 +90,7 @@ static bool advance(struct sim *s, int64_t until)
 static void live_in_chaos(struct sim *s)
 {
     for (unsigned steps = 0; !sim_failed(s) && !sim_user_is_done(s->user); steps++) {
-        advance(s, SIM_NEVER - 1);
+        advance(s, sim_user_next(s->user));
         if (steps > STEPS_MAX)
             sim_fail(s, "%u steps, and the user is not done", steps);
     }

@@ -25,7 +25,7 @@ struct sim_user;
 struct sim {
     uint64_t seed;
     struct clock_manual clock;
-    struct rng_seeded dice;  /* what the world does */
+    struct rng_seeded dice;   /* what the world does */
     struct rng_seeded jitter; /* what certroll draws */
     struct sim_trace *trace;
     struct sim_api *api;

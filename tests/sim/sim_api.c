@@ -280,8 +280,8 @@ void sim_store_remove(struct sim_api *a, struct sim_object *o, const struct sim_
 
 void sim_store_delete(struct sim_api *a, struct sim_object *o, const struct sim_writer *writer)
 {
-    bool graceful = str_eq(o->res->plural, "pods") &&
-                    str_eq(JSTR(o->json, "status", "phase"), "Running");
+    bool graceful =
+        str_eq(o->res->plural, "pods") && str_eq(JSTR(o->json, "status", "phase"), "Running");
     if (!graceful) {
         sim_store_remove(a, o, writer);
         return;

@@ -16,7 +16,7 @@ struct sim_resource {
     const char *version;
     const char *plural;
     const char *kind;
-    bool has_status; /* a subresource: other writes do not touch it */
+    bool has_status;     /* a subresource: other writes do not touch it */
     bool tracks_updates; /* field owners of plain writes are kept, not only of applies */
 };
 /* By plural, which is unique here; NULL when there is none. */
@@ -26,7 +26,7 @@ const struct sim_resource *sim_resource(const char *plural);
 struct sim_object {
     const struct sim_resource *res;
     json_t *json;
-    int64_t due; /* wall ns: when the cluster looks at it next; SIM_NEVER */
+    int64_t due;        /* wall ns: when the cluster looks at it next; SIM_NEVER */
     int64_t collect_at; /* its owner is gone: collected then; SIM_NEVER */
 };
 
@@ -43,7 +43,7 @@ struct sim_writer {
     const char *manager;
     bool ours; /* certroll */
 };
-extern const struct sim_writer sim_kubectl;  /* users */
+extern const struct sim_writer sim_kubectl;        /* users */
 extern const struct sim_writer sim_cluster_writer; /* kubelet, controllers of the cluster */
 
 struct sim_api *sim_api_new(struct sim *s);

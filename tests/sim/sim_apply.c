@@ -98,9 +98,9 @@ static bool visit(void *arg, const char *key, json_t *value)
 /* What an object says, but its identity. */
 static void fields_of(const json_t *object, struct strlist *out)
 {
-    static const char *const identity[] = {"name", "namespace", "uid", "resourceVersion",
-                                           "generation", "creationTimestamp", "managedFields",
-                                           "deletionTimestamp"};
+    static const char *const identity[] = {
+        "name",       "namespace",         "uid",           "resourceVersion",
+        "generation", "creationTimestamp", "managedFields", "deletionTimestamp"};
     if (object == NULL)
         return;
     json_auto_t *rest = json_copy_deep(object);

@@ -191,10 +191,10 @@ static json_t *challenge_json(const struct sim_ca *ca, size_t i, const char *typ
 static void show_authz(struct call *c, size_t i)
 {
     const struct authz *a = &c->ca->authz[i];
-    json_auto_t *body = json_build("{s:{s:s,s:s},s:s,s:[o,o]}", "identifier", "type", "dns",
-                                   "value", a->identifier, "status", a->status, "challenges",
-                                   challenge_json(c->ca, i, "dns-01"),
-                                   challenge_json(c->ca, i, "http-01"));
+    json_auto_t *body =
+        json_build("{s:{s:s,s:s},s:s,s:[o,o]}", "identifier", "type", "dns", "value", a->identifier,
+                   "status", a->status, "challenges", challenge_json(c->ca, i, "dns-01"),
+                   challenge_json(c->ca, i, "http-01"));
     if (str_eq(a->status, "pending"))
         add_header(c, "retry-after", "3");
     answer(c, 200, body);
@@ -269,8 +269,7 @@ static void show_order(struct call *c, size_t n, int http_status)
     for (size_t i = 0; i < o->names.len; i++) {
         auto_free char *url = x_printf(BASE "/authz/%zu", o->authz[i]);
         json_push(authz, json_new_string(url));
-        json_push(identifiers,
-                  json_build("{s:s,s:s}", "type", "dns", "value", o->names.items[i]));
+        json_push(identifiers, json_build("{s:s,s:s}", "type", "dns", "value", o->names.items[i]));
     }
     auto_free char *finalize = x_printf(BASE "/finalize/%zu", n);
     auto_free char *certificate = x_printf(BASE "/certificate/%zu", n);
@@ -306,8 +305,8 @@ static void issue(struct sim_ca *ca, struct order *o)
 {
     int64_t now = sim_now(ca->sim);
     o->sign_at = SIM_NEVER;
-    o->certificate = sim_pki_issue(o->csr, o->csr_len, &o->names, now - NS_PER_MIN,
-                                   now - NS_PER_MIN + ca->life);
+    o->certificate =
+        sim_pki_issue(o->csr, o->csr_len, &o->names, now - NS_PER_MIN, now - NS_PER_MIN + ca->life);
     o->status = o->certificate != NULL ? "valid" : "invalid";
     sim_note(ca->sim, "the CA has signed for %s: %s", o->names.items[0], o->status);
 }
@@ -404,8 +403,10 @@ static void serve_post(struct call *c)
         bool of_order; /* else of an authorization */
         void (*serve)(struct call *c, size_t n);
     } routes[] = {
-        {"order", true, get_order},         {"finalize", true, finalize},
-        {"certificate", true, show_certificate}, {"authz", false, show_authz},
+        {"order", true, get_order},
+        {"finalize", true, finalize},
+        {"certificate", true, show_certificate},
+        {"authz", false, show_authz},
         {"challenge", false, accept_challenge},
     };
     const char *url = c->req->url;

@@ -36,7 +36,7 @@ struct sim_check {
     struct map requests;  /* uid -> number of the CA's order, owned */
     struct map delivered; /* PEM chains that were in a Secret */
     struct map disturbed; /* "ns/certificate" -> int64_t, when */
-    unsigned torn; /* Orders that were deleted before their URL could be stored */
+    unsigned torn;        /* Orders that were deleted before their URL could be stored */
     unsigned writes;
     unsigned reconciles;
     bool resting;
@@ -170,9 +170,9 @@ static void check_secret(struct sim *s, const json_t *now)
 
 static bool was_disturbed(struct sim *s, const json_t *request)
 {
-    auto_free char *key =
-        x_printf("%s/%s", JSTR(request, "metadata", "namespace"),
-                 str_or(JSTR(request, "metadata", "annotations", api_names()->certificate_name), ""));
+    auto_free char *key = x_printf(
+        "%s/%s", JSTR(request, "metadata", "namespace"),
+        str_or(JSTR(request, "metadata", "annotations", api_names()->certificate_name), ""));
     int64_t made = 0;
     err_drop(rfc3339_parse(JSTR(request, "metadata", "creationTimestamp"), &made)); /* ours */
     const int64_t *when = map_get(&s->check->disturbed, key);
@@ -191,8 +191,9 @@ static void check_request_gone(struct sim *s, const json_t *old)
     if (issued == NULL || expired || was_disturbed(s, old))
         return;
     if (!map_has(&s->check->delivered, issued))
-        sim_fail(s, "certroll deleted CertificateRequest %s, whose certificate the CA has issued "
-                    "and which is in no Secret",
+        sim_fail(s,
+                 "certroll deleted CertificateRequest %s, whose certificate the CA has issued "
+                 "and which is in no Secret",
                  JSTR(old, "metadata", "name"));
 }
 
@@ -358,8 +359,7 @@ static bool is_followed(struct sim *s, const json_t *deployment, const json_t **
     const char *ns = JSTR(deployment, "metadata", "namespace");
     const char *opt = JSTR(deployment, "metadata", "annotations", API_ROLLOUT);
     *ret_secret = sim_api_json(s->api, "secrets", ns, str_or(secret_of(deployment), ""));
-    const char *owner =
-        JSTR(*ret_secret, "metadata", "annotations", api_names()->certificate_name);
+    const char *owner = JSTR(*ret_secret, "metadata", "annotations", api_names()->certificate_name);
     const json_t *crt = owner != NULL ? sim_api_json(s->api, "certificates", ns, owner) : NULL;
     if (str_eq(opt, "false") || owner == NULL)
         return false;
@@ -371,8 +371,8 @@ static char *unfinished_deployment(struct sim *s, const json_t *deployment)
     const json_t *secret = NULL;
     if (!is_followed(s, deployment, &secret))
         return NULL;
-    int64_t issued = issued_at(s, JSTR(secret, "metadata", "namespace"),
-                               JSTR(secret, "metadata", "name"));
+    int64_t issued =
+        issued_at(s, JSTR(secret, "metadata", "namespace"), JSTR(secret, "metadata", "name"));
     if (sim_cluster_oldest_container(s, deployment) < issued)
         return x_printf("Deployment %s has containers that are older than the Secret",
                         JSTR(deployment, "metadata", "name"));
@@ -418,7 +418,7 @@ char *sim_check_unfinished(struct sim *s)
     unsigned excused =
         sim_process_deaths(s->process) + sim_net_lost_orders(s->net) + s->check->torn;
     if (made - stored > excused)
-        sim_fail(s, "%zu orders were made and never stored, where %u may be",
-                 made - stored, excused);
+        sim_fail(s, "%zu orders were made and never stored, where %u may be", made - stored,
+                 excused);
     return NULL;
 }

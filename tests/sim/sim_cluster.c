@@ -38,8 +38,8 @@ struct sim_cluster *sim_cluster_new(struct sim *s)
     struct sim_cluster *c = x_calloc(1, sizeof(*c));
     c->sim = s;
     c->routes = json_new_object();
-    c->ingresses = (struct sim_stream){
-        .lag_max = INGRESS_LAG_MAX, .deliver = learn_route, .arg = c};
+    c->ingresses =
+        (struct sim_stream){.lag_max = INGRESS_LAG_MAX, .deliver = learn_route, .arg = c};
     sim_stream_open(&c->ingresses, s, sim_resource("ingresses"));
     return c;
 }
@@ -104,8 +104,8 @@ static const json_t *endpoint(struct sim *s, const char *ns, const json_t *servi
 {
     auto_free struct sim_object **pods = sim_api_all(s->api, "pods");
     for (size_t i = 0; pods[i] != NULL; i++)
-        if (str_eq(JSTR(pods[i]->json, "metadata", "namespace"), ns) &&
-            is_serving(pods[i]->json) && selects(JGET(service, "spec", "selector"), pods[i]->json))
+        if (str_eq(JSTR(pods[i]->json, "metadata", "namespace"), ns) && is_serving(pods[i]->json) &&
+            selects(JGET(service, "spec", "selector"), pods[i]->json))
             return pods[i]->json;
     return NULL;
 }

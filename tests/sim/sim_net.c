@@ -17,14 +17,14 @@
 
 enum fault {
     FAULT_NONE,
-    FAULT_BUSY,     /* 429 with Retry-After; nothing is done */
-    FAULT_ERROR,    /* 500; nothing is done */
-    FAULT_CONFLICT, /* 409 to a PUT; nothing is done */
-    FAULT_REFUSED,  /* no connection */
-    FAULT_LOST,     /* done, and the answer is lost */
-    FAULT_TIMEOUT,  /* done or not, and it takes long to find out */
+    FAULT_BUSY,        /* 429 with Retry-After; nothing is done */
+    FAULT_ERROR,       /* 500; nothing is done */
+    FAULT_CONFLICT,    /* 409 to a PUT; nothing is done */
+    FAULT_REFUSED,     /* no connection */
+    FAULT_LOST,        /* done, and the answer is lost */
+    FAULT_TIMEOUT,     /* done or not, and it takes long to find out */
     FAULT_ERROR_AFTER, /* 500, but done */
-    FAULT_KILL,     /* certroll dies before, or after it is done */
+    FAULT_KILL,        /* certroll dies before, or after it is done */
     FAULT_KILL_AFTER,
 };
 
@@ -71,7 +71,7 @@ unsigned sim_net_lost_orders(const struct sim_net *n)
 
 static enum fault draw_fault(struct sim_net *n, const struct http_request *req)
 {
-    static const enum fault faults[] = {FAULT_BUSY,    FAULT_ERROR, FAULT_CONFLICT, FAULT_REFUSED,
+    static const enum fault faults[] = {FAULT_BUSY,    FAULT_ERROR, FAULT_CONFLICT,   FAULT_REFUSED,
                                         FAULT_TIMEOUT, FAULT_LOST,  FAULT_ERROR_AFTER};
     if (n->sim->calm)
         return FAULT_NONE;
@@ -170,9 +170,9 @@ static void serve(struct sim_net *n, const struct http_request *req, struct http
 
 static void note(struct sim_net *n, const struct http_request *req, enum fault f, int status)
 {
-    static const char *const names[] = {"",        " BUSY", " ERROR",   " CONFLICT",    " REFUSED",
-                                        " LOST",   " TIMEOUT", " ERROR AFTER", " KILL BEFORE",
-                                        " KILL AFTER"};
+    static const char *const names[] = {
+        "",      " BUSY",    " ERROR",       " CONFLICT",    " REFUSED",
+        " LOST", " TIMEOUT", " ERROR AFTER", " KILL BEFORE", " KILL AFTER"};
     sim_note(n->sim, "%*s%s %s -> %d%s", (int)n->depth * 2, "", str_or(req->method, "GET"),
              req->url, status, names[f]);
 }

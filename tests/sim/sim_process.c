@@ -149,8 +149,7 @@ static void start(struct sim_process *p)
     make(p);
     for (struct cache *const *c = reconcilers_caches(p->reconcilers); *c != NULL; c++) {
         struct watch *w = &p->watches[p->watch_count++];
-        *w = (struct watch){.stream = {.lag_max = LAG_MAX, .deliver = fill, .arg = w},
-                            .cache = *c};
+        *w = (struct watch){.stream = {.lag_max = LAG_MAX, .deliver = fill, .arg = w}, .cache = *c};
         list(p, *c);
         sim_stream_open(&w->stream, p->sim, sim_resource(cache_kind(*c)->res.plural));
     }

@@ -198,8 +198,7 @@ static void apply(struct call *c, const struct sim_object *o)
         json_drop(body, "status");
     json_t *now = sim_apply_merge(o != NULL ? o->json : NULL, body, manager);
     const struct sim_writer writer = {.manager = manager, .ours = true};
-    answer_object(c, o != NULL ? 200 : 201,
-                  sim_store(c->api, c->target.res, now, &writer)->json);
+    answer_object(c, o != NULL ? 200 : 201, sim_store(c->api, c->target.res, now, &writer)->json);
 }
 
 static void merge(struct call *c, const struct sim_object *o)
@@ -213,7 +212,7 @@ static void merge(struct call *c, const struct sim_object *o)
     answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll)->json);
 }
 
-static void delete(struct call *c, struct sim_object *o)
+static void delete (struct call *c, struct sim_object *o)
 {
     const char *uid = JSTR(c->body, "preconditions", "uid");
     if (uid != NULL && !str_eq(uid, JSTR(o->json, "metadata", "uid"))) {

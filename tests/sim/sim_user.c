@@ -42,9 +42,9 @@ static void put_issuer(struct sim *s, const char *ns, const char *name, json_t *
 
 static json_t *acme_spec(const char *account)
 {
-    return json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server",
-                      SIM_CA_DIRECTORY, "email", "ops@example.test", "privateKeySecretRef", "name",
-                      account, "solvers", "http01", "ingress", "ingressClassName", "sim");
+    return json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", SIM_CA_DIRECTORY,
+                      "email", "ops@example.test", "privateKeySecretRef", "name", account,
+                      "solvers", "http01", "ingress", "ingressClassName", "sim");
 }
 
 /* ---- Certificates ---- */
@@ -60,8 +60,8 @@ static json_t *some_names(struct sim_user *u, const char *certificate)
 {
     json_t *names = json_new_array();
     for (unsigned i = 0, n = 1 + sim_pick(u->sim, 3); i < n; i++) {
-        auto_free char *name = x_printf("%c%u.%s.test", 'a' + (int)i, sim_pick(u->sim, 4),
-                                        certificate);
+        auto_free char *name =
+            x_printf("%c%u.%s.test", 'a' + (int)i, sim_pick(u->sim, 4), certificate);
         json_push(names, json_new_string(name));
     }
     return names;
@@ -210,8 +210,8 @@ static json_t *some_secret(struct sim *s)
     if (crt == NULL)
         return NULL;
     disturb(s, crt->json);
-    const json_t *secret = sim_api_json(s->api, "secrets", ns_of(crt->json),
-                                        JSTR(crt->json, "spec", "secretName"));
+    const json_t *secret =
+        sim_api_json(s->api, "secrets", ns_of(crt->json), JSTR(crt->json, "spec", "secretName"));
     return secret != NULL ? json_copy_deep(secret) : NULL;
 }
 
@@ -287,14 +287,13 @@ static void create_deployment(struct sim_user *u)
     if (crt == NULL)
         return;
     auto_free char *name = x_printf("web%u", u->deployments++);
-    json_t *template =
-        json_build("{s:{s:{s:s}},s:{s:[{s:s,s:{s:s}}]}}", "metadata", "labels", "app", name, "spec",
-                   "volumes", "name", "tls", "secret", "secretName",
-                   JSTR(crt->json, "spec", "secretName"));
+    json_t *template = json_build("{s:{s:{s:s}},s:{s:[{s:s,s:{s:s}}]}}", "metadata", "labels",
+                                  "app", name, "spec", "volumes", "name", "tls", "secret",
+                                  "secretName", JSTR(crt->json, "spec", "secretName"));
     json_t *d = json_build("{s:s,s:s,s:{s:s,s:s},s:{s:i,s:{s:{s:s}},s:o}}", "apiVersion", "apps/v1",
                            "kind", "Deployment", "metadata", "name", name, "namespace",
-                           ns_of(crt->json), "spec", "replicas", 1 + (int)sim_pick(s, 2), "selector",
-                           "matchLabels", "app", name, "template", template);
+                           ns_of(crt->json), "spec", "replicas", 1 + (int)sim_pick(s, 2),
+                           "selector", "matchLabels", "app", name, "template", template);
     static const char *const options[] = {NULL, "true", "false"};
     const char *option = options[sim_pick(s, ARRAY_LEN(options))];
     if (option != NULL)

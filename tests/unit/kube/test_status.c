@@ -96,6 +96,18 @@ static void test_version_too_large(void **state)
     expect_reason(504, "{\"reason\":\"Timeout\",\"details\":{\"causes\":[{}]}}", "Timeout");
 }
 
+static void test_terminating_namespace(void **state)
+{
+    (void)state;
+    const char *body = "{\"reason\":\"Forbidden\",\"details\":{\"causes\":[{\"reason\":"
+                       "\"NamespaceTerminating\"}]}}";
+    expect_reason(403, body, "NamespaceTerminating");
+    json_auto_t *status = NULL;
+    assert_null(json_parse(body, strlen(body), &status));
+    AUTO_ERR e = kube_status_error("POST secrets x/y", 403, status, 0);
+    assert_int_equal(e->kind, ERR_CANCELLED);
+}
+
 /* What a server says is quoted, but cannot forge a log line. */
 static void test_message(void **state)
 {
@@ -113,6 +125,7 @@ int main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_version_too_large),
+        cmocka_unit_test(test_terminating_namespace),
         cmocka_unit_test(test_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
