@@ -3,6 +3,7 @@
  * certroll-sim [--seeds A-B] [--seed N] [--verbose] [--junit FILE]
  * Runs the simulator over a range of seeds. Exit code 1 when one of them failed.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,6 @@ int main(int argc, char **argv)
         fclose(junit);
     }
     free(o.junit);
-    printf("%llu seeds, %u failed\n", (unsigned long long)(o.last - o.first + 1), failures);
+    printf("%" PRIu64 " seeds, %u failed\n", o.last - o.first + 1, failures);
     return failures > 0 ? 1 : 0;
 }

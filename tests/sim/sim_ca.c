@@ -46,6 +46,7 @@ struct order {
 struct sim_ca {
     struct sim *sim;
     struct strlist accounts; /* thumbprints */
+    size_t forgotten;         /* the first so many are not known any more */
     struct strlist contacts; /* of each account; "" for none */
     struct authz *authz;
     size_t authz_count;
@@ -142,12 +143,17 @@ static char *thumbprint_of(const json_t *jwk)
     return base64url_encode(hash, sizeof(hash));
 }
 
-static size_t find(const struct strlist *l, const char *s)
+static size_t find_account(const struct sim_ca *ca, const char *thumbprint)
 {
-    size_t i = 0;
-    while (i < l->len && !str_eq(l->items[i], s))
+    size_t i = ca->forgotten;
+    while (i < ca->accounts.len && !str_eq(ca->accounts.items[i], thumbprint))
         i++;
     return i;
+}
+
+void sim_ca_forget_accounts(struct sim_ca *ca)
+{
+    ca->forgotten = ca->accounts.len;
 }
 
 static void show_account(struct call *c, size_t n, int status)
@@ -162,7 +168,7 @@ static void show_account(struct call *c, size_t n, int status)
 static void new_account(struct call *c)
 {
     auto_free char *thumbprint = thumbprint_of(JGET(c->header, "jwk"));
-    size_t n = find(&c->ca->accounts, thumbprint);
+    size_t n = find_account(c->ca, thumbprint);
     bool is_new = n == c->ca->accounts.len;
     if (is_new) {
         strlist_add(&c->ca->accounts, thumbprint);
@@ -382,7 +388,7 @@ static bool check_message(struct call *c)
         refuse(c, 400, "badNonce", "the nonce is not known");
     } else if (JGET(c->header, "jwk") == NULL) {
         c->account = number_in(str_or(JSTR(c->header, "kid"), ""), "account");
-        if (c->account < c->ca->accounts.len)
+        if (c->account >= c->ca->forgotten && c->account < c->ca->accounts.len)
             return true;
         refuse(c, 400, "accountDoesNotExist", "there is no such account");
     } else {
@@ -410,6 +416,11 @@ static void serve_post(struct call *c)
         {"challenge", false, accept_challenge},
     };
     const char *url = c->req->url;
+    size_t account = number_in(url, "account");
+    if (account < c->ca->accounts.len) {
+        show_account(c, account, 200);
+        return;
+    }
     if (str_eq(url, BASE "/new-account")) {
         new_account(c);
         return;

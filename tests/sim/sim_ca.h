@@ -19,6 +19,9 @@ void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http
 int64_t sim_ca_next(const struct sim_ca *ca);
 void sim_ca_happen(struct sim_ca *ca);
 
+/* No account is known any more (RFC 8555 section 7.3, accountDoesNotExist); orders stay. */
+void sim_ca_forget_accounts(struct sim_ca *ca);
+
 /* Orders that were made. */
 size_t sim_ca_order_count(const struct sim_ca *ca);
 /* The certificate of an order, borrowed; NULL while it is not issued or there is no such order. */

@@ -334,12 +334,26 @@ static const char *secret_fault(struct sim *s, const json_t *crt, const json_t *
     return sim_pki_chain_verifies(pem, sim_now(s)) ? NULL : "does not verify";
 }
 
+/* Two Certificates that name one Secret: one has it, the other says so. */
+static bool belongs_to_rival(struct sim *s, const json_t *crt, const json_t *secret)
+{
+    const char *ns = JSTR(crt, "metadata", "namespace");
+    const char *owner = JSTR(secret, "metadata", "annotations", api_names()->certificate_name);
+    if (owner == NULL || str_eq(owner, JSTR(crt, "metadata", "name")))
+        return false;
+    const json_t *rival = sim_api_json(s->api, "certificates", ns, owner);
+    return rival != NULL &&
+           str_eq(JSTR(rival, "spec", "secretName"), JSTR(crt, "spec", "secretName"));
+}
+
 static char *unfinished_certificate(struct sim *s, const json_t *crt)
 {
     const char *ns = JSTR(crt, "metadata", "namespace");
     const char *name = JSTR(crt, "metadata", "name");
     const char *secret = JSTR(crt, "spec", "secretName");
     const json_t *json = sim_api_json(s->api, "secrets", ns, secret);
+    if (!condition_is(crt, "Ready", "True") && belongs_to_rival(s, crt, json))
+        return NULL;
     if (!condition_is(crt, "Ready", "True"))
         return x_printf("Certificate %s is not ready: %s", name,
                         str_or(JSTR(crt, "status", "nextAction"), "no reason given"));

@@ -106,6 +106,15 @@ static void relist(struct sim_process *p)
     sim_stream_open(&w->stream, p->sim, w->stream.res);
 }
 
+/* Bookmarks tell a quiet stream how far it is. */
+static void bookmark(struct sim_process *p)
+{
+    auto_free char *version = sim_api_version(p->sim->api);
+    struct watch *w = &p->watches[sim_pick(p->sim, (unsigned)p->watch_count)];
+    if (sim_stream_next(&w->stream) == SIM_NEVER)
+        cache_fill_progress(cache_fill(w->cache, NULL), version);
+}
+
 /* ---- life ---- */
 
 static void observe(void *arg, const char *controller, const char *key, int64_t duration,
@@ -241,6 +250,10 @@ void sim_process_happen(struct sim_process *p)
         start(p);
     for (size_t i = 0; i < p->watch_count; i++)
         sim_stream_happen(&p->watches[i].stream);
-    if (p->reconcilers != NULL && !p->sim->calm && sim_chance(p->sim, 2))
+    if (p->reconcilers == NULL)
+        return;
+    if (!p->sim->calm && sim_chance(p->sim, 2))
         relist(p);
+    if (sim_chance(p->sim, 20))
+        bookmark(p);
 }

@@ -21,7 +21,6 @@ struct sim_user {
     struct sim *sim;
     unsigned acts; /* still to come */
     int64_t next;
-    unsigned certificates; /* made so far: for names */
     unsigned deployments;
     unsigned wishes; /* values of the renew annotation */
 };
@@ -67,22 +66,31 @@ static json_t *some_names(struct sim_user *u, const char *certificate)
     return names;
 }
 
+/* Now and then for a Secret that is another's. */
+static char *some_secret_name(struct sim_user *u, const char *certificate)
+{
+    if (sim_chance(u->sim, 930))
+        return x_printf("tls-%s", certificate);
+    return x_printf("tls-c%u", sim_pick(u->sim, CERTIFICATES_MAX));
+}
+
+/* The name may be that of one that was deleted. */
 static void create_certificate(struct sim_user *u)
 {
     static const char *const durations[] = {"8h", "24h", "720h", "2160h"};
     struct sim *s = u->sim;
-    if (u->certificates == CERTIFICATES_MAX)
-        return;
+    auto_free char *name = x_printf("c%u", sim_pick(s, CERTIFICATES_MAX));
+    auto_free char *secret = some_secret_name(u, name);
+    const char *ns = namespaces[sim_pick(s, ARRAY_LEN(namespaces))];
     const struct issuer_choice *issuer = &issuers[sim_pick(s, ARRAY_LEN(issuers))];
-    auto_free char *name = x_printf("c%u", u->certificates++);
-    auto_free char *secret = x_printf("tls-%s", name);
+    if (sim_api_find(s->api, "certificates", ns, name) != NULL)
+        return;
     json_t *spec = json_build(
         "{s:s,s:{s:s,s:s},s:o,s:s,s:{s:s,s:i,s:s},s:{s:b}}", "secretName", secret, "issuerRef",
         "kind", issuer->kind, "name", issuer->name, "dnsNames", some_names(u, name), "duration",
         durations[sim_pick(s, ARRAY_LEN(durations))], "privateKey", "algorithm", "ECDSA", "size",
         256, "rotationPolicy", sim_chance(s, 800) ? "Always" : "Never", "rollout", "enabled",
         sim_chance(s, 500));
-    const char *ns = namespaces[sim_pick(s, ARRAY_LEN(namespaces))];
     sim_api_put(s->api, "certificates",
                 json_build("{s:s,s:s,s:{s:s,s:s},s:o}", "apiVersion", "certroll.dev/v1", "kind",
                            "Certificate", "metadata", "name", name, "namespace", ns, "spec", spec),
@@ -278,6 +286,33 @@ static void delete_acme_object(struct sim_user *u)
     delete_some(u, kinds[sim_pick(u->sim, ARRAY_LEN(kinds))]);
 }
 
+/* A node is drained, or breaks. */
+static void evict(struct sim_user *u)
+{
+    json_t *pod = some_copy(u->sim, "pods");
+    if (pod == NULL)
+        return;
+    json_put(pod, "status", json_build("{s:s}", "phase", "Failed"));
+    sim_api_put(u->sim->api, "pods", pod, &sim_cluster_writer);
+}
+
+/* Another key is another account: what is under way with the old one is lost. */
+static void delete_account_key(struct sim_user *u)
+{
+    static const char *const where[][2] = {
+        {"red", "acme-account"}, {"blue", "acme-account"}, {"certroll", "cluster-account"}};
+    size_t i = sim_pick(u->sim, ARRAY_LEN(where));
+    auto_free struct sim_object **all = sim_api_all(u->sim->api, "certificates");
+    for (size_t k = 0; all[k] != NULL; k++)
+        disturb(u->sim, all[k]->json);
+    sim_api_delete(u->sim->api, "secrets", where[i][0], where[i][1]);
+}
+
+static void forget_accounts(struct sim_user *u)
+{
+    sim_ca_forget_accounts(u->sim->ca);
+}
+
 /* ---- workloads ---- */
 
 static void create_deployment(struct sim_user *u)
@@ -365,6 +400,9 @@ static const struct {
     {"tampers with a Secret", tamper},
     {"deletes a CertificateRequest", delete_request},
     {"deletes an ACME or solver object", delete_acme_object},
+    {"evicts a pod", evict},
+    {"deletes an account key", delete_account_key},
+    {"makes the CA forget its accounts", forget_accounts},
     {"opts a Deployment in or out", opt_in},
     {"restarts a Deployment", restart_deployment},
     {"takes certroll down", take_down},
