@@ -46,7 +46,7 @@ struct order {
 struct sim_ca {
     struct sim *sim;
     struct strlist accounts; /* thumbprints */
-    size_t forgotten;         /* the first so many are not known any more */
+    size_t forgotten;        /* the first so many are not known any more */
     struct strlist contacts; /* of each account; "" for none */
     struct authz *authz;
     size_t authz_count;
