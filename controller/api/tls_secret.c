@@ -37,28 +37,25 @@ static bool is_ours(const json_t *object)
            JSTR(labels, n->next_private_key) != NULL;
 }
 
-static bool manager_owns_pair(const json_t *entry)
-{
-    const json_t *data = JGET(entry, "fieldsV1", "f:data");
-    return JGET(data, "f:tls.crt") != NULL || JGET(data, "f:tls.key") != NULL;
-}
-
-/* Managed fields tell whether somebody else has written our keys since we applied them: then, and
- * only then, the annotations prove nothing and the Secret must be read. */
+/* Managed fields tell whether somebody else has written or removed our keys since we applied them:
+ * then, and only then, the annotations prove nothing and the Secret must be read. */
 static bool is_sole_owner(const json_t *object)
 {
     const json_t *managed = JGET(object, "metadata", "managedFields");
-    bool owned = false;
+    bool whole = false;
     for (size_t i = 0; i < json_count(managed); i++) {
         const json_t *entry = json_item(managed, i);
-        if (!manager_owns_pair(entry))
+        const json_t *data = JGET(entry, "fieldsV1", "f:data");
+        bool crt = JGET(data, "f:tls.crt") != NULL;
+        bool key = JGET(data, "f:tls.key") != NULL;
+        if (!crt && !key)
             continue;
         if (!str_eq(JSTR(entry, "manager"), api_names()->field_manager) ||
             !str_eq(JSTR(entry, "operation"), "Apply"))
             return false;
-        owned = true;
+        whole = crt && key;
     }
-    return owned;
+    return whole;
 }
 
 static struct err *decode(const json_t *object, struct kube_object **ret_object)

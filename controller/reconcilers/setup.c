@@ -165,20 +165,41 @@ static void on_issuer(void *arg, const struct cache_change *change)
         wake_issuer_users(env, either(change));
 }
 
-/* The progress of a rollout is in the status of the Certificates behind its Secrets. */
+/* ---- workloads: the progress of a rollout is in the status of Certificates ---- */
+
+static bool same_secrets(const struct workload *a, const struct workload *b)
+{
+    bool same = a->secrets.len == b->secrets.len;
+    for (size_t i = 0; same && i < a->secrets.len; i++)
+        same = str_eq(a->secrets.items[i], b->secrets.items[i]);
+    return same;
+}
+
+/* Does rollout_progress() count both alike? */
+static bool same_progress(const struct workload *a, const struct workload *b)
+{
+    return a != NULL && b != NULL && str_eq(a->opt, b->opt) && str_eq(a->seen, b->seen) &&
+           workload_is_rolled_out(a) == workload_is_rolled_out(b) && same_secrets(a, b);
+}
+
+static void wake_certificates_of(const struct env *env, const struct workload *w)
+{
+    for (size_t i = 0; w != NULL && i < w->secrets.len; i++) {
+        char key[KUBE_KEY_MAX];
+        object_key(w->obj.meta.namespace, w->secrets.items[i], key);
+        wake_all(env->controllers.certificate, env->certificates.cache, env->certificates_by_secret,
+                 key);
+    }
+}
+
 static void on_workload(void *arg, const struct cache_change *change)
 {
     const struct rollout_ctx *ctx = arg;
     controller_on_change(ctx->env->controllers.rollout[ctx->kind], change);
-    const struct workload *w = either(change);
-    if (change->initial || w->seen == NULL)
+    if (change->initial || same_progress(change->old, change->now))
         return;
-    for (size_t i = 0; i < w->secrets.len; i++) {
-        char key[KUBE_KEY_MAX];
-        object_key(w->obj.meta.namespace, w->secrets.items[i], key);
-        wake_all(ctx->env->controllers.certificate, ctx->env->certificates.cache,
-                 ctx->env->certificates_by_secret, key);
-    }
+    wake_certificates_of(ctx->env, change->old);
+    wake_certificates_of(ctx->env, change->now);
 }
 
 static void make_routes(struct reconcilers *r)

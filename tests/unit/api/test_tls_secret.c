@@ -98,6 +98,9 @@ static void only_our_apply_is_trusted(void **state)
         {"[" ENTRY("certroll", "Apply", PAIR) "," ENTRY("x", "Update",
                                                         "\"f:data\":{\"f:tls.key\":{}}") "]",
          false},
+        /* Somebody took a half of it away: what is left is still ours. */
+        {"[" ENTRY("certroll", "Apply", "\"f:data\":{\"f:tls.crt\":{}}") "]", false},
+        {"[" ENTRY("certroll", "Apply", "\"f:data\":{\"f:tls.key\":{}}") "]", false},
         /* Our name is not our apply. */
         {"[" ENTRY("certroll", "Update", PAIR) "]", false},
         {"[" ENTRY("certroll", "Apply", PAIR) "," ENTRY("certroll", "Update", PAIR) "]", false},
