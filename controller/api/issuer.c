@@ -71,6 +71,7 @@ static const struct bind_field acme_status_fields[] = {
     BIND_ROW(struct acme_issuer_status, STRING, uri, "uri"),
     BIND_ROW(struct acme_issuer_status, STRING, last_registered_email, "lastRegisteredEmail"),
     BIND_ROW(struct acme_issuer_status, STRING, last_private_key_hash, "lastPrivateKeyHash"),
+    BIND_ROW(struct acme_issuer_status, STRING, thumbprint, "thumbprint"),
     BIND_ROW(struct acme_issuer_status, STRING, terms_of_service, "termsOfService"),
 };
 static const struct bind_table acme_status_table =

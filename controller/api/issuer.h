@@ -53,6 +53,7 @@ struct acme_issuer_status {
     const char *uri;
     const char *last_registered_email;
     const char *last_private_key_hash;
+    const char *thumbprint; /* of the account key (RFC 7638): what answers to challenges end in */
     const char *terms_of_service;
 };
 struct issuer_status {

@@ -268,16 +268,16 @@ static bool is_registered(const struct issuer *issuer, const char *hash)
            str_eq(str_or(s->last_registered_email, ""), str_or(issuer->spec.acme->email, ""));
 }
 
-static void fill_ready(struct issuer_readiness *r, const struct issuer *issuer, char *uri,
-                       char *hash, char *terms)
+/* The strings of account are taken over. */
+static void fill_ready(struct issuer_readiness *r, const struct issuer *issuer,
+                       const struct pki_key *key, struct acme_issuer_status account)
 {
     r->ready = true;
     r->reason = "ACMEAccountRegistered";
     r->message = x_strdup("The ACME account is registered with the ACME server");
-    r->acme.uri = uri;
-    r->acme.last_private_key_hash = hash;
+    r->acme = account;
+    r->acme.thumbprint = pki_jwk_thumbprint(key);
     r->acme.last_registered_email = x_strdup_or_null(issuer->spec.acme->email);
-    r->acme.terms_of_service = terms;
 }
 
 static struct err *register_account(struct acme_ca *ca, struct pki_key *key,
@@ -314,8 +314,11 @@ struct err *acme_account_ensure(const struct issuer_env *env, const struct issue
     auto_free char *hash = account_hash(key, issuer->spec.acme->server);
     remember_key(env, issuer, key, hash);
     if (is_registered(issuer, hash) && !is_lost(env, issuer)) {
-        fill_ready(ret_readiness, issuer, x_strdup(issuer->status.acme.uri), TAKE(hash),
-                   x_strdup_or_null(issuer->status.acme.terms_of_service));
+        fill_ready(ret_readiness, issuer, key,
+                   (struct acme_issuer_status){
+                       .uri = x_strdup(issuer->status.acme.uri),
+                       .last_private_key_hash = TAKE(hash),
+                       .terms_of_service = x_strdup_or_null(issuer->status.acme.terms_of_service)});
         return NULL;
     }
     struct acme_ca *ca_owned = NULL;
@@ -326,6 +329,9 @@ struct err *acme_account_ensure(const struct issuer_env *env, const struct issue
     char *url = NULL;
     TRY(register_account(ca_owned, key, issuer, &url));
     forget_loss(env, issuer);
-    fill_ready(ret_readiness, issuer, url, TAKE(hash), TAKE(directory.terms_of_service));
+    fill_ready(ret_readiness, issuer, key,
+               (struct acme_issuer_status){.uri = url,
+                                           .last_private_key_hash = TAKE(hash),
+                                           .terms_of_service = TAKE(directory.terms_of_service)});
     return NULL;
 }

@@ -229,6 +229,7 @@ FULL = {
                     "rollout": {"fingerprint": "ab" * 32, "updated": 3, "pending": 1}},
     "Issuer": {**conditions(Ready=YES), "acme": {"uri": "https://ca.example/acct/1", "lastPrivateKeyHash": "aGFzaA==",
                                                  "lastRegisteredEmail": "a@example.com",
+                                                 "thumbprint": "t" * 43,
                                                  "termsOfService": "https://ca.example/terms"}},
     "Order": {**URLS, "state": "valid", "reason": "r", "failureTime": "2026-11-21T00:00:00Z", "nextAction": "n",
               "authorizations": [{"url": "https://ca.example/a/1", "identifier": "e.example", "wildcard": True,

@@ -178,7 +178,8 @@ static void an_issuer_arrives(void **state)
     (void)state;
     static const char text[] =
         "{" META "," ISSUER_SPEC ",\"status\":{\"conditions\":[" READY "],\"acme\":{\"uri\":\"u\","
-        "\"lastRegisteredEmail\":\"e\",\"lastPrivateKeyHash\":\"h\",\"termsOfService\":\"t\"}}}";
+        "\"lastRegisteredEmail\":\"e\",\"lastPrivateKeyHash\":\"h\",\"thumbprint\":\"T\","
+        "\"termsOfService\":\"t\"}}}";
     AUTO_OBJECT(struct issuer) i = decoded(&kind_issuer, text);
     const struct acme_issuer *a = i->spec.acme;
     assert_non_null(a);
@@ -198,6 +199,7 @@ static void an_issuer_arrives(void **state)
     assert_non_null(i->spec.self_signed);
     expect_list(&i->spec.self_signed->crl_distribution_points, "http://crl", 1);
     assert_string_equal(i->status.acme.last_private_key_hash, "h");
+    assert_string_equal(i->status.acme.thumbprint, "T");
     expect_round_trip(&issuer_spec_table, &i->spec, text, "spec");
     expect_round_trip(&issuer_status_table, &i->status, text, "status");
 }

@@ -116,6 +116,8 @@ static void a_new_issuer_makes_a_key_and_registers(void **state)
     assert_string_equal(r.acme.last_registered_email, "a@b.test");
     assert_string_equal(r.acme.terms_of_service, CA "/terms");
     assert_int_equal(strlen(r.acme.last_private_key_hash), 64);
+    auto_free char *thumbprint = pki_jwk_thumbprint(key);
+    assert_string_equal(r.acme.thumbprint, thumbprint);
     json_auto_t *secret = scripted_json(&s.world, 1);
     assert_true(scripted_seen(&s.world, 1)->flags & HTTP_SECRET);
     assert_string_equal(JSTR(secret, "type"), "Opaque");

@@ -55,6 +55,7 @@ static void results_are_released_whole(void **state)
                                      .acme = {.uri = x_strdup("u"),
                                               .last_registered_email = x_strdup("e"),
                                               .last_private_key_hash = x_strdup("h"),
+                                              .thumbprint = x_strdup("t"),
                                               .terms_of_service = x_strdup("t")}};
     issuer_readiness_release(&ready);
     assert_false(ready.ready);
