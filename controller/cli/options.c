@@ -24,7 +24,7 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
     out[n++] = FLAG(STRING, &f->context, "context", NULL, "context of the kubeconfig");
     out[n++] = FLAG(STRING, &f->namespace, "namespace", NULL, "watch one namespace only");
     out[n++] = FLAG(BOOL, &f->leader_elect, "leader-elect", "true",
-                    "act only while holding the lease certroll-controller");
+                    "act only while holding its lease; off: for a single process only");
     out[n++] = FLAG(STRING, &f->leader_election_namespace, "leader-election-namespace", NULL,
                     "where the lease is: its own namespace unless set");
     out[n++] = FLAG(STRING, &f->listen, "listen", ":9402", "/metrics, /livez and /readyz");

@@ -43,14 +43,14 @@ class Release:
                 assert time.monotonic() < deadline, f"{role} does not have the rules of {self.name}-{role}"
                 time.sleep(0.1)
 
-    def can(self, user, verb, resource, namespace=""):
+    def can(self, user, verb, resource, namespace="", name=""):
         """Whether the server's RBAC lets user do it; resource is GROUP/RESOURCE[/SUBRESOURCE]."""
         group, resource, *subresource = resource.replace("@G@", self.group).split("/")
         code, review = self.api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
             "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
             "spec": {"user": user, "resourceAttributes": {
                 "verb": verb, "group": group, "resource": resource, "subresource": "".join(subresource),
-                "namespace": namespace}}})
+                "namespace": namespace, "name": name}}})
         assert code == 201, review
         return review["status"]["allowed"]
 
@@ -133,13 +133,14 @@ def test_what_the_controller_may_do(release, verb, resource, allowed):
     assert release.can(f"system:serviceaccount:{NAMESPACE}:{release.name}", verb, resource) is allowed
 
 
-@pytest.mark.parametrize("verb, namespace, allowed", [
-    ("get", NAMESPACE, True), ("create", NAMESPACE, True), ("update", NAMESPACE, True), ("delete", NAMESPACE, False),
-    ("update", "kube-system", False),
+@pytest.mark.parametrize("verb, namespace, name, allowed", [
+    ("get", NAMESPACE, "certroll-controller", True), ("create", NAMESPACE, "", True),
+    ("update", NAMESPACE, "certroll-controller", True), ("delete", NAMESPACE, "certroll-controller", False),
+    ("update", NAMESPACE, "somebody-else", False), ("update", "kube-system", "certroll-controller", False),
 ])
-def test_leases_only_in_its_own_namespace(release, verb, namespace, allowed):
+def test_its_own_lease_only(release, verb, namespace, name, allowed):
     account = f"system:serviceaccount:{NAMESPACE}:{release.name}"
-    assert release.can(account, verb, "coordination.k8s.io/leases", namespace) is allowed
+    assert release.can(account, verb, "coordination.k8s.io/leases", namespace, name) is allowed
 
 
 @pytest.mark.parametrize("user, verb, resource, allowed", [
