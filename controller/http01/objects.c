@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/responder.h"
+#include "http01/template.h"
 #include "pki/key.h"
 
 const struct kube_resource res_pod = {"", "v1", "pods", "Pod", true};
@@ -25,57 +26,22 @@ void http01_solver_name(const char *thumbprint, char out[KUBE_NAME_MAX + 1])
     str_copy(out + strlen(out), KUBE_NAME_MAX + 1 - strlen(out), hex);
 }
 
-static json_t *labels_of(const char *name)
+json_t *http01_labels(const char *instance)
 {
     json_t *labels = json_build("{s:s,s:s}", "app.kubernetes.io/name", "certroll-solver",
-                                "app.kubernetes.io/instance", name);
+                                "app.kubernetes.io/instance", instance);
     json_put(labels, api_names()->http01_solver, json_build("s", "true"));
     return labels;
 }
 
-static json_t *metadata_of(const struct http01_solver *s, const char *name, const char *instance)
+static json_t *metadata_of(const char *ns, const char *name, const char *instance,
+                           const json_t *owner)
 {
-    json_t *meta = json_build("{s:s,s:s,s:o}", "name", name, "namespace", s->ns, "labels",
-                              labels_of(instance));
-    if (s->owner != NULL)
-        json_put(meta, "ownerReferences", json_build("[O]", s->owner));
+    json_t *meta = json_build("{s:s,s:s,s:o}", "name", name, "namespace", ns, "labels",
+                              http01_labels(instance));
+    if (owner != NULL)
+        json_put(meta, "ownerReferences", json_build("[O]", owner));
     return meta;
-}
-
-/* Ours is merged over what the template may say: what makes the solver safe and what makes it work
- * cannot be overridden. Returns an empty object for no template. */
-static struct err *template_parse(const char *what, const char *text, json_t **ret_template)
-{
-    if (text == NULL) {
-        *ret_template = json_new_object();
-        return NULL;
-    }
-    json_auto_t *t = NULL;
-    TRY(json_parse(text, strlen(text), &t), "spec.acme.solvers[].http01.ingress.%s", what);
-    if (!json_is_object(t))
-        return err_new(ERR_INVALID, "InvalidSolver",
-                       "spec.acme.solvers[].http01.ingress.%s: expected an object", what);
-    *ret_template = TAKE(t);
-    return NULL;
-}
-
-/* The named members that are there. Nothing else of a template is looked at, so nothing that makes a pod
- * less safe has a way in: host namespaces, volumes, more containers, other owners. */
-static json_t *pick(const json_t *from, const char *const *names)
-{
-    json_t *to = json_new_object();
-    for (; *names != NULL; names++) {
-        json_t *value = JGET(from, *names);
-        if (value != NULL)
-            json_put(to, *names, json_incref(value));
-    }
-    return to;
-}
-
-static json_t *metadata_from(const json_t *template)
-{
-    static const char *const members[] = {"annotations", "labels", NULL};
-    return pick(JGET(template, "metadata"), members);
 }
 
 /* resources: the template's, or NULL. */
@@ -105,7 +71,7 @@ static json_t *pod_security(const json_t *template)
     static const char *const selinux[] = {"level", NULL};
     const json_t *asked = JGET(template, "spec", "securityContext");
     const json_t *profile = JGET(asked, "seccompProfile");
-    json_t *context = pick(asked, members);
+    json_t *context = http01_pick(asked, members);
     if (JINT(context, 0, "runAsUser") <= 0)
         json_put(context, "runAsUser", json_build("i", 65532));
     json_put(context, "runAsNonRoot", json_build("b", 1));
@@ -114,7 +80,7 @@ static json_t *pod_security(const json_t *template)
     else
         json_put(context, "seccompProfile", json_build("{s:s}", "type", "RuntimeDefault"));
     if (JGET(asked, "seLinuxOptions", "level") != NULL)
-        json_put(context, "seLinuxOptions", pick(JGET(asked, "seLinuxOptions"), selinux));
+        json_put(context, "seLinuxOptions", http01_pick(JGET(asked, "seLinuxOptions"), selinux));
     return context;
 }
 
@@ -137,8 +103,8 @@ static json_t *pod_from(const json_t *template)
                                           "serviceAccountName",
                                           "tolerations",
                                           NULL};
-    return json_build("{s:o,s:o}", "metadata", metadata_from(template), "spec",
-                      pick(JGET(template, "spec"), members));
+    return json_build("{s:o,s:o}", "metadata", http01_template_metadata(template), "spec",
+                      http01_pick(JGET(template, "spec"), members));
 }
 
 struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod)
@@ -146,10 +112,10 @@ struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod)
     char name[KUBE_NAME_MAX + 1];
     http01_solver_name(s->thumbprint, name);
     json_auto_t *template = NULL;
-    TRY(template_parse("podTemplate", s->config->pod_template, &template));
+    TRY(http01_template_parse("ingress.podTemplate", s->config.pod_template, &template));
     json_auto_t *ours =
         json_build("{s:s,s:s,s:o,s:o}", "apiVersion", "v1", "kind", "Pod", "metadata",
-                   metadata_of(s, name, name), "spec", pod_spec(s, template));
+                   metadata_of(s->ns, name, name, s->owner), "spec", pod_spec(s, template));
     json_put(JGET(ours, "metadata"), "annotations",
              json_build("{s:s,s:s}", "sidecar.istio.io/inject", "false",
                         "cluster-autoscaler.kubernetes.io/safe-to-evict", "true"));
@@ -163,11 +129,11 @@ struct err *http01_service(const struct http01_solver *s, json_t **ret_service)
 {
     char name[KUBE_NAME_MAX + 1];
     http01_solver_name(s->thumbprint, name);
-    *ret_service = json_build("{s:s,s:s,s:o,s:{s:s,s:o,s:[{s:s,s:i,s:s,s:s}]}}", "apiVersion", "v1",
-                              "kind", "Service", "metadata", metadata_of(s, name, name), "spec",
-                              "type", str_or(s->config->service_type, "ClusterIP"), "selector",
-                              labels_of(name), "ports", "name", "http", "port", HTTP01_PORT,
-                              "targetPort", "http", "protocol", "TCP");
+    *ret_service = json_build(
+        "{s:s,s:s,s:o,s:{s:s,s:o,s:[{s:s,s:i,s:s,s:s}]}}", "apiVersion", "v1", "kind", "Service",
+        "metadata", metadata_of(s->ns, name, name, s->owner), "spec", "type",
+        str_or(s->config.service_type, "ClusterIP"), "selector", http01_labels(name), "ports",
+        "name", "http", "port", HTTP01_PORT, "targetPort", "http", "protocol", "TCP");
     return NULL;
 }
 
@@ -183,7 +149,7 @@ static json_t *rule_for(const struct http01_route *route, const char *service)
 }
 
 /* Controllers that force HTTPS or ask for a login by default must not do so on this path. */
-static json_t *ingress_annotations(const struct http01_ingress *config)
+static json_t *ingress_annotations(const struct http01_ingress_config *config)
 {
     json_t *a = json_build("{s:s,s:s}", "nginx.ingress.kubernetes.io/whitelist-source-range",
                            "0.0.0.0/0,::/0", "nginx.ingress.kubernetes.io/ssl-redirect", "false");
@@ -192,23 +158,21 @@ static json_t *ingress_annotations(const struct http01_ingress *config)
     return a;
 }
 
-struct err *http01_ingress(const struct http01_solver *s, const char *name,
-                           const struct http01_route *routes, size_t count, json_t **ret_ingress)
+struct err *http01_ingress(const struct http01_presentation *p, const char *service,
+                           const struct http01_ingress_config *config, json_t **ret_ingress)
 {
-    char service[KUBE_NAME_MAX + 1];
-    http01_solver_name(s->thumbprint, service);
     json_auto_t *template = NULL;
-    TRY(template_parse("ingressTemplate", s->config->ingress_template, &template));
+    TRY(http01_template_parse(config->field, config->ingress_template, &template));
     json_t *rules = json_new_array();
-    for (size_t i = 0; i < count; i++)
-        json_push(rules, rule_for(&routes[i], service));
-    json_auto_t *ours =
-        json_build("{s:s,s:s,s:o,s:{s:o}}", "apiVersion", "networking.k8s.io/v1", "kind", "Ingress",
-                   "metadata", metadata_of(s, name, service), "spec", "rules", rules);
-    if (!str_empty(s->config->ingress_class_name))
-        json_put_str(JGET(ours, "spec"), "ingressClassName", s->config->ingress_class_name);
-    json_put(JGET(ours, "metadata"), "annotations", ingress_annotations(s->config));
-    json_t *ingress = json_build("{s:o}", "metadata", metadata_from(template));
+    for (size_t i = 0; i < p->count; i++)
+        json_push(rules, rule_for(&p->routes[i], service));
+    json_auto_t *ours = json_build(
+        "{s:s,s:s,s:o,s:{s:o}}", "apiVersion", "networking.k8s.io/v1", "kind", "Ingress",
+        "metadata", metadata_of(p->order.ns, p->name, service, p->owner), "spec", "rules", rules);
+    if (!str_empty(config->ingress_class_name))
+        json_put_str(JGET(ours, "spec"), "ingressClassName", config->ingress_class_name);
+    json_put(JGET(ours, "metadata"), "annotations", ingress_annotations(config));
+    json_t *ingress = json_build("{s:o}", "metadata", http01_template_metadata(template));
     json_merge_patch(ingress, ours);
     *ret_ingress = ingress;
     return NULL;

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Kubernetes objects of the pod tier: one solver Pod and Service per namespace and ACME account,
- * one Ingress per Order. Pure builders: nothing is sent here.
+ * The Kubernetes objects of HTTP-01: one solver Pod and Service per namespace and ACME account, one
+ * Ingress per Order. Pure builders: nothing is sent here.
  */
 #ifndef CERTROLL_HTTP01_OBJECTS_H
 #define CERTROLL_HTTP01_OBJECTS_H
 
-#include "api/issuer.h"
-#include "base/err.h"
-#include "json/json.h"
+#include "http01/tier.h"
 #include "kube/object.h"
 
 #define HTTP01_PORT 8089
@@ -22,12 +20,14 @@ struct http01_solver {
     const char *ns;
     const char *thumbprint; /* of the account key */
     const char *image;
-    const struct http01_ingress *config; /* the Issuer's */
-    const json_t *owner;                 /* ownerReference, or NULL for a ClusterIssuer's */
+    struct http01_pod_config config; /* the Issuer's */
+    const json_t *owner;             /* ownerReference, or NULL for a ClusterIssuer's */
 };
 
 /* "certroll-solver-<hash of the thumbprint>", the name of Pod and Service. */
 void http01_solver_name(const char *thumbprint, char out[KUBE_NAME_MAX + 1]);
+/* The labels of all that serves HTTP-01: app.kubernetes.io/name, /instance, and ours. Owned. */
+json_t *http01_labels(const char *instance);
 
 /* PSS restricted whatever podTemplate says, no token, tiny requests, readiness probe. Of podTemplate
  * labels, annotations, scheduling, identity and resources are taken, the rest is ignored. ERR_INVALID when
@@ -35,14 +35,17 @@ void http01_solver_name(const char *thumbprint, char out[KUBE_NAME_MAX + 1]);
 struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod) MUST_CHECK;
 struct err *http01_service(const struct http01_solver *s, json_t **ret_service) MUST_CHECK;
 
-struct http01_route {
-    const char *host;
-    const char *token;
+/* How the Issuer wants an Ingress. */
+struct http01_ingress_config {
+    const char *ingress_class_name; /* NULL = the cluster's default */
+    const char *class_name;         /* the annotation of old, or NULL */
+    const char *field;            /* of ingress_template, for messages: "ingress.ingressTemplate" */
+    const char *ingress_template; /* JSON or NULL: labels and annotations are taken */
 };
-/* One Ingress for all names of an order: for each route an Exact path to the solver's Service. Of
- * ingressTemplate labels and annotations are taken. Owned. */
-struct err *http01_ingress(const struct http01_solver *s, const char *name,
-                           const struct http01_route *routes, size_t count, json_t **ret_ingress)
+/* One Ingress for all names of a presentation: for each route an Exact path to the Service (its port
+ * HTTP01_PORT) in the same namespace. ERR_INVALID when the template is not an object. Owned. */
+struct err *http01_ingress(const struct http01_presentation *p, const char *service,
+                           const struct http01_ingress_config *config, json_t **ret_ingress)
     MUST_CHECK;
 
 #endif

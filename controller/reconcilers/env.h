@@ -14,6 +14,7 @@
 #include "api/kinds.h"
 #include "api/order.h"
 #include "api/tls_secret.h"
+#include "http01/tier.h"
 #include "issuers/acme_account.h"
 #include "issuers/issuer.h"
 #include "kube/controller.h"
@@ -77,7 +78,8 @@ struct env {
     struct issuer_env issuer_env;
     struct memo *polls;  /* by uid: how often an order or challenge was looked at */
     struct memo *placed; /* by uid of the Order: URL of an ACME order that is not in status yet */
-    struct memo *presented; /* by key of the Order: when its Ingress was last applied */
+    struct memo *presented; /* by key of the Order: when and by which tiers routes were made */
+    struct http01_env http01;
     struct solver_needs *solver_needs;
 
     struct env_controllers controllers;

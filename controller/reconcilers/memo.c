@@ -74,6 +74,13 @@ void memo_set(struct memo *m, const char *key, int64_t time)
     pthread_mutex_unlock(&m->lock);
 }
 
+void memo_mark(struct memo *m, const char *key, unsigned marks)
+{
+    pthread_mutex_lock(&m->lock);
+    entry_of(m, key)->numbers.marks |= marks;
+    pthread_mutex_unlock(&m->lock);
+}
+
 struct memo_entry memo_get(struct memo *m, const char *key)
 {
     pthread_mutex_lock(&m->lock);

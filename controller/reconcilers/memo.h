@@ -11,7 +11,8 @@
 struct memo;
 struct memo_entry {
     unsigned count;
-    int64_t time; /* wall ns of the last memo_count() or memo_set(), 0 = never */
+    unsigned marks; /* all bits that memo_mark() was given */
+    int64_t time;   /* wall ns of the last memo_count() or memo_set(), 0 = never */
 };
 
 struct memo *memo_new(void);
@@ -19,6 +20,7 @@ void memo_free(struct memo *m);
 /* Adds one and sets the time; returns what was there before. */
 struct memo_entry memo_count(struct memo *m, const char *key, int64_t now);
 void memo_set(struct memo *m, const char *key, int64_t time);
+void memo_mark(struct memo *m, const char *key, unsigned marks);
 struct memo_entry memo_get(struct memo *m, const char *key);
 /* A text under a key: copied in; owned when it comes out, NULL when there is none. */
 void memo_set_text(struct memo *m, const char *key, const char *text);

@@ -241,10 +241,8 @@ struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *
     object_key(name->ns, name->name, key);
     AUTO_OBJECT(struct order) order = NULL;
     TRY(store_get(&env->orders, name->ns, name->name, (const void **)&order));
-    if (order == NULL || order->obj.meta.deletion_timestamp != 0) {
-        memo_drop(env->presented, key);
-        return NULL;
-    }
+    if (order == NULL || order->obj.meta.deletion_timestamp != 0)
+        return order_clear_routes(env, key, &(struct http01_order){name->ns, name->name, NULL});
     AUTO(pass_release)
     struct order_pass p = {.env = env,
                            .order = order,

@@ -4,13 +4,17 @@
 #define CERTROLL_RECONCILERS_ORDER_H
 
 #include "acme/order.h"
+#include "http01/tier.h"
 #include "reconcilers/acme_chain.h"
 #include "reconcilers/env.h"
 
 struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
-/* Shared by order.c and order_challenges.c. */
+/* What tiers of an earlier process left behind is taken under the care of its Orders again. */
+struct err *order_adopt_routes(const struct env *env) MUST_CHECK;
+
+/* Shared by order.c, order_challenges.c and order_routes.c. */
 struct order_pass {
     const struct env *env;
     const struct order *order;
@@ -26,8 +30,11 @@ struct order_pass {
 
 struct err *ensure_challenges(struct order_pass *p) MUST_CHECK;
 struct err *ensure_presented(struct order_pass *p) MUST_CHECK;
-/* Removes Ingress and Challenges of an Order that needs them no more. */
+/* Removes routes and Challenges of an Order that needs them no more. */
 struct err *order_clean_up(struct order_pass *p) MUST_CHECK;
+/* Removes the routes alone; key is "ns/name". */
+struct err *order_clear_routes(const struct env *env, const char *key,
+                               const struct http01_order *order) MUST_CHECK;
 
 /* Ends the pass; the Order goes to a final state with a reason (copied). */
 void order_fail(struct order_pass *p, const char *state, const char *reason);

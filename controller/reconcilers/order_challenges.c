@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An Order's authorizations: Challenges for the pending ones, their solver and route, the clean-up. */
-#include <stdlib.h>
+/* An Order's authorizations: a Challenge for each that is pending. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "http01/objects.h"
-#include "http01/responder.h"
+#include "http01/tier.h"
 #include "pki/key.h"
 #include "reconcilers/order.h"
 #include "reconcilers/solver.h"
-
-/* While challenges are pending, solver and route are looked after this often. */
-#define PRESENT_AGAIN (10 * NS_PER_SEC)
 
 static const struct challenge *find_challenge(const struct order_pass *p, const char *authz_url)
 {
@@ -36,9 +31,10 @@ static struct err *pick_solver(struct order_pass *p, const struct acme_authz *a,
         return err_new(ERR_INVALID, "InvalidSolver",
                        "no solver of the issuer fits %s: add one to spec.acme.solvers",
                        a->identifier);
-    if (s->http01 == NULL || s->http01->ingress == NULL)
+    if (http01_tier_of(s->http01) == NULL)
         return err_new(ERR_INVALID, "InvalidSolver",
-                       "the solver for %s has no http01.ingress: this version knows no other",
+                       "the solver for %s has no http01 tier that this version knows: write "
+                       "http01.ingress",
                        a->identifier);
     if (a->wildcard)
         return err_new(ERR_INVALID, "InvalidSolver",
@@ -137,131 +133,4 @@ struct err *ensure_challenges(struct order_pass *p)
     object_list_release(&p->challenges);
     return cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner,
                           p->order->obj.meta.uid, &p->challenges);
-}
-
-/* ---- solver and route ---- */
-
-static bool is_pending(const struct challenge *c)
-{
-    return !order_state_is_final(str_or(c->status.state, "pending"));
-}
-
-/* The first pending name's solver decides for the whole Ingress when solvers differ only by name;
- * names with another ingress config get a route of their own. */
-static const struct http01_ingress *config_for(const struct order_pass *p, const char *host)
-{
-    const struct acme_solver *s =
-        solver_select(p->chain.issuer->spec.acme, host, &p->chain.request->obj.meta.labels);
-    return s != NULL && s->http01 != NULL ? s->http01->ingress : NULL;
-}
-
-static struct err *apply_route(struct order_pass *p, const struct http01_ingress *config,
-                               const struct http01_route *routes, size_t count, size_t index)
-{
-    json_auto_t *owner = owner_reference_json(&kind_order.res, &p->order->obj.meta);
-    const struct http01_solver s = {
-        .ns = p->order->obj.meta.namespace,
-        .thumbprint = p->chain.account.thumbprint,
-        .image = p->env->config.solver_image,
-        .config = config,
-        .owner = owner,
-    };
-    auto_free char *suffix = x_printf("%zu", index);
-    char name[KUBE_NAME_MAX + 1];
-    if (index == 0)
-        str_copy(name, sizeof(name), p->order->obj.meta.name);
-    else
-        name_join(p->order->obj.meta.name, suffix, KUBE_NAME_MAX, name);
-    json_auto_t *body = NULL;
-    TRY(http01_ingress(&s, name, routes, count, &body));
-    const struct kube_ref ref = {.res = &res_ingress, .ns = s.ns, .name = name};
-    solver_need(p->env, s.ns, p->chain.issuer, config, s.thumbprint);
-    return kube_apply(p->env->kube, &ref, 0, HTTP01_FIELD_MANAGER, body, NULL);
-}
-
-/* Names that share a solver config share an Ingress. */
-static struct err *present_all(struct order_pass *p)
-{
-    size_t n = p->challenges.len;
-    auto_free struct http01_route *routes = x_calloc(n + 1, sizeof(*routes));
-    auto_free const struct http01_ingress **done = x_calloc(n + 1, sizeof(*done));
-    size_t groups = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct challenge *first = p->challenges.items[i];
-        const struct http01_ingress *config = config_for(p, first->spec.dns_name);
-        bool seen = config == NULL || !is_pending(first);
-        for (size_t g = 0; g < groups && !seen; g++)
-            seen = done[g] == config;
-        if (seen)
-            continue;
-        size_t count = 0;
-        for (size_t k = i; k < n; k++) {
-            const struct challenge *c = p->challenges.items[k];
-            if (is_pending(c) && config_for(p, c->spec.dns_name) == config &&
-                http01_token_is_valid(c->spec.token))
-                routes[count++] = (struct http01_route){c->spec.dns_name, c->spec.token};
-        }
-        TRY(apply_route(p, config, routes, count, groups), "Ingress");
-        done[groups++] = config;
-    }
-    return NULL;
-}
-
-/* Is one pending, and what do those that are wait for? A Challenge says so when it takes long. */
-static bool look_at_pending(struct order_pass *p)
-{
-    bool pending = false;
-    p->status.reason = NULL;
-    for (size_t i = 0; i < p->challenges.len; i++) {
-        const struct challenge *c = p->challenges.items[i];
-        if (!is_pending(c))
-            continue;
-        pending = true;
-        if (p->status.reason == NULL)
-            p->status.reason = c->status.reason;
-    }
-    return pending;
-}
-
-struct err *ensure_presented(struct order_pass *p)
-{
-    if (!look_at_pending(p))
-        return NULL;
-    int64_t last = memo_get(p->env->presented, p->key).time;
-    if (p->now - last >= PRESENT_AGAIN) {
-        TRY(present_all(p));
-        memo_set(p->env->presented, p->key, p->now);
-        last = p->now;
-    }
-    order_wait(p, last + PRESENT_AGAIN);
-    return NULL;
-}
-
-/* ---- clean-up ---- */
-
-static struct err *delete_route(void *arg, const json_t *item)
-{
-    const struct order_pass *p = arg;
-    const json_t *owners = JGET(item, "metadata", "ownerReferences");
-    if (!str_eq(JSTR(owners, "0", "uid"), p->order->obj.meta.uid))
-        return NULL;
-    const struct kube_ref ref = {.res = &res_ingress,
-                                 .ns = p->order->obj.meta.namespace,
-                                 .name = JSTR(item, "metadata", "name")};
-    return kube_delete(p->env->kube, &ref, JSTR(item, "metadata", "uid"));
-}
-
-struct err *order_clean_up(struct order_pass *p)
-{
-    if (memo_get(p->env->presented, p->key).time != 0) {
-        auto_free char *selector = x_printf("%s=true", api_names()->http01_solver);
-        const struct kube_ref all = {.res = &res_ingress, .ns = p->order->obj.meta.namespace};
-        TRY(kube_list(p->env->kube, &all, selector, delete_route, p), "Ingress");
-        memo_drop(p->env->presented, p->key);
-    }
-    for (size_t i = 0; i < p->challenges.len; i++)
-        TRY(store_delete(&p->env->challenges, p->challenges.items[i]), "Challenge");
-    memo_drop(p->env->polls, p->order->obj.meta.uid);
-    memo_drop(p->env->placed, p->order->obj.meta.uid);
-    return NULL;
 }

@@ -283,6 +283,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
     env->polls = memo_new();
     env->placed = memo_new();
     env->presented = memo_new();
+    env->http01 = (struct http01_env){.kube = o->kube, .namespace = o->config.namespace};
     env->solver_needs = solver_needs_new();
 }
 

@@ -8,14 +8,15 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "reconcilers/order.h"
 
 /* A needed solver is looked at this long after the last time: it may have been evicted or deleted. Less
  * than the time between two calls of solver_need() for one Order, so that each of them counts. */
 #define SOLVER_RECHECK (5 * NS_PER_SEC)
 
 struct need {
-    const struct issuer *issuer; /* referenced; NULL for one that was found at start */
-    const struct http01_ingress *config;
+    const struct issuer *issuer;     /* referenced; NULL for one that was found at start */
+    struct http01_pod_config config; /* strings are the issuer's */
     char *thumbprint;
     int64_t needed;  /* wall ns when an order last asked for it */
     int64_t ensured; /* wall ns when it was last seen to exist */
@@ -64,7 +65,7 @@ static struct need *need_entry(struct solver_needs *needs, const char *key)
 }
 
 void solver_need(const struct env *env, const char *ns, const struct issuer *issuer,
-                 const struct http01_ingress *config, const char *thumbprint)
+                 const struct http01_pod_config *config, const char *thumbprint)
 {
     char name[KUBE_NAME_MAX + 1];
     char key[KUBE_KEY_MAX];
@@ -75,7 +76,7 @@ void solver_need(const struct env *env, const char *ns, const struct issuer *iss
     struct need *n = need_entry(env->solver_needs, key);
     object_unref(n->issuer);
     n->issuer = object_ref(issuer);
-    n->config = config;
+    n->config = *config;
     free(n->thumbprint);
     n->thumbprint = x_strdup(thumbprint);
     n->needed = now;
@@ -239,28 +240,12 @@ static struct err *adopt_solver(void *arg, const json_t *item)
     return NULL;
 }
 
-/* An Ingress has the name of its Order, whose reconcile removes it when it is not needed. */
-static struct err *adopt_route(void *arg, const json_t *item)
-{
-    const struct env *env = arg;
-    const char *ns = JSTR(item, "metadata", "namespace");
-    const char *name = JSTR(item, "metadata", "name");
-    if (str_empty(ns) || str_empty(name))
-        return NULL;
-    char key[KUBE_KEY_MAX];
-    object_key(ns, name, key);
-    memo_set(env->presented, key, 1);
-    controller_enqueue(env->controllers.order, ns, name);
-    return NULL;
-}
-
 struct err *solver_adopt(const struct env *env)
 {
     auto_free char *selector = x_printf("%s=true", api_names()->http01_solver);
     const struct kube_ref pods = {.res = &res_pod, .ns = env->config.namespace};
     const struct kube_ref services = {.res = &res_service, .ns = env->config.namespace};
-    const struct kube_ref ingresses = {.res = &res_ingress, .ns = env->config.namespace};
     TRY(kube_list(env->kube, &pods, selector, adopt_solver, (void *)(uintptr_t)env));
     TRY(kube_list(env->kube, &services, selector, adopt_solver, (void *)(uintptr_t)env));
-    return kube_list(env->kube, &ingresses, selector, adopt_route, (void *)(uintptr_t)env);
+    return order_adopt_routes(env);
 }

@@ -17,10 +17,10 @@ struct solver_needs;
 struct solver_needs *solver_needs_new(void);
 void solver_needs_free(struct solver_needs *n);
 
-/* This namespace needs a solver for the account now; config is part of issuer, which is referenced.
- * Cheap when nothing is to be done. */
+/* This namespace needs a solver for the account now; the strings of config are part of issuer, which is
+ * referenced. Cheap when nothing is to be done. */
 void solver_need(const struct env *env, const char *ns, const struct issuer *issuer,
-                 const struct http01_ingress *config, const char *thumbprint);
+                 const struct http01_pod_config *config, const char *thumbprint);
 
 /* What an earlier process left behind is taken under the same care: Pods, Services and Ingresses with
  * our label. Once, on becoming the leader. */

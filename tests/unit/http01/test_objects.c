@@ -19,9 +19,10 @@
 
 static json_t *pod_with(const char *pod_template)
 {
-    const struct http01_ingress config = {.pod_template = pod_template};
-    const struct http01_solver s = {
-        .ns = "shop", .thumbprint = THUMBPRINT, .image = "certroll:1", .config = &config};
+    const struct http01_solver s = {.ns = "shop",
+                                    .thumbprint = THUMBPRINT,
+                                    .image = "certroll:1",
+                                    .config = {.pod_template = pod_template}};
     json_t *pod = NULL;
     expect_ok(http01_pod(&s, &pod));
     return pod;
@@ -176,13 +177,16 @@ static void a_template_is_an_object(void **state)
     (void)state;
     static const char *const templates[] = {"[]", "\"x\"", "7", "null", "{", ""};
     for (size_t i = 0; i < ARRAY_LEN(templates); i++) {
-        const struct http01_ingress config = {.pod_template = templates[i],
-                                              .ingress_template = templates[i]};
-        const struct http01_solver s = {
-            .ns = "shop", .thumbprint = THUMBPRINT, .image = "i", .config = &config};
+        const struct http01_solver s = {.ns = "shop",
+                                        .thumbprint = THUMBPRINT,
+                                        .image = "i",
+                                        .config = {.pod_template = templates[i]}};
+        const struct http01_presentation p = {.order = {.ns = "shop"}, .name = "o"};
+        const struct http01_ingress_config config = {.field = "ingress.ingressTemplate",
+                                                     .ingress_template = templates[i]};
         json_t *none = NULL;
         expect_err(http01_pod(&s, &none), ERR_INVALID, NULL, "http01.ingress.podTemplate");
-        expect_err(http01_ingress(&s, "o", NULL, 0, &none), ERR_INVALID, NULL,
+        expect_err(http01_ingress(&p, "s", &config, &none), ERR_INVALID, NULL,
                    "http01.ingress.ingressTemplate");
         assert_null(none);
     }
@@ -195,11 +199,10 @@ static void the_service_finds_the_pod(void **state)
         {NULL, "ClusterIP"}, {"", "ClusterIP"}, {"NodePort", "NodePort"}};
     json_auto_t *owner = parsed("{\"uid\":\"issuer\"}");
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        const struct http01_ingress config = {.service_type = types[i][0]};
         const struct http01_solver s = {.ns = "shop",
                                         .thumbprint = THUMBPRINT,
                                         .image = "i",
-                                        .config = &config,
+                                        .config = {.service_type = types[i][0]},
                                         .owner = owner};
         json_auto_t *service = NULL, *pod = NULL;
         expect_ok(http01_service(&s, &service));
@@ -215,13 +218,13 @@ static void the_service_finds_the_pod(void **state)
     }
 }
 
-static json_t *ingress_with(const struct http01_ingress *config, const struct http01_route *routes,
-                            size_t count)
+static json_t *ingress_with(const struct http01_ingress_config *config,
+                            const struct http01_route *routes, size_t count)
 {
-    const struct http01_solver s = {
-        .ns = "shop", .thumbprint = THUMBPRINT, .image = "i", .config = config};
+    const struct http01_presentation p = {
+        .order = {.ns = "shop"}, .name = "order-1", .routes = routes, .count = count};
     json_t *ingress = NULL;
-    expect_ok(http01_ingress(&s, "order-1", routes, count, &ingress));
+    expect_ok(http01_ingress(&p, "answers", config, &ingress));
     return ingress;
 }
 
@@ -230,10 +233,8 @@ static void each_name_has_an_exact_path(void **state)
     (void)state;
     static const struct http01_route routes[] = {
         {"a.test", "token-a"}, {"b.test", "token-b"}, {"192.0.2.1", "token-c"}};
-    const struct http01_ingress config = {.service_type = NULL};
+    const struct http01_ingress_config config = {.class_name = NULL};
     json_auto_t *ingress = ingress_with(&config, routes, ARRAY_LEN(routes));
-    char service[KUBE_NAME_MAX + 1];
-    http01_solver_name(THUMBPRINT, service);
     const json_t *rules = JGET(ingress, "spec", "rules");
     assert_int_equal(json_count(rules), 3);
     for (size_t i = 0; i < 3; i++) {
@@ -241,7 +242,7 @@ static void each_name_has_an_exact_path(void **state)
         auto_free char *want = x_printf("/.well-known/acme-challenge/%s", routes[i].token);
         assert_string_equal(JSTR(path, "path"), want);
         assert_string_equal(JSTR(path, "pathType"), "Exact");
-        assert_string_equal(JSTR(path, "backend", "service", "name"), service);
+        assert_string_equal(JSTR(path, "backend", "service", "name"), "answers");
         assert_int_equal(JINT(path, 0, "backend", "service", "port", "number"), HTTP01_PORT);
     }
     assert_string_equal(JSTR(rules, "0", "host"), "a.test");
@@ -256,11 +257,11 @@ static void each_name_has_an_exact_path(void **state)
 static void the_class_is_a_field_or_an_annotation(void **state)
 {
     (void)state;
-    const struct http01_ingress field = {.ingress_class_name = "special"};
+    const struct http01_ingress_config field = {.ingress_class_name = "special"};
     json_auto_t *a = ingress_with(&field, NULL, 0);
     assert_string_equal(JSTR(a, "spec", "ingressClassName"), "special");
     assert_null(JGET(a, "metadata", "annotations", "kubernetes.io/ingress.class"));
-    const struct http01_ingress annotation = {.class_name = "old"};
+    const struct http01_ingress_config annotation = {.class_name = "old"};
     json_auto_t *b = ingress_with(&annotation, NULL, 0);
     assert_null(JGET(b, "spec", "ingressClassName"));
     assert_string_equal(JSTR(b, "metadata", "annotations", "kubernetes.io/ingress.class"), "old");
@@ -269,7 +270,7 @@ static void the_class_is_a_field_or_an_annotation(void **state)
 static void the_template_adds_to_the_ingress(void **state)
 {
     (void)state;
-    const struct http01_ingress config = {
+    const struct http01_ingress_config config = {
         .class_name = "old",
         .ingress_template =
             "{\"metadata\":{\"labels\":{\"team\":\"web\",\"" SOLVER_LABEL "\":\"no\"},"

@@ -36,6 +36,23 @@ static void looks_are_counted(void **state)
     memo_free(NULL);
 }
 
+static void marks_add_up(void **state)
+{
+    (void)state;
+    struct memo *m = memo_new();
+    assert_int_equal(memo_get(m, "a").marks, 0);
+    memo_mark(m, "a", 1);
+    memo_set(m, "a", 7);
+    memo_mark(m, "a", 4);
+    memo_mark(m, "a", 4);
+    assert_int_equal(memo_get(m, "a").marks, 5);
+    assert_int_equal(memo_get(m, "a").time, 7);
+    assert_int_equal(memo_get(m, "b").marks, 0);
+    memo_drop(m, "a");
+    assert_int_equal(memo_get(m, "a").marks, 0);
+    memo_free(m);
+}
+
 /* It forgets rather than grows: 65,536 keys are kept, one more starts over. */
 static void it_is_bounded(void **state)
 {
@@ -60,6 +77,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(looks_are_counted),
+        cmocka_unit_test(marks_add_up),
         cmocka_unit_test(it_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a tier of HTTP-01 is to certroll: a way for the CA's request to reach an answer. A new tier is one
+ * file in this folder that ends in a `const struct http01_tier http01_tier_<name>`; the build finds it.
+ */
+#ifndef CERTROLL_HTTP01_TIER_H
+#define CERTROLL_HTTP01_TIER_H
+
+#include "api/issuer.h"
+#include "base/err.h"
+#include "json/json.h"
+#include "kube/client.h"
+
+/* What tiers may use. */
+struct http01_env {
+    struct kube_client *kube;
+    const char *namespace; /* the only one that is watched, NULL for all */
+};
+
+/* Whose names are to be answered for. */
+struct http01_order {
+    const char *ns;
+    const char *name;
+    const char *uid; /* NULL when the Order is gone */
+};
+
+struct http01_route {
+    const char *host; /* a DNS name or an IP address */
+    const char *token;
+};
+
+/* The names of an Order that share a solver config. All borrowed. */
+struct http01_presentation {
+    struct http01_order order;
+    const char *name;       /* for the route: no other presentation in the namespace has it */
+    const json_t *owner;    /* ownerReference to the Order */
+    const char *thumbprint; /* of the account key */
+    const struct solver_http01 *config; /* the Issuer's */
+    const struct http01_route *routes;
+    size_t count;
+};
+
+/* How the Issuer wants the solver Pod and its Service. */
+struct http01_pod_config {
+    const char *service_type; /* NULL = ClusterIP */
+    const char *pod_template; /* JSON or NULL */
+};
+
+/* Told of each Order for which something was found. */
+typedef void (*http01_found_fn)(void *arg, const char *ns, const char *name);
+
+struct http01_tier {
+    const char *name; /* a word without spaces */
+    bool (*configured)(const struct solver_http01 *config);
+    /* A Pod and a Service in the Order's namespace must be up; who needs none has NULL here. */
+    struct http01_pod_config (*pod)(const struct solver_http01 *config);
+    /* Makes the routes; idempotent, called again now and then while names are pending. ERR_INVALID for
+     * a config that cannot work. */
+    struct err *(*present)(const struct http01_env *env, const struct http01_presentation *p);
+    /* Removes all that present() ever made for the Order; nothing there is success. */
+    struct err *(*clear)(const struct http01_env *env, const struct http01_order *order);
+    /* Finds what an earlier process has left behind. */
+    struct err *(*adopt)(const struct http01_env *env, http01_found_fn found, void *arg);
+};
+
+/* All tiers, NULL-terminated; generated from the files of this folder. The three functions at the end are
+ * NULL where a tier makes nothing. */
+extern const struct http01_tier *const http01_tiers[];
+
+/* The tier that the config names, or NULL: one that this version does not know. */
+const struct http01_tier *http01_tier_of(const struct solver_http01 *config);
+/* One bit of its own for each tier, while the process lives. */
+unsigned http01_tier_mark(const struct http01_tier *tier);
+
+#endif

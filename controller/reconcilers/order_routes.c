@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the CA's requests reach an answer: routes for the pending names of an Order, by the tiers that the
+ * issuer names; the clean-up. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "http01/responder.h"
+#include "reconcilers/order.h"
+#include "reconcilers/solver.h"
+
+/* While challenges are pending, solver and route are looked after this often. */
+#define PRESENT_AGAIN (10 * NS_PER_SEC)
+
+static bool is_pending(const struct challenge *c)
+{
+    return !order_state_is_final(str_or(c->status.state, "pending"));
+}
+
+/* ---- presenting ---- */
+
+/* Names with the same config share a route; names with another get a route of their own. */
+static const struct solver_http01 *config_for(const struct order_pass *p, const char *host)
+{
+    const struct acme_solver *s =
+        solver_select(p->chain.issuer->spec.acme, host, &p->chain.request->obj.meta.labels);
+    return s != NULL ? s->http01 : NULL;
+}
+
+/* What present() makes is found again by the tier's mark; a crash before it is made up for by adopt(). */
+static struct err *present(struct order_pass *p, const struct solver_http01 *config,
+                           const struct http01_presentation *what)
+{
+    const struct http01_tier *tier = http01_tier_of(config);
+    if (tier == NULL)
+        return NULL;
+    if (tier->pod != NULL) {
+        const struct http01_pod_config pod = tier->pod(config);
+        solver_need(p->env, what->order.ns, p->chain.issuer, &pod, what->thumbprint);
+    }
+    if (tier->present == NULL)
+        return NULL;
+    memo_mark(p->env->presented, p->key, http01_tier_mark(tier));
+    return err_wrap(tier->present(&p->env->http01, what), "%s", tier->name);
+}
+
+static struct err *present_group(struct order_pass *p, const struct solver_http01 *config,
+                                 const struct http01_route *routes, size_t count, size_t index)
+{
+    const struct object_meta *m = &p->order->obj.meta;
+    json_auto_t *owner = owner_reference_json(&kind_order.res, m);
+    auto_free char *suffix = x_printf("%zu", index);
+    char name[KUBE_NAME_MAX + 1];
+    if (index == 0)
+        str_copy(name, sizeof(name), m->name);
+    else
+        name_join(m->name, suffix, KUBE_NAME_MAX, name);
+    const struct http01_presentation what = {
+        .order = {.ns = m->namespace, .name = m->name, .uid = m->uid},
+        .name = name,
+        .owner = owner,
+        .thumbprint = p->chain.account.thumbprint,
+        .config = config,
+        .routes = routes,
+        .count = count,
+    };
+    return present(p, config, &what);
+}
+
+/* The pending names whose config is this one; room for all Challenges. */
+static size_t routes_of(const struct order_pass *p, const struct solver_http01 *config,
+                        struct http01_route *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < p->challenges.len; i++) {
+        const struct challenge *c = p->challenges.items[i];
+        if (is_pending(c) && config_for(p, c->spec.dns_name) == config &&
+            http01_token_is_valid(c->spec.token))
+            out[count++] = (struct http01_route){c->spec.dns_name, c->spec.token};
+    }
+    return count;
+}
+
+static struct err *present_all(struct order_pass *p)
+{
+    size_t n = p->challenges.len;
+    auto_free struct http01_route *routes = x_calloc(n + 1, sizeof(*routes));
+    auto_free const struct solver_http01 **done = x_calloc(n + 1, sizeof(*done));
+    size_t groups = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct challenge *first = p->challenges.items[i];
+        const struct solver_http01 *config = config_for(p, first->spec.dns_name);
+        bool seen = config == NULL || !is_pending(first);
+        for (size_t g = 0; g < groups && !seen; g++)
+            seen = done[g] == config;
+        if (seen)
+            continue;
+        size_t count = routes_of(p, config, routes);
+        TRY(present_group(p, config, routes, count, groups));
+        done[groups++] = config;
+    }
+    return NULL;
+}
+
+/* Is one pending, and what do those that are wait for? A Challenge says so when it takes long. */
+static bool look_at_pending(struct order_pass *p)
+{
+    bool pending = false;
+    p->status.reason = NULL;
+    for (size_t i = 0; i < p->challenges.len; i++) {
+        const struct challenge *c = p->challenges.items[i];
+        if (!is_pending(c))
+            continue;
+        pending = true;
+        if (p->status.reason == NULL)
+            p->status.reason = c->status.reason;
+    }
+    return pending;
+}
+
+struct err *ensure_presented(struct order_pass *p)
+{
+    if (!look_at_pending(p))
+        return NULL;
+    int64_t last = memo_get(p->env->presented, p->key).time;
+    if (p->now - last >= PRESENT_AGAIN) {
+        TRY(present_all(p));
+        memo_set(p->env->presented, p->key, p->now);
+        last = p->now;
+    }
+    order_wait(p, last + PRESENT_AGAIN);
+    return NULL;
+}
+
+/* ---- clean-up ---- */
+
+struct err *order_clear_routes(const struct env *env, const char *key,
+                               const struct http01_order *order)
+{
+    unsigned marks = memo_get(env->presented, key).marks;
+    for (size_t i = 0; http01_tiers[i] != NULL; i++) {
+        const struct http01_tier *tier = http01_tiers[i];
+        if ((marks & http01_tier_mark(tier)) != 0)
+            TRY(tier->clear(&env->http01, order), "%s", tier->name);
+    }
+    memo_drop(env->presented, key);
+    return NULL;
+}
+
+struct err *order_clean_up(struct order_pass *p)
+{
+    const struct object_meta *m = &p->order->obj.meta;
+    const struct http01_order order = {.ns = m->namespace, .name = m->name, .uid = m->uid};
+    TRY(order_clear_routes(p->env, p->key, &order));
+    for (size_t i = 0; i < p->challenges.len; i++)
+        TRY(store_delete(&p->env->challenges, p->challenges.items[i]), "Challenge");
+    memo_drop(p->env->polls, m->uid);
+    memo_drop(p->env->placed, m->uid);
+    return NULL;
+}
+
+/* ---- what was there before us ---- */
+
+struct adopting {
+    const struct env *env;
+    const struct http01_tier *tier;
+};
+
+/* The Order's reconcile removes what is not needed any more. */
+static void adopt_route(void *arg, const char *ns, const char *name)
+{
+    const struct adopting *a = arg;
+    char key[KUBE_KEY_MAX];
+    object_key(ns, name, key);
+    memo_mark(a->env->presented, key, http01_tier_mark(a->tier));
+    controller_enqueue(a->env->controllers.order, ns, name);
+}
+
+struct err *order_adopt_routes(const struct env *env)
+{
+    for (size_t i = 0; http01_tiers[i] != NULL; i++) {
+        struct adopting a = {env, http01_tiers[i]};
+        if (a.tier->adopt != NULL)
+            TRY(a.tier->adopt(&env->http01, adopt_route, &a), "%s", a.tier->name);
+    }
+    return NULL;
+}
