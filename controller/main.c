@@ -265,11 +265,11 @@ static struct err *start(struct app *app)
     return NULL;
 }
 
-static struct err *lead(struct app *app)
+static void lead(struct app *app)
 {
     log_info("leading");
-    return reconcilers_start(app->reconcilers, (unsigned)app->flags.workers,
-                             (unsigned)app->flags.external_workers);
+    reconcilers_start(app->reconcilers, (unsigned)app->flags.workers,
+                      (unsigned)app->flags.external_workers);
 }
 
 /* ---- stopping ---- */
@@ -356,11 +356,11 @@ static struct err *run(struct app *app)
     if (app->flags.leader_elect)
         TRY(start_lease(app));
     else
-        TRY(lead(app));
+        lead(app);
     for (;;) {
         int signal = wait_for_signal(app);
         if (signal == SIGUSR1)
-            TRY(lead(app));
+            lead(app);
         else if (signal == SIGTERM || signal == SIGINT)
             break;
     }

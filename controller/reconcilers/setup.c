@@ -347,13 +347,12 @@ struct controller *const *reconcilers_controllers(const struct reconcilers *r)
     return r->controllers;
 }
 
-struct err *reconcilers_start(struct reconcilers *r, unsigned workers, unsigned external_workers)
+void reconcilers_start(struct reconcilers *r, unsigned workers, unsigned external_workers)
 {
-    TRY(solver_adopt(&r->env), "looking for solvers of an earlier process");
+    solver_adopt(&r->env);
     r->inside = worker_pool_start(r->controllers, INSIDE_CONTROLLERS, workers);
     r->outside = worker_pool_start(r->controllers + INSIDE_CONTROLLERS,
                                    r->controller_count - INSIDE_CONTROLLERS, external_workers);
-    return NULL;
 }
 
 void reconcilers_stop(struct reconcilers *r)

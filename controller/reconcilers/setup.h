@@ -34,9 +34,8 @@ struct cache *const *reconcilers_caches(const struct reconcilers *r);
 struct controller *const *reconcilers_controllers(const struct reconcilers *r);
 
 /* Starts both pools: workers for Kubernetes and CPU work, external workers for calls to the outside.
- * Adopts what an earlier process left behind first. */
-struct err *reconcilers_start(struct reconcilers *r, unsigned workers, unsigned external_workers)
-    MUST_CHECK;
+ * What an earlier process left behind is looked for. */
+void reconcilers_start(struct reconcilers *r, unsigned workers, unsigned external_workers);
 /* Waits for the running reconciles. Harmless when not started. */
 void reconcilers_stop(struct reconcilers *r);
 

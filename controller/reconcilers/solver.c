@@ -14,6 +14,10 @@
  * than the time between two calls of solver_need() for one Order, so that each of them counts. */
 #define SOLVER_RECHECK (5 * NS_PER_SEC)
 
+/* The key that stands for looking for what is there; solvers have a namespace. */
+#define ADOPT "adopt"
+#define ADOPT_AGAIN (30 * NS_PER_MIN)
+
 struct need {
     const struct issuer *issuer;     /* referenced; NULL for one that was found at start */
     struct http01_pod_config config; /* strings are the issuer's */
@@ -194,9 +198,46 @@ static bool forget(const struct env *env, const char *key, int64_t needed)
     return same;
 }
 
-struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
+/* ---- what was there before us ---- */
+
+static struct err *adopt_solver(void *arg, const json_t *item)
 {
     const struct env *env = arg;
+    const char *ns = JSTR(item, "metadata", "namespace");
+    const char *name = JSTR(item, "metadata", "name");
+    if (str_empty(ns) || str_empty(name))
+        return NULL;
+    char key[KUBE_KEY_MAX];
+    object_key(ns, name, key);
+    pthread_mutex_lock(&env->solver_needs->lock);
+    struct need *n = need_entry(env->solver_needs, key);
+    if (n->needed == 0)
+        n->needed = clock_wall(env->clock);
+    pthread_mutex_unlock(&env->solver_needs->lock);
+    controller_enqueue(env->controllers.solver, ns, name);
+    return NULL;
+}
+
+void solver_adopt(const struct env *env)
+{
+    controller_enqueue(env->controllers.solver, "", ADOPT);
+}
+
+static struct err *adopt_all(const struct env *env)
+{
+    auto_free char *selector = x_printf("%s=true", api_names()->http01_solver);
+    const struct kube_ref pods = {.res = &res_pod, .ns = env->config.namespace};
+    const struct kube_ref services = {.res = &res_service, .ns = env->config.namespace};
+    TRY(kube_list(env->kube, &pods, selector, adopt_solver, (void *)(uintptr_t)env));
+    TRY(kube_list(env->kube, &services, selector, adopt_solver, (void *)(uintptr_t)env));
+    return order_adopt_routes(env);
+}
+
+/* ---- one pass ---- */
+
+static struct err *reconcile_one(const struct env *env, const struct object_name *name,
+                                 int64_t *ret_next)
+{
     char key[KUBE_KEY_MAX];
     object_key(name->ns, name->name, key);
     AUTO(copy_release) struct need n = {0};
@@ -220,32 +261,12 @@ struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t 
     return NULL;
 }
 
-/* ---- what was there before us ---- */
-
-static struct err *adopt_solver(void *arg, const json_t *item)
+struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
 {
     const struct env *env = arg;
-    const char *ns = JSTR(item, "metadata", "namespace");
-    const char *name = JSTR(item, "metadata", "name");
-    if (str_empty(ns) || str_empty(name))
-        return NULL;
-    char key[KUBE_KEY_MAX];
-    object_key(ns, name, key);
-    pthread_mutex_lock(&env->solver_needs->lock);
-    struct need *n = need_entry(env->solver_needs, key);
-    if (n->needed == 0)
-        n->needed = clock_wall(env->clock);
-    pthread_mutex_unlock(&env->solver_needs->lock);
-    controller_enqueue(env->controllers.solver, ns, name);
+    if (*name->ns != '\0')
+        return reconcile_one(env, name, ret_next);
+    TRY(adopt_all(env), "looking for solvers of an earlier process");
+    *ret_next = clock_wall(env->clock) + ADOPT_AGAIN;
     return NULL;
-}
-
-struct err *solver_adopt(const struct env *env)
-{
-    auto_free char *selector = x_printf("%s=true", api_names()->http01_solver);
-    const struct kube_ref pods = {.res = &res_pod, .ns = env->config.namespace};
-    const struct kube_ref services = {.res = &res_service, .ns = env->config.namespace};
-    TRY(kube_list(env->kube, &pods, selector, adopt_solver, (void *)(uintptr_t)env));
-    TRY(kube_list(env->kube, &services, selector, adopt_solver, (void *)(uintptr_t)env));
-    return order_adopt_routes(env);
 }

@@ -22,9 +22,10 @@ void solver_needs_free(struct solver_needs *n);
 void solver_need(const struct env *env, const char *ns, const struct issuer *issuer,
                  const struct http01_pod_config *config, const char *thumbprint);
 
-/* What an earlier process left behind is taken under the same care: Pods, Services and Ingresses with
- * our label. Once, on becoming the leader. */
-struct err *solver_adopt(const struct env *env) MUST_CHECK;
+/* What an earlier process left behind is taken under the same care: Pods, Services and routes with our
+ * label. On becoming the leader; a key of the solver controller, so that an API server that is busy then is
+ * asked again, and looked at every half hour from then on. */
+void solver_adopt(const struct env *env);
 
 /* The ownerReference of objects made for an Issuer; NULL for a ClusterIssuer. Owned. */
 json_t *solver_owner(const struct issuer *issuer);

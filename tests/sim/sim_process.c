@@ -35,7 +35,6 @@ struct sim_process {
     unsigned deaths;
     unsigned depth; /* of reconciles that run */
     bool dying;
-    bool starting; /* no worker runs yet */
 };
 
 static void emit(void *ctx, const struct event *e)
@@ -162,13 +161,7 @@ static void start(struct sim_process *p)
         list(p, *c);
         sim_stream_open(&w->stream, p->sim, sim_resource(cache_kind(*c)->res.plural));
     }
-    p->starting = true;
-    p->depth++;
-    AUTO_ERR e = solver_adopt(reconcilers_env(p->reconcilers));
-    p->depth--;
-    p->starting = false;
-    if (e != NULL) /* main() ends with it */
-        sim_process_kill(p, START_MAX);
+    solver_adopt(reconcilers_env(p->reconcilers));
 }
 
 void sim_process_kill(struct sim_process *p, int64_t down)
@@ -209,7 +202,7 @@ bool sim_process_step(struct sim_process *p)
 {
     struct controller *ready[CONTROLLERS_MAX];
     unsigned n = 0;
-    if (p->reconcilers == NULL || p->starting)
+    if (p->reconcilers == NULL)
         return false;
     for (struct controller *const *c = reconcilers_controllers(p->reconcilers); *c != NULL; c++)
         if (workqueue_len(controller_queue(*c)) > 0)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an earlier process left behind: found, and asked for again while the API server is busy. */
+#include "reconcilers/solver.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "kube/workqueue.h"
+#include "reconciler_scene.h"
+#include "support/expect.h"
+
+#define OURS "?limit=500&labelSelector=acme.certroll.dev%2Fhttp01-solver%3Dtrue"
+#define PODS "GET https://api/api/v1/pods" OURS
+#define SERVICES "GET https://api/api/v1/services" OURS
+#define INGRESSES "GET https://api/apis/networking.k8s.io/v1/ingresses" OURS
+
+static const struct object_name adopt = {.ns = "", .name = "adopt"};
+
+static void what_is_there_comes_under_care(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    scripted_plan(&s.world, PODS, 200,
+                  "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"shop\"}}]}");
+    scripted_plan(&s.world, SERVICES, 200,
+                  "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"shop\"}}]}");
+    scripted_plan(&s.world, INGRESSES, 200,
+                  "{\"items\":[{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\","
+                  "\"ownerReferences\":[{\"uid\":\"u1\",\"name\":\"web-1\"}]}}]}");
+    int64_t next = 0;
+    expect_ok(solver_reconcile((void *)(uintptr_t)s.env, &adopt, &next));
+    assert_int_equal(next, SCENE_NOW + 30 * NS_PER_MIN);
+    assert_int_equal(workqueue_len(controller_queue(s.env->controllers.solver)), 1);
+    assert_int_equal(workqueue_len(controller_queue(s.env->controllers.order)), 1);
+    assert_int_not_equal(memo_get(s.env->presented, "shop/web-1").marks, 0);
+}
+
+static void a_busy_api_server_is_asked_again(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    solver_adopt(s.env);
+    scripted_plan(&s.world, PODS, 429, "{}");
+    assert_true(controller_step(s.env->controllers.solver));
+    assert_false(controller_step(s.env->controllers.solver));
+    clock_manual_advance(&s.hands, NS_PER_MIN);
+    scripted_plan(&s.world, PODS, 200, "{\"items\":[]}");
+    scripted_plan(&s.world, SERVICES, 200, "{\"items\":[]}");
+    scripted_plan(&s.world, INGRESSES, 200, "{\"items\":[]}");
+    assert_true(controller_step(s.env->controllers.solver));
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_there_comes_under_care),
+        cmocka_unit_test(a_busy_api_server_is_asked_again),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
