@@ -139,6 +139,15 @@ static void equality(void **state)
     assert_true(bind_equal(&always_table, &compact, &spaced));
 }
 
+/* Equality is defined by what is encoded, though nothing is. */
+static void assert_same_opinion(const struct bind_table *t, const void *a, const void *b, int *same)
+{
+    json_auto_t *x = bind_encode(t, a);
+    json_auto_t *y = bind_encode(t, b);
+    assert_int_equal(bind_equal(t, a, b), json_same(x, y));
+    *same += json_same(x, y);
+}
+
 static void append_path(void *arg, const char *path, const struct bind_field *f)
 {
     buf_putf(arg, "%s:%d\n", path, (int)f->type);
@@ -343,6 +352,31 @@ static void damaged_objects_fail_or_survive_the_round_trip(void **state)
     assert_in_range(refused, 200, 1900);
 }
 
+static void equality_is_that_of_what_is_encoded(void **state)
+{
+    (void)state;
+    struct rng_seeded seeded;
+    rng_seeded_init(&seeded, 7);
+    int compared = 0, same = 0;
+    for (int round = 0; round < 4000; round++) {
+        json_auto_t *json = random_struct(&seeded.rng, &sample_table);
+        json_auto_t *other = json_copy_deep(json);
+        mutate(&seeded.rng, other);
+        void *a = NULL, *b = NULL;
+        AUTO_ERR e = bind_decode(&sample_table, json, &a);
+        if (e == NULL)
+            e = bind_decode(&sample_table, other, &b);
+        if (e == NULL) {
+            assert_same_opinion(&sample_table, a, b, &same);
+            compared++;
+        }
+        free(a);
+        free(b);
+    }
+    assert_in_range(compared, 500, 4000);
+    assert_in_range(same, 50, compared - 50);
+}
+
 int main(void)
 {
     json_room_init();
@@ -355,6 +389,7 @@ int main(void)
         cmocka_unit_test(the_walk_names_every_field),
         cmocka_unit_test(encoding_inverts_decoding),
         cmocka_unit_test(damaged_objects_fail_or_survive_the_round_trip),
+        cmocka_unit_test(equality_is_that_of_what_is_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
