@@ -7,6 +7,7 @@
 #include "pki/cert.h"
 #include "pki/internal.h"
 #include "pki/pem.h"
+#include "pki/recent.h"
 
 static struct err *decode_block(const struct pem_block *b, size_t number, X509 **ret_cert)
 {
@@ -17,11 +18,15 @@ static struct err *decode_block(const struct pem_block *b, size_t number, X509 *
         return err_new(ERR_INVALID, "InvalidCertificate",
                        "certificate: PEM block %zu has %zu bytes, at most %d are accepted", number,
                        b->pem_len, PKI_CERT_PEM_MAX);
+    *ret_cert = recent_cert(b->der, b->der_len);
+    if (*ret_cert != NULL)
+        return NULL;
     const unsigned char *p = (const unsigned char *)b->der;
     const unsigned char *end = p + b->der_len;
     AUTO(X509_freep) X509 *cert = d2i_X509(NULL, &p, (long)b->der_len);
     if (cert == NULL || p != end)
         return openssl_err(ERR_INVALID, "InvalidCertificate", "certificate: cannot decode");
+    recent_cert_add(b->der, b->der_len, cert);
     *ret_cert = TAKE(cert);
     return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "pki/internal.h"
 #include "pki/pem.h"
+#include "pki/recent.h"
 
 static struct err *fill_request(const struct pki_csr_spec *spec, const struct pki_key *key,
                                 X509_REQ *req)
@@ -46,14 +47,13 @@ struct err *pki_csr_make(const struct pki_csr_spec *spec, const struct pki_key *
     return NULL;
 }
 
-static struct err *decode_request(const void *pem, size_t len, X509_REQ **ret_req)
+static struct err *read_block(const void *pem, size_t len, struct pem_block *b)
 {
     struct pem_reader r = {.what = "certificate request", .reason = "InvalidRequest"};
     TRY(pem_open(&r, pem, len, PKI_CSR_PEM_MAX));
-    AUTO(pem_block_release) struct pem_block b = {0};
-    TRY(pem_next(&r, &b));
-    if (b.der == NULL ||
-        (!pem_is(&b, "CERTIFICATE REQUEST") && !pem_is(&b, "NEW CERTIFICATE REQUEST")))
+    TRY(pem_next(&r, b));
+    if (b->der == NULL ||
+        (!pem_is(b, "CERTIFICATE REQUEST") && !pem_is(b, "NEW CERTIFICATE REQUEST")))
         return err_new(ERR_INVALID, "InvalidRequest",
                        "certificate request: the PEM text does not begin with a "
                        "CERTIFICATE REQUEST block");
@@ -62,9 +62,14 @@ static struct err *decode_request(const void *pem, size_t len, X509_REQ **ret_re
     if (more.der != NULL)
         return err_new(ERR_INVALID, "InvalidRequest",
                        "certificate request: more than one PEM block");
-    const unsigned char *p = (const unsigned char *)b.der;
-    const unsigned char *end = p + b.der_len;
-    AUTO(X509_REQ_freep) X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)b.der_len);
+    return NULL;
+}
+
+static struct err *decode_request(const struct pem_block *b, X509_REQ **ret_req)
+{
+    const unsigned char *p = (const unsigned char *)b->der;
+    const unsigned char *end = p + b->der_len;
+    AUTO(X509_REQ_freep) X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)b->der_len);
     if (req == NULL || p != end)
         return openssl_err(ERR_INVALID, "InvalidRequest", "certificate request: cannot decode");
     *ret_req = TAKE(req);
@@ -93,10 +98,15 @@ static struct err *read_request(X509_REQ *req, struct pki_csr *csr)
 struct err *pki_csr_parse(const void *pem, size_t len, struct pki_csr *ret_csr)
 {
     OPENSSL_SCOPE;
+    AUTO(pem_block_release) struct pem_block b = {0};
+    TRY(read_block(pem, len, &b));
+    if (recent_csr(b.der, b.der_len, ret_csr))
+        return NULL;
     AUTO(X509_REQ_freep) X509_REQ *req = NULL;
-    TRY(decode_request(pem, len, &req));
+    TRY(decode_request(&b, &req));
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     TRY(err_as(read_request(req, &csr), "InvalidRequest"), "certificate request");
+    recent_csr_add(b.der, b.der_len, &csr);
     *ret_csr = csr;
     csr = (struct pki_csr){0};
     return NULL;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pki/recent.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "testca.h"
+
+/* More than are kept, so that whatever was there before is forgotten. */
+#define MANY 200
+
+static X509 *new_cert(void)
+{
+    struct issued i;
+    issue(&(struct issue_spec){.cn = "a"}, &i);
+    X509 *cert = i.cert;
+    X509_up_ref(cert);
+    issued_release(&i);
+    return cert;
+}
+
+static void a_certificate_is_the_same_until_it_is_forgotten(void **state)
+{
+    (void)state;
+    X509 *cert = new_cert();
+    assert_null(recent_cert("one", 3));
+    recent_cert_add("one", 3, cert);
+    recent_cert_add("one", 3, cert);
+    X509 *found = recent_cert("one", 3);
+    assert_ptr_equal(found, cert);
+    X509_free(found);
+    assert_null(recent_cert("on", 2));
+    assert_null(recent_cert("One", 3));
+    for (int i = 0; i < MANY; i++) {
+        recent_cert_add(&i, sizeof(i), cert);
+        X509_free(recent_cert("one", 3)); /* in use: it stays */
+    }
+    found = recent_cert("one", 3);
+    assert_ptr_equal(found, cert);
+    X509_free(found);
+    for (int i = 0; i < MANY; i++)
+        recent_cert_add(&i, sizeof(i), cert);
+    assert_null(recent_cert("one", 3));
+    X509_free(cert);
+}
+
+static void what_is_big_is_not_kept(void **state)
+{
+    (void)state;
+    X509 *cert = new_cert();
+    char *big = x_calloc(1, 64 * 1024);
+    recent_cert_add(big, 64 * 1024, cert);
+    assert_null(recent_cert(big, 64 * 1024));
+    free(big);
+    X509_free(cert);
+}
+
+static char *make_request(struct pki_names *names)
+{
+    AUTO_KEY key = new_key(PKI_ECDSA, 256);
+    AUTO(pki_usages_release) struct pki_usages usages = {0};
+    assert_ok(pki_usages_add(&usages, "server auth"));
+    char *pem = NULL;
+    assert_ok(pki_csr_make(&(struct pki_csr_spec){.names = names, .usages = &usages}, key, &pem));
+    return pem;
+}
+
+/* Every field of the second reading, which is a copy, against the first. */
+static void a_request_is_read_alike_each_time(void **state)
+{
+    (void)state;
+    AUTO(pki_names_release)
+    struct pki_names names = new_names("a.example.com", "a.example.com,b.c");
+    names.serial_number = x_strdup("42");
+    strlist_add(&names.organizations, "Alpha");
+    strlist_add(&names.ips, "192.0.2.1");
+    strlist_add(&names.uris, "spiffe://a/b");
+    auto_free char *pem = make_request(&names);
+    AUTO(pki_csr_release) struct pki_csr first = {0};
+    AUTO(pki_csr_release) struct pki_csr second = {0};
+    assert_ok(pki_csr_parse(pem, strlen(pem), &first));
+    assert_true(recent_csr(first.der, first.der_len, &second));
+    assert_null(pki_names_difference(&first.names, &second.names));
+    assert_string_equal(second.names.serial_number, "42");
+    assert_true(pki_usages_equal(&first.usages, &second.usages));
+    assert_true(strlist_equal(&first.usages.extended, &second.usages.extended));
+    assert_true(pki_key_equal(first.public_key, second.public_key));
+    assert_int_equal(first.is_ca, second.is_ca);
+    assert_int_equal(first.der_len, second.der_len);
+    assert_memory_equal(first.der, second.der, first.der_len);
+}
+
+/* One wrong bit is another request: it is not answered with the right one. */
+static void a_request_that_was_tampered_with_is_still_refused(void **state)
+{
+    (void)state;
+    AUTO(pki_names_release) struct pki_names names = new_names(NULL, "a.example.com");
+    auto_free char *pem = make_request(&names);
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    assert_ok(pki_csr_parse(pem, strlen(pem), &csr));
+    csr.der[csr.der_len - 1] ^= 1; /* of the signature */
+    struct pki_csr found;
+    assert_false(recent_csr(csr.der, csr.der_len, &found));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    pki_init();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_certificate_is_the_same_until_it_is_forgotten),
+        cmocka_unit_test(what_is_big_is_not_kept),
+        cmocka_unit_test(a_request_is_read_alike_each_time),
+        cmocka_unit_test(a_request_that_was_tampered_with_is_still_refused),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
