@@ -229,13 +229,13 @@ check: ## Run every gate (format, layers, sizes, clang-tidy, warnings of two com
 check-%: ## Run one gate, for example `make check-layers`
 	@hack/check-$*
 
-SUITES := unit-asan unit-tsan fuzz hack sim chart crds component e2e
+SUITES := unit-asan unit-tsan fuzz hack sim sim-asan chart crds component e2e
 test: ## Set up, then run every test; the last line is `N passed, N failed`
 	@hack/run-tests $(SUITES)
 test-unit: ## Unit tests under ASan+UBSan and TSan (T=json/test_bind: only these; ROOMS="base json": only these rooms)
 	@ROOMS='$(ROOMS)' T='$(T)' BUILD='$(BUILD)' hack/run-tests unit-asan unit-tsan
-test-sim: ## The seeded simulator
-	@hack/run-tests sim
+test-sim: ## The seeded simulator: 10,000 lives, and 300 under ASan+UBSan
+	@hack/run-tests sim sim-asan
 test-component: ## The real binary against Pebble, DNS servers and API servers without nodes (T=expr as in pytest -k)
 	@T='$(T)' hack/run-tests component
 test-e2e: ## The real binary on a real local cluster (T=expr as in pytest -k)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * certroll-sim [--seeds A-B] [--seed N] [--verbose] [--junit FILE]
- * Runs the simulator over a range of seeds. Exit code 1 when one of them failed.
+ * certroll-sim [--seeds A-B] [--seed N] [--jobs N] [--verbose] [--junit FILE]
+ * Runs the simulator over a range of seeds; without one over the seeds that once failed (sim_seeds.c)
+ * and then over the first so many, on all processors. Exit code 1 when one of them failed.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "api/group.h"
 #include "base/log.h"
@@ -17,19 +21,28 @@
 #include "pki/key.h"
 #include "sim/sim.h"
 #include "sim/sim_pki.h"
+#include "sim/sim_seeds.h"
 
-#define SEEDS 500
+/* A sanitized seed takes several times as long, and looks for something else: errors in memory. */
+#ifdef CERTROLL_SANITIZED
+#define SEEDS 300
+#else
+#define SEEDS 10000
+#endif
+#define JOBS_MAX 64
 #define FAILURES_MAX 10 /* then it is enough */
 #define CASE_SEEDS 50   /* seeds that one test case of the results stands for */
 
 struct options {
     uint64_t first, last;
+    bool named; /* those of sim_seeds.c, too */
     bool verbose;
+    unsigned jobs;
     char *junit; /* or NULL */
 };
 
 static const char usage[] =
-    "usage: certroll-sim [--seeds A-B] [--seed N] [--verbose] [--junit FILE]\n";
+    "usage: certroll-sim [--seeds A-B] [--seed N] [--jobs N] [--verbose] [--junit FILE]\n";
 
 static bool parse_seed(const char *text, uint64_t *ret_seed)
 {
@@ -61,28 +74,39 @@ static char *junit_from_environment(void)
     return x_printf("%.*sseeds%s", (int)(group - pattern), pattern, group + 2);
 }
 
+static bool parse_jobs(const char *text, struct options *o)
+{
+    uint64_t n = 0;
+    bool good = parse_seed(text, &n) && n > 0 && n <= JOBS_MAX;
+    o->jobs = good ? (unsigned)n : o->jobs;
+    return good;
+}
+
+static bool parse_one(const char *name, const char *value, struct options *o)
+{
+    if (str_eq(name, "--jobs"))
+        return parse_jobs(value, o);
+    if (str_eq(name, "--junit")) {
+        free(o->junit);
+        o->junit = x_strdup(value);
+        return true;
+    }
+    o->named = false;
+    if (str_eq(name, "--seeds"))
+        return parse_range(value, o);
+    bool good = str_eq(name, "--seed") && parse_seed(value, &o->first);
+    o->last = o->first;
+    return good;
+}
+
 static bool parse(char *const *argv, struct options *o)
 {
     for (size_t i = 1; argv[i] != NULL; i++) {
-        const char *value = argv[i + 1];
         if (str_eq(argv[i], "--verbose")) {
             o->verbose = true;
             continue;
         }
-        if (value == NULL)
-            return false;
-        if (str_eq(argv[i], "--seeds") && !parse_range(value, o))
-            return false;
-        if (str_eq(argv[i], "--seed") && !parse_seed(value, &o->first))
-            return false;
-        if (str_eq(argv[i], "--seed"))
-            o->last = o->first;
-        if (str_eq(argv[i], "--junit")) {
-            free(o->junit);
-            o->junit = x_strdup(value);
-        }
-        if (!str_eq(argv[i], "--seeds") && !str_eq(argv[i], "--seed") &&
-            !str_eq(argv[i], "--junit"))
+        if (argv[i + 1] == NULL || !parse_one(argv[i], argv[i + 1], o))
             return false;
         i++;
     }
@@ -101,10 +125,9 @@ static void put_xml(FILE *f, const char *text)
     }
 }
 
-static void put_case(FILE *f, uint64_t first, uint64_t last, const char *why)
+static void put_case(FILE *f, const char *name, const char *why)
 {
-    fprintf(f, "<testcase name=\"seeds %llu-%llu\">", (unsigned long long)first,
-            (unsigned long long)last);
+    fprintf(f, "<testcase name=\"%s\">", name);
     if (why != NULL) {
         fputs("<failure message=\"", f);
         put_xml(f, why);
@@ -113,44 +136,134 @@ static void put_case(FILE *f, uint64_t first, uint64_t last, const char *why)
     fputs("</testcase>\n", f);
 }
 
-static void report(uint64_t seed, const char *why)
-{
-    printf("FAILED seed %llu: %s", (unsigned long long)seed, why);
-    printf("    replay: certroll-sim --seed %llu --verbose\n", (unsigned long long)seed);
-}
-
 /* ---- running ---- */
 
-/* The seeds of one test case, whose first failure is its message; returns the failures so far. */
-static unsigned run_case(const struct options *o, uint64_t first, uint64_t last, unsigned failures,
-                         char **ret_why)
+/* What the processes share: cases are given out one by one, so that none waits for a slow one. */
+struct shared {
+    _Atomic uint64_t next_case;
+    _Atomic unsigned failures;
+    _Atomic uint64_t seed[JOBS_MAX]; /* that each job is at */
+};
+
+struct job {
+    const struct options *o;
+    struct shared *shared;
+    unsigned number;
+    pid_t process; /* 0 when it is this one */
+    FILE *results;
+};
+
+/* One seed; its failure is told, and kept in *ret_why when it is the first. */
+static void run_seed(const struct job *j, uint64_t seed, char **ret_why)
 {
-    for (uint64_t seed = first; seed <= last && failures < FAILURES_MAX; seed++) {
-        auto_free char *why = NULL;
-        if (sim_run(seed, o->verbose, &why))
+    auto_free char *why = NULL;
+    j->shared->seed[j->number] = seed;
+    if (j->shared->failures >= FAILURES_MAX || sim_run(seed, j->o->verbose, &why))
+        return;
+    j->shared->failures++;
+    printf("FAILED seed %" PRIu64 ": %s    replay: certroll-sim --seed %" PRIu64 " --verbose\n",
+           seed, why, seed);
+    fflush(stdout);
+    if (*ret_why == NULL)
+        *ret_why = x_printf("seed %" PRIu64 ": %s", seed, why);
+}
+
+static void run_named(const struct job *j)
+{
+    auto_free char *why = NULL;
+    for (size_t i = 0; i < sim_named_seed_count; i++)
+        run_seed(j, sim_named_seeds[i].seed, &why);
+    put_case(j->results, "seeds that once failed", why);
+}
+
+/* Takes cases until none is left. With named seeds they are case 0. */
+static void work(const struct job *j)
+{
+    for (;;) {
+        uint64_t n = j->shared->next_case++;
+        if (j->o->named && n == 0) {
+            run_named(j);
             continue;
-        report(seed, why);
-        fflush(stdout);
-        failures++;
-        if (*ret_why == NULL)
-            *ret_why = x_printf("seed %llu: %s", (unsigned long long)seed, why);
+        }
+        uint64_t first = j->o->first + (n - j->o->named) * CASE_SEEDS;
+        uint64_t last = first + CASE_SEEDS - 1 < j->o->last ? first + CASE_SEEDS - 1 : j->o->last;
+        if (first > last)
+            break;
+        auto_free char *why = NULL;
+        for (uint64_t seed = first; seed <= last; seed++)
+            run_seed(j, seed, &why);
+        auto_free char *name = x_printf("seeds %" PRIu64 "-%" PRIu64, first, last);
+        put_case(j->results, name, why);
     }
-    return failures;
+    fflush(j->results);
+}
+
+static FILE *need_file(FILE *f, const char *what)
+{
+    if (f == NULL) {
+        perror(what);
+        exit(2);
+    }
+    return f;
+}
+
+static void append(FILE *to, FILE *from)
+{
+    char block[4096];
+    rewind(from);
+    for (size_t n; (n = fread(block, 1, sizeof(block), from)) > 0;)
+        fwrite(block, 1, n, to);
+    fclose(from);
+}
+
+static void start(struct job *j)
+{
+    j->results = need_file(tmpfile(), "a temporary file");
+    fflush(stdout);
+    j->process = j->o->jobs > 1 ? fork() : 0;
+    if (j->process < 0) {
+        perror("fork");
+        exit(2);
+    }
+    if (j->process > 0)
+        return;
+    work(j);
+    if (j->o->jobs > 1)
+        _exit(0);
+}
+
+/* A process that crashed has failed at the seed that it was at. */
+static void end(const struct job *j)
+{
+    int status = 0;
+    if (j->process == 0 || waitpid(j->process, &status, 0) != j->process || status == 0)
+        return;
+    auto_free char *why = x_printf("seed %" PRIu64 ": the simulator crashed (status %d)",
+                                   j->shared->seed[j->number], status);
+    j->shared->failures++;
+    put_case(j->results, "a process of the simulator", why);
+    printf("FAILED %s\n", why);
 }
 
 static unsigned run(const struct options *o, FILE *junit)
 {
-    unsigned failures = 0;
-    for (uint64_t first = o->first; first <= o->last && failures < FAILURES_MAX;) {
-        uint64_t last = first + CASE_SEEDS - 1 < o->last ? first + CASE_SEEDS - 1 : o->last;
-        auto_free char *why = NULL;
-        failures = run_case(o, first, last, failures, &why);
-        if (junit != NULL)
-            put_case(junit, first, last, why);
-        first = last + 1;
+    struct shared *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        x_abort("no shared memory");
+    struct job jobs[JOBS_MAX];
+    for (unsigned i = 0; i < o->jobs; i++) {
+        jobs[i] = (struct job){.o = o, .shared = shared, .number = i};
+        start(&jobs[i]);
     }
-    return failures;
+    for (unsigned i = 0; i < o->jobs; i++) {
+        end(&jobs[i]);
+        append(junit, jobs[i].results);
+    }
+    return shared->failures;
 }
+
+/* ---- main ---- */
 
 static void init(const struct options *o)
 {
@@ -162,27 +275,33 @@ static void init(const struct options *o)
     log_configure(o->verbose ? LOG_INFO : LOG_ERROR, LOG_LOGFMT);
 }
 
+static unsigned processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > JOBS_MAX ? JOBS_MAX : (unsigned)n;
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
-    struct options o = {.first = 1, .last = SEEDS, .junit = junit_from_environment()};
+    struct options o = {.first = 1,
+                        .last = SEEDS,
+                        .named = true,
+                        .jobs = processors(),
+                        .junit = junit_from_environment()};
     if (!parse(argv, &o)) {
         fputs(usage, stderr);
         return 2;
     }
+    if (o.first == o.last)
+        o.jobs = 1; /* for a debugger */
     init(&o);
-    FILE *junit = o.junit != NULL ? fopen(o.junit, "we") : NULL;
-    if (o.junit != NULL && junit == NULL) {
-        perror(o.junit);
-        return 2;
-    }
-    if (junit != NULL)
-        fputs("<testsuites><testsuite name=\"sim\">\n", junit);
+    const char *path = str_or(o.junit, "/dev/null");
+    FILE *junit = need_file(fopen(path, "we"), path);
+    fputs("<testsuites><testsuite name=\"sim\">\n", junit);
     unsigned failures = run(&o, junit);
-    if (junit != NULL) {
-        fputs("</testsuite></testsuites>\n", junit);
-        fclose(junit);
-    }
+    fputs("</testsuite></testsuites>\n", junit);
+    fclose(junit);
     free(o.junit);
     printf("%" PRIu64 " seeds, %u failed\n", o.last - o.first + 1, failures);
     return failures > 0 ? 1 : 0;

@@ -200,13 +200,26 @@ static void plan_collection(struct sim_api *a, struct sim_object *o)
         o->collect_at = sim_now(a->sim) + sim_delay(a->sim, GC_DELAY_MAX);
 }
 
-/* The part whose changes count as a new generation. */
-static json_t *spec_part(const json_t *object)
+struct comparison {
+    const json_t *other;
+    bool same;
+};
+
+static bool is_same(void *arg, const char *key, json_t *value)
 {
-    json_t *part = json_copy_deep(object);
-    json_drop(part, "metadata");
-    json_drop(part, "status");
-    return part;
+    struct comparison *c = arg;
+    if (!str_eq(key, "metadata") && !str_eq(key, "status"))
+        c->same = json_same(value, JGET(c->other, key));
+    return c->same;
+}
+
+/* Did the part change whose changes count as a new generation? */
+static bool spec_differs(const json_t *was, const json_t *is)
+{
+    struct comparison forth = {is, true}, back = {was, true};
+    json_each(was, is_same, &forth);
+    json_each(is, is_same, &back);
+    return !forth.same || !back.same;
 }
 
 static void carry_identity(const json_t *old, json_t *now)
@@ -230,9 +243,7 @@ static struct sim_object *replace(struct sim_api *a, struct sim_object *o, json_
         json_decref(now);
         return o;
     }
-    json_auto_t *was = spec_part(o->json);
-    json_auto_t *is = spec_part(now);
-    if (!json_same(was, is))
+    if (spec_differs(o->json, now))
         json_put(JGET(now, "metadata"), "generation",
                  json_build("I", JINT(now, 0, "metadata", "generation") + 1));
     set_version(a, now);

@@ -4,6 +4,7 @@
 #include "sim/sim_pki.h"
 
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -13,12 +14,14 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
 
 static struct rng_seeded source;
 static EVP_PKEY *root_key, *intermediate_key;
 static X509 *root, *intermediate;
+static struct map chains, keys; /* PEM -> STACK_OF(X509), EVP_PKEY: of this life */
 
 /* ---- randomness ---- */
 
@@ -33,9 +36,23 @@ static int is_seeded(void)
     return 1;
 }
 
+static void free_chain(void *chain)
+{
+    sk_X509_pop_free(chain, X509_free);
+}
+
+static void free_key(void *key)
+{
+    EVP_PKEY_free(key);
+}
+
 void sim_pki_seed(uint64_t seed)
 {
     static const RAND_METHOD method = {.bytes = draw, .pseudorand = draw, .status = is_seeded};
+    map_release(&chains);
+    map_release(&keys);
+    chains = MAP_INIT(free_chain);
+    keys = MAP_INIT(free_key);
     rng_seeded_init(&source, seed);
     RAND_set_rand_method(&method);
 }
@@ -147,43 +164,63 @@ char *sim_pki_issue(const void *csr_der, size_t len, const struct strlist *names
 
 /* ---- checking ---- */
 
-static BIO *reader(const char *text)
+/* What was read in this life: each Secret is looked at many times, and OpenSSL takes a millisecond to
+ * read a key. */
+static void *recall(struct map *known, const char *pem, void *(*read)(BIO *bio))
 {
-    return BIO_new_mem_buf(text, -1);
+    void *value = map_get(known, pem);
+    if (value != NULL)
+        return value;
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    value = read(bio);
+    BIO_free(bio);
+    if (value != NULL)
+        map_put(known, pem, value);
+    return value;
+}
+
+static void *read_chain(BIO *bio)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    need(chain != NULL);
+    for (X509 *cert; (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL;)
+        need(sk_X509_push(chain, cert) > 0);
+    ERR_clear_error(); /* the end */
+    return chain;
+}
+
+static void *read_key(BIO *bio)
+{
+    void *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    ERR_clear_error(); /* it may be garbage */
+    return key;
+}
+
+/* Borrowed; NULL beyond the end. */
+static X509 *cert_of(const char *pem, int n)
+{
+    STACK_OF(X509) *chain = recall(&chains, pem, read_chain);
+    return n < sk_X509_num(chain) ? sk_X509_value(chain, n) : NULL;
 }
 
 bool sim_pki_pair_matches(const char *crt_pem, const char *key_pem)
 {
-    BIO *crt_bio = reader(crt_pem), *key_bio = reader(key_pem);
-    X509 *crt = PEM_read_bio_X509(crt_bio, NULL, NULL, NULL);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
-    bool same = crt != NULL && key != NULL && X509_check_private_key(crt, key) == 1;
-    X509_free(crt);
-    EVP_PKEY_free(key);
-    BIO_free(crt_bio);
-    BIO_free(key_bio);
-    return same;
+    const X509 *crt = cert_of(crt_pem, 0);
+    EVP_PKEY *key = recall(&keys, key_pem, read_key);
+    return crt != NULL && key != NULL && X509_check_private_key(crt, key) == 1;
 }
 
 bool sim_pki_chain_verifies(const char *chain_pem, int64_t now)
 {
-    BIO *bio = reader(chain_pem);
-    X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    X509 *next = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    bool good = leaf != NULL;
+    X509 *leaf = cert_of(chain_pem, 0), *next = cert_of(chain_pem, 1);
     time_t when = (time_t)(now / NS_PER_SEC);
-    if (good)
-        good = X509_cmp_time(X509_get0_notBefore(leaf), &when) < 0 &&
-               X509_cmp_time(X509_get0_notAfter(leaf), &when) > 0;
-    if (good && next == NULL)
-        good = X509_verify(leaf, X509_get0_pubkey(leaf)) == 1;
-    else if (good)
-        good = X509_verify(leaf, X509_get0_pubkey(next)) == 1 &&
-               X509_verify(next, X509_get0_pubkey(root)) == 1;
-    X509_free(leaf);
-    X509_free(next);
-    BIO_free(bio);
-    return good;
+    if (leaf == NULL || X509_cmp_time(X509_get0_notBefore(leaf), &when) >= 0 ||
+        X509_cmp_time(X509_get0_notAfter(leaf), &when) <= 0)
+        return false;
+    if (next == NULL)
+        return X509_verify(leaf, X509_get0_pubkey(leaf)) == 1;
+    return X509_verify(leaf, X509_get0_pubkey(next)) == 1 &&
+           X509_verify(next, X509_get0_pubkey(root)) == 1;
 }
 
 static int64_t wall_of(const ASN1_TIME *t)
@@ -194,9 +231,7 @@ static int64_t wall_of(const ASN1_TIME *t)
 
 int64_t sim_pki_read(const char *crt_pem, struct strlist *dns_names)
 {
-    BIO *bio = reader(crt_pem);
-    X509 *crt = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
+    const X509 *crt = cert_of(crt_pem, 0);
     if (crt == NULL)
         return 0;
     GENERAL_NAMES *names = X509_get_ext_d2i(crt, NID_subject_alt_name, NULL, NULL);
@@ -207,7 +242,5 @@ int64_t sim_pki_read(const char *crt_pem, struct strlist *dns_names)
     }
     GENERAL_NAMES_free(names);
     strlist_sort(dns_names);
-    int64_t end = wall_of(X509_get0_notAfter(crt));
-    X509_free(crt);
-    return end;
+    return wall_of(X509_get0_notAfter(crt));
 }

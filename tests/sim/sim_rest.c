@@ -47,18 +47,16 @@ static void refuse(struct call *c, int status, const char *reason, const char *m
     answer(c, status, body);
 }
 
-static json_t *shown(const struct call *c, const json_t *object)
+/* For printing: shares what it can with the store. */
+static json_t *shown(const struct call *c, json_t *object)
 {
-    json_t *copy = json_copy_deep(object);
     if (!c->metadata_only)
-        return copy;
-    json_t *meta = json_build("{s:s,s:s,s:O}", "apiVersion", "meta.k8s.io/v1", "kind",
-                              "PartialObjectMetadata", "metadata", JGET(copy, "metadata"));
-    json_decref(copy);
-    return meta;
+        return json_incref(object);
+    return json_build("{s:s,s:s,s:O}", "apiVersion", "meta.k8s.io/v1", "kind",
+                      "PartialObjectMetadata", "metadata", JGET(object, "metadata"));
 }
 
-static void answer_object(struct call *c, int status, const json_t *object)
+static void answer_object(struct call *c, int status, json_t *object)
 {
     json_auto_t *body = shown(c, object);
     answer(c, status, body);
