@@ -10,7 +10,7 @@
 #include "base/str.h"
 
 #define LOOK_MAX NS_PER_HOUR
-#define BEHIND_RETRY NS_PER_SEC
+#define SOON NS_PER_SEC
 
 struct controller {
     struct controller_options o;
@@ -112,12 +112,14 @@ static void look_at(struct controller *c, const char *key, int64_t next)
 
 static void look_after_error(struct controller *c, const char *key, const struct err *err)
 {
-    if (err->kind == ERR_CANCELLED)
+    /* Refused by the gate: the process ends when the lease is lost. When a late renewal saves it, nothing
+     * else would wake this key again. */
+    bool no_lease = err->kind == ERR_CANCELLED && strcmp(err->reason, "NotLeader") == 0;
+    bool behind = err->kind == ERR_CONFLICT && strcmp(err->reason, "CacheBehind") == 0;
+    if (no_lease || behind)
+        workqueue_add_after(c->queue, key, SOON);
+    if (no_lease || behind || err->kind == ERR_CANCELLED)
         return;
-    if (err->kind == ERR_CONFLICT && strcmp(err->reason, "CacheBehind") == 0) {
-        workqueue_add_after(c->queue, key, BEHIND_RETRY);
-        return;
-    }
     int64_t delay = workqueue_failed(c->queue, key);
     int64_t asked = err->retry_at == 0 ? 0 : err->retry_at - clock_wall(c->o.clock);
     /* A rate limit names the time itself; elsewhere the peer's wish is only a lower bound. */

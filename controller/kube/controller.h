@@ -6,7 +6,8 @@
  *   ERR_CONFLICT          CacheBehind: the awaited event wakes the key (and a 1 s safety net);
  *                         any other conflict: again after the back-off, not reported
  *   ERR_RATE_LIMITED      at retry_at
- *   ERR_CANCELLED         dropped: we are stopping or lost the lease
+ *   ERR_CANCELLED         dropped: we are stopping; reason NotLeader: after 1 s, should the process live
+ *                         on because the lease was renewed at the last moment
  *   anything else         back-off, or retry_at when later
  * Production runs it on a pool of workers, the simulator steps it on one thread.
  */

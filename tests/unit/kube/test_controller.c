@@ -196,6 +196,18 @@ static void test_cancelled_is_dropped(void **state)
     controller_free(s.c);
 }
 
+/* The lease may be renewed after its margin has passed and before the deadline: then the process lives on. */
+static void test_refused_by_the_gate_is_tried_again(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(run_with(&s, err_new(ERR_CANCELLED, "NotLeader", "x"), 0), NS_PER_SEC);
+    assert_int_equal(s.reported, 0);
+    controller_free(s.c);
+}
+
 /* ---- what wakes ---- */
 
 static void test_changes_of_the_object(void **state)
@@ -403,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_rate_limits_name_the_time),
         cmocka_unit_test(test_conflicts_are_not_reported),
         cmocka_unit_test(test_cancelled_is_dropped),
+        cmocka_unit_test(test_refused_by_the_gate_is_tried_again),
         cmocka_unit_test(test_changes_of_the_object),
         cmocka_unit_test(test_changes_of_owned_objects),
         cmocka_unit_test(test_a_slow_controller_does_not_starve_others),
