@@ -246,8 +246,11 @@ static void wait_for_retry(struct certificate_pass *p)
 struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char *reason,
                            const char *message)
 {
-    /* Seconds are what the API keeps: the count must survive a read back. */
+    /* Seconds are what the API keeps: the count must survive a read back. And where our clock is behind the
+     * API server's, a failure is still not before the attempt that failed: it would be counted again. */
     p->status.last_failure_time = when - when % NS_PER_SEC;
+    if (p->attempt != NULL && !attempt_is_counted(p))
+        p->status.last_failure_time = p->attempt->obj.meta.creation_timestamp;
     p->status.failed_issuance_attempts++;
     pass_set_issuing(p, "False", reason, message);
     env_event(p->env, &kind_certificate, p->crt, true, reason, message);
