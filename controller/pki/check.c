@@ -31,9 +31,10 @@ static struct err *check_dates(const X509 *cert, const char *what, int64_t now)
         rfc3339_format(not_after, when);
         return err_new(ERR_INVALID, "InvalidCertificate", "the %s expired at %s", what, when);
     }
+    /* Another certificate would not help: this one becomes valid, or our clock is set right. */
     if (not_before > now + CLOCK_SKEW) {
         rfc3339_format(not_before, when);
-        return err_new(ERR_INVALID, "InvalidCertificate",
+        return err_new(ERR_TRANSIENT, "NotYetValid",
                        "the %s is valid only from %s: compare the clocks", what, when);
     }
     return NULL;
