@@ -22,6 +22,7 @@ static const struct sim_resource resources[] = {
     {OURS, "v1", "clusterissuers", "ClusterIssuer", true, false},
     {OUR_ACME, "v1", "orders", "Order", true, false},
     {OUR_ACME, "v1", "challenges", "Challenge", true, false},
+    {"coordination.k8s.io", "v1", "leases", "Lease", false, false},
     {"", "v1", "secrets", "Secret", false, true},
     {"", "v1", "pods", "Pod", true, false},
     {"", "v1", "services", "Service", true, false},

@@ -26,13 +26,15 @@ enum fault {
     FAULT_ERROR_AFTER, /* 500, but done */
     FAULT_KILL,        /* certroll dies before, or after it is done */
     FAULT_KILL_AFTER,
+    FAULT_OUTAGE,  /* 503 of the CA's front; nothing is done */
+    FAULT_CUT_OFF, /* as a time-out; nothing is done */
 };
 
 struct sim_net {
     struct sim *sim;
-    struct http_transport transport;
-    int faults; /* of 1000 calls */
-    int kills;  /* of 1000 calls */
+    int64_t ca_down_until; /* wall ns */
+    int faults;            /* of 1000 calls */
+    int kills;             /* of 1000 calls */
     unsigned depth;
     unsigned lost_orders;
 };
@@ -46,7 +48,6 @@ struct sim_net *sim_net_new(struct sim *s)
     static const int kill_rates[] = {0, 0, 5, 20};
     struct sim_net *n = x_calloc(1, sizeof(*n));
     n->sim = s;
-    n->transport = (struct http_transport){.call = call, .ctx = n};
     n->faults = fault_rates[sim_pick(s, ARRAY_LEN(fault_rates))];
     n->kills = kill_rates[sim_pick(s, ARRAY_LEN(kill_rates))];
     return n;
@@ -57,9 +58,18 @@ void sim_net_free(struct sim_net *n)
     free(n);
 }
 
-const struct http_transport *sim_net_transport(const struct sim_net *n)
+void sim_net_connect(struct sim_net *n, struct sim_caller *caller, struct sim_replica *r,
+                     bool is_election)
 {
-    return &n->transport;
+    *caller = (struct sim_caller){.transport = {.call = call, .ctx = caller},
+                                  .net = n,
+                                  .replica = r,
+                                  .is_election = is_election};
+}
+
+void sim_net_ca_outage(struct sim_net *n, int64_t until)
+{
+    n->ca_down_until = until;
 }
 
 unsigned sim_net_lost_orders(const struct sim_net *n)
@@ -69,12 +79,24 @@ unsigned sim_net_lost_orders(const struct sim_net *n)
 
 /* ---- what goes wrong ---- */
 
-static enum fault draw_fault(struct sim_net *n, const struct http_request *req)
+static bool is_for(const struct http_request *req, const char *host)
+{
+    const char *at = strstr(req->url, "://");
+    size_t len = strlen(host);
+    return at != NULL && strncmp(at + 3, host, len) == 0 && at[3 + len] == '/';
+}
+
+static enum fault draw_fault(struct sim_net *n, const struct sim_caller *from,
+                             const struct http_request *req)
 {
     static const enum fault faults[] = {FAULT_BUSY,    FAULT_ERROR, FAULT_CONFLICT,   FAULT_REFUSED,
                                         FAULT_TIMEOUT, FAULT_LOST,  FAULT_ERROR_AFTER};
     if (n->sim->calm)
         return FAULT_NONE;
+    if (sim_replica_is_cut_off(from->replica))
+        return FAULT_CUT_OFF;
+    if (sim_now(n->sim) < n->ca_down_until && is_for(req, SIM_CA_HOST))
+        return sim_chance(n->sim, 500) ? FAULT_OUTAGE : FAULT_REFUSED;
     if (sim_chance(n->sim, n->kills))
         return sim_chance(n->sim, 500) ? FAULT_KILL : FAULT_KILL_AFTER;
     if (!sim_chance(n->sim, n->faults))
@@ -111,7 +133,8 @@ static void error_page(struct http_response *res, int status, const char *header
 }
 
 /* ret_response holds the answer where there was one. */
-static struct err *answer_with(struct sim_net *n, enum fault f, struct http_response *ret_response)
+static struct err *answer_with(const struct sim_caller *from, enum fault f,
+                               struct http_response *ret_response)
 {
     switch (f) {
     case FAULT_BUSY:
@@ -129,13 +152,17 @@ static struct err *answer_with(struct sim_net *n, enum fault f, struct http_resp
     case FAULT_LOST:
         http_response_release(ret_response);
         return err_new(ERR_TRANSIENT, "ConnectionLost", "the connection was lost");
+    case FAULT_OUTAGE:
+        error_page(ret_response, 503, "retry-after: 600\n");
+        return NULL;
     case FAULT_TIMEOUT:
+    case FAULT_CUT_OFF:
         http_response_release(ret_response);
         return err_new(ERR_TRANSIENT, "Timeout", "timed out");
     case FAULT_KILL:
     case FAULT_KILL_AFTER:
         http_response_release(ret_response);
-        sim_process_die(n->sim->process);
+        sim_replica_kill(from->replica, 0);
         return cancelled();
     case FAULT_NONE:
         break;
@@ -171,36 +198,59 @@ static void serve(struct sim_net *n, const struct http_request *req, struct http
 static void note(struct sim_net *n, const struct http_request *req, enum fault f, int status)
 {
     static const char *const names[] = {
-        "",      " BUSY",    " ERROR",       " CONFLICT",    " REFUSED",
-        " LOST", " TIMEOUT", " ERROR AFTER", " KILL BEFORE", " KILL AFTER"};
+        "",         " BUSY",        " ERROR",       " CONFLICT",   " REFUSED", " LOST",
+        " TIMEOUT", " ERROR AFTER", " KILL BEFORE", " KILL AFTER", " OUTAGE",  " CUT OFF"};
     sim_note(n->sim, "%*s%s %s -> %d%s", (int)n->depth * 2, "", str_or(req->method, "GET"),
              req->url, status, names[f]);
 }
 
 /* While a call is under way the world goes on, and other workers have their reconciles. */
-static void pass_time(struct sim_net *n, const struct http_request *req, enum fault f)
+static void pass_time(const struct sim_caller *from, const struct http_request *req, enum fault f)
 {
+    struct sim_net *n = from->net;
     struct sim *s = n->sim;
     int64_t wait = sim_delay(s, LATENCY_MAX);
-    if (f == FAULT_TIMEOUT)
+    if (f == FAULT_TIMEOUT || f == FAULT_CUT_OFF)
         wait = req->timeout > 0 ? req->timeout : DEFAULT_TIMEOUT;
-    clock_manual_advance(&s->clock, wait);
+    sim_process_wait(s->process, sim_now(s) + wait, false);
+    if (n->depth <= NESTING_MAX)
+        sim_process_stand_still(s->process, from->replica);
     if (n->depth > NESTING_MAX || !sim_chance(s, 250))
         return;
     sim_happen(s);
     for (unsigned i = sim_pick(s, 3); i > 0; i--)
-        if (!sim_process_is_dying(s->process))
-            sim_process_step(s->process);
+        sim_process_step(s->process);
+}
+
+/* The gate of production: asked just before a request that changes the world is sent. */
+static struct err *ask_gate(const struct sim_caller *from, const struct http_request *req)
+{
+    struct sim *s = from->net->sim;
+    if (from->is_election)
+        return NULL;
+    bool reads = str_eq(str_or(req->method, "GET"), "GET");
+    if (!reads && is_for(req, SIM_API_HOST) && (req->flags & HTTP_MUTATES) == 0)
+        sim_fail(s, "%s %s does not ask for the lease", req->method, req->url);
+    if ((req->flags & HTTP_MUTATES) == 0)
+        return NULL;
+    struct err *e = sim_replica_gate(from->replica);
+    if (e == NULL && sim_process_rival(s->process, from->replica) != NULL)
+        sim_fail(s, "%s %s: two replicas hold the lease", req->method, req->url);
+    return e;
 }
 
 static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
                         struct http_response *ret_response)
 {
     (void)stop;
-    struct sim_net *n = ctx;
-    if (sim_process_is_dying(n->sim->process))
+    const struct sim_caller *from = ctx;
+    struct sim_net *n = from->net;
+    if (sim_replica_is_dying(from->replica))
         return cancelled();
-    enum fault f = draw_fault(n, req);
+    struct err *refused = ask_gate(from, req);
+    if (refused != NULL)
+        return refused;
+    enum fault f = draw_fault(n, from, req);
     struct http_response res = {0};
     bool done = is_done(n, f);
     if (done)
@@ -209,10 +259,10 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     if (done && f != FAULT_NONE && f != FAULT_KILL_AFTER && str_ends(req->url, "/new-order"))
         n->lost_orders++;
     n->depth++;
-    pass_time(n, req, f);
+    pass_time(from, req, f);
     n->depth--;
-    struct err *e = answer_with(n, f, &res);
-    if (e == NULL && sim_process_is_dying(n->sim->process)) {
+    struct err *e = answer_with(from, f, &res);
+    if (e == NULL && sim_replica_is_dying(from->replica)) {
         http_response_release(&res);
         e = cancelled();
     }

@@ -12,9 +12,23 @@
 
 #define SIM_API_HOST "kube.test"
 
+struct sim_replica;
+
+/* Who calls: the reconcilers of a replica, whose changes need the lease, or its election. */
+struct sim_caller {
+    struct http_transport transport;
+    struct sim_net *net;
+    struct sim_replica *replica;
+    bool is_election;
+};
+
 struct sim_net *sim_net_new(struct sim *s);
 void sim_net_free(struct sim_net *n);
-const struct http_transport *sim_net_transport(const struct sim_net *n);
+/* Fills in the caller, which stays where it is while it calls. */
+void sim_net_connect(struct sim_net *n, struct sim_caller *caller, struct sim_replica *r,
+                     bool is_election);
+/* From now on and until then (wall ns) the CA cannot be reached, or answers 503 only. */
+void sim_net_ca_outage(struct sim_net *n, int64_t until);
 /* newOrder calls that were done and whose answer was lost: each leaves an order that nobody knows. */
 unsigned sim_net_lost_orders(const struct sim_net *n);
 
