@@ -4,6 +4,7 @@
 #define CERTROLL_API_CERTIFICATE_H
 
 #include "api/common.h"
+#include "base/clock.h"
 
 struct certificate_subject {
     struct bind_strings organizations;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/order.h"
 
+#include <string.h>
+
 #include "base/str.h"
+#include "pki/key.h"
 
 #define SPEC(type, member, name, ...) BIND_ROW(struct order_spec, type, member, name, __VA_ARGS__)
 static const struct bind_field spec_fields[] = {
@@ -63,4 +66,12 @@ bool order_state_is_final(const char *state)
 {
     return str_eq(state, "valid") || str_eq(state, "invalid") || str_eq(state, "expired") ||
            str_eq(state, "errored");
+}
+
+void order_name(const struct object_meta *request, char out[KUBE_NAME_MAX + 1])
+{
+    char hex[PKI_SHA256_HEX];
+    pki_sha256_hex(request->uid, strlen(request->uid), hex);
+    hex[10] = '\0';
+    name_join(request->name, hex, KUBE_NAMESPACE_MAX, out);
 }

@@ -50,4 +50,8 @@ extern const struct bind_table order_status_table;
 /* No step follows from this state: valid with a certificate, invalid, expired or errored. */
 bool order_state_is_final(const char *state);
 
+/* Of the Order that a CertificateRequest is answered by: the same for the same request, so a repeated
+ * step finds what the first one made. */
+void order_name(const struct object_meta *request, char out[KUBE_NAME_MAX + 1]);
+
 #endif

@@ -22,15 +22,6 @@ static bool configured(const struct issuer_spec *spec)
 
 /* ---- request -> Order ---- */
 
-/* The name is the same for the same request, so a repeated step finds what the first one made. */
-static void order_name(const struct certificate_request *request, char out[KUBE_NAME_MAX + 1])
-{
-    char hex[PKI_SHA256_HEX];
-    pki_sha256_hex(request->obj.meta.uid, strlen(request->obj.meta.uid), hex);
-    hex[10] = '\0';
-    name_join(request->obj.meta.name, hex, KUBE_NAMESPACE_MAX, out);
-}
-
 static struct err *check_names(const struct pki_csr *csr)
 {
     if (csr->names.uris.len > 0 || csr->names.emails.len > 0)
@@ -130,7 +121,7 @@ static struct err *issue(const struct issuer_env *env, const struct issuance *is
         return NULL;
     }
     char name[KUBE_NAME_MAX + 1];
-    order_name(issuance->request, name);
+    order_name(&issuance->request->obj.meta, name);
     AUTO_OBJECT(struct order) order = NULL;
     TRY(store_get(&env->orders, issuance->request->obj.meta.namespace, name,
                   (const void **)&order));

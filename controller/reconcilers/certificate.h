@@ -6,26 +6,13 @@
 #ifndef CERTROLL_RECONCILERS_CERTIFICATE_H
 #define CERTROLL_RECONCILERS_CERTIFICATE_H
 
+#include "api/wanted.h"
 #include "pki/cert.h"
 #include "reconcilers/env.h"
 
 struct err *certificate_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
-/* What a spec asks for, in the terms of pki/. */
-struct wanted {
-    struct pki_names names; /* normalized */
-    struct pki_usages usages;
-    struct pki_key_spec key;
-    enum pki_key_encoding encoding;
-    bool rotate; /* rotationPolicy Always */
-    int64_t duration;
-};
-struct err *wanted_from_spec(const struct certificate_spec *spec, struct wanted *ret_wanted)
-    MUST_CHECK;
-void wanted_release(struct wanted *w);
-/* The usages as the CertificateRequest lists them: the spec's, or the defaults. Borrowed. */
-struct bind_strings wanted_usages(const struct certificate_spec *spec);
 /* When to renew a certificate of that life (wall ns, whole seconds): renewBefore, renewBeforePercentage, else after
  * 2/3 of it, 1/2 when it lives less than 10 days. */
 int64_t renewal_time(const struct certificate_spec *spec, int64_t not_before, int64_t not_after);

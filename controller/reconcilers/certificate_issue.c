@@ -10,7 +10,6 @@
 #include "kube/secret.h"
 #include "outputs/tls_secret.h"
 #include "pki/check.h"
-#include "pki/csr.h"
 #include "reconcilers/certificate.h"
 #include "reconcilers/request.h"
 
@@ -127,38 +126,18 @@ struct err *ensure_key(struct certificate_pass *p)
 
 /* ---- the request ---- */
 
-static struct err *make_csr(struct certificate_pass *p, char **ret_request)
-{
-    const struct pki_csr_spec csr = {
-        .names = &p->wanted.names,
-        .is_ca = p->crt->spec.is_ca,
-        .usages = p->crt->spec.encode_usages_in_request ? &p->wanted.usages : NULL,
-    };
-    auto_free char *pem = NULL;
-    TRY(pki_csr_make(&csr, p->key, &pem));
-    *ret_request = base64_encode(pem, strlen(pem));
-    return NULL;
-}
-
-static json_t *request_metadata(struct certificate_pass *p, const char *name)
+/* Which attempt it is, beside what the spec asks for. */
+static void annotate_attempt(struct certificate_pass *p, json_t *annotations)
 {
     const struct api_names *n = api_names();
-    const struct object_meta *meta = &p->crt->obj.meta;
     auto_free char *revision = x_printf("%lld", (long long)p->crt->status.revision + 1);
-    json_t *annotations =
-        json_build("{s:s,s:s}", n->certificate_name, meta->name, n->certificate_revision, revision);
-    json_put_str(annotations, API_RENEW, bind_map_get(&meta->annotations, API_RENEW));
+    json_put_str(annotations, n->certificate_revision, revision);
+    json_put_str(annotations, API_RENEW, bind_map_get(&p->crt->obj.meta.annotations, API_RENEW));
     if (p->driver == NULL || !p->driver->in_process) {
         char key[KUBE_NAME_MAX + 1];
         attempt_key_name(p, key);
         json_put_str(annotations, n->private_key_secret_name, key);
     }
-    json_t *labels = json_new_object();
-    for (size_t i = 0; i < meta->labels.len; i++)
-        json_put_str(labels, meta->labels.items[i].key, meta->labels.items[i].value);
-    return json_build("{s:s,s:s,s:o,s:o,s:[o]}", "name", name, "namespace", meta->namespace,
-                      "annotations", annotations, "labels", labels, "ownerReferences",
-                      owner_reference_json(&kind_certificate.res, meta));
 }
 
 static void say_issuing(struct certificate_pass *p)
@@ -177,17 +156,9 @@ struct err *ensure_request(struct certificate_pass *p)
         return NULL;
     char name[KUBE_NAME_MAX + 1];
     attempt_name(p, name);
-    auto_free char *csr = NULL;
-    TRY(make_csr(p, &csr));
-    const struct certificate_request_spec spec = {
-        .request = csr,
-        .issuer_ref = p->crt->spec.issuer_ref,
-        .duration = p->crt->spec.duration,
-        .is_ca = p->crt->spec.is_ca,
-        .usages = wanted_usages(&p->crt->spec),
-    };
-    json_auto_t *body = json_build("{s:o,s:o}", "metadata", request_metadata(p, name), "spec",
-                                   bind_encode(&certificate_request_spec_table, &spec));
+    json_auto_t *body = NULL;
+    TRY(wanted_request(p->crt, &p->wanted, p->key, name, &p->crt->spec.issuer_ref, &body));
+    annotate_attempt(p, JGET(body, "metadata", "annotations"));
     TRY(store_create(&p->env->requests, p->crt->obj.meta.namespace, name, body));
     say_issuing(p);
     pass_wait(p, p->now + IN_PROCESS_PATIENCE, "CertificateRequest %s to be answered", name);
