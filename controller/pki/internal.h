@@ -152,6 +152,12 @@ bool x509_issued_by(X509 *cert, X509 *issuer);
 /* The certificate as PEM, owned. */
 char *x509_pem(const X509 *cert);
 
+/* The signature of a JWS over "protected.payload", base64url, owned (RFC 7515 section 5.1). */
+struct buf;
+struct pki_jws;
+struct err *pki_jws_signature(const struct pki_jws *jws, const struct buf *input,
+                              char **ret_base64url) MUST_CHECK;
+
 /* A TLS 1.3 and a TLS 1.2 handshake with chain and key, all in memory. */
 struct err *pki_handshake(x509_chain *chain, EVP_PKEY *key) MUST_CHECK;
 

@@ -85,7 +85,34 @@ static void ecdsa_to_raw(const struct pki_key *key, unsigned char sig[SIGNATURE_
     *sig_len = 2 * key->curve->coordinate;
 }
 
-static struct err *sign(const struct pki_key *key, const struct buf *input, char **ret_base64url)
+static const struct {
+    int bits;
+    const char *alg, *digest;
+} macs[] = {{256, "HS256", "SHA256"}, {384, "HS384", "SHA384"}, {512, "HS512", "SHA512"}};
+
+static size_t mac_row(const struct pki_mac *mac)
+{
+    size_t i = 0;
+    while (i < ARRAY_LEN(macs) - 1 && macs[i].bits != mac->bits)
+        i++;
+    return i;
+}
+
+static struct err *sign_with_mac(const struct pki_mac *mac, const struct buf *input,
+                                 char **ret_base64url)
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    size_t len = 0;
+    if (EVP_Q_mac(NULL, "HMAC", NULL, macs[mac_row(mac)].digest, NULL, mac->secret, mac->len,
+                  (const unsigned char *)buf_str(input), input->len, sum, sizeof(sum),
+                  &len) == NULL)
+        return openssl_err(ERR_INVALID, "InvalidKey", "cannot sign with the MAC key");
+    *ret_base64url = base64url_encode(sum, len);
+    return NULL;
+}
+
+static struct err *sign_with_key(const struct pki_key *key, const struct buf *input,
+                                 char **ret_base64url)
 {
     AUTO(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     openssl_must(ctx != NULL);
@@ -100,9 +127,17 @@ static struct err *sign(const struct pki_key *key, const struct buf *input, char
     return NULL;
 }
 
+struct err *pki_jws_signature(const struct pki_jws *jws, const struct buf *input,
+                              char **ret_base64url)
+{
+    return jws->mac != NULL ? sign_with_mac(jws->mac, input, ret_base64url)
+                            : sign_with_key(jws->key, input, ret_base64url);
+}
+
 static struct err *protected_header(const struct pki_jws *jws, char **ret_base64url)
 {
-    json_auto_t *header = json_build("{s:s}", "alg", pki_jws_alg(jws->key));
+    const char *alg = jws->mac != NULL ? macs[mac_row(jws->mac)].alg : pki_jws_alg(jws->key);
+    json_auto_t *header = json_build("{s:s}", "alg", alg);
     if (jws->kid != NULL)
         json_put_str(header, "kid", jws->kid);
     else
@@ -123,7 +158,7 @@ struct err *pki_jws_sign(const struct pki_jws *jws, char **ret_body)
     auto_free char *payload = base64url_encode(jws->payload, strlen(jws->payload));
     AUTO(buf_release) struct buf input = BUF_INIT(JWS_MAX);
     TRY(buf_addf(&input, "%s.%s", header, payload), "JWS payload");
-    TRY(sign(jws->key, &input, &signature));
+    TRY(pki_jws_signature(jws, &input, &signature));
     json_auto_t *body = json_build("{s:s, s:s, s:s}", "protected", header, "payload", payload,
                                    "signature", signature);
     return json_to_string(body, 2 * JWS_MAX, ret_body);

@@ -14,10 +14,19 @@ char *pki_jwk_thumbprint(const struct pki_key *key);
 /* "ES256", "ES384", "ES512", "RS256", "EdDSA"; static. */
 const char *pki_jws_alg(const struct pki_key *key);
 
+/* A shared secret that signs in place of a key: HS256, HS384 or HS512 (RFC 7518 section 3.2). ACME
+ * allows that for external account bindings only (RFC 8555 section 7.3.4). */
+struct pki_mac {
+    int bits; /* 256, 384 or 512 */
+    const void *secret;
+    size_t len;
+};
+
 struct pki_jws {
-    const struct pki_key *key;
-    const char *kid;   /* account URL, or NULL: then the jwk is sent */
-    const char *nonce; /* NULL for an inner JWS */
+    const struct pki_key *key; /* NULL when mac signs */
+    const struct pki_mac *mac; /* with it comes a kid */
+    const char *kid;           /* account URL, or NULL: then the jwk is sent */
+    const char *nonce;         /* NULL for an inner JWS */
     const char *url;
     const char *payload; /* JSON text; "" for POST-as-GET */
 };

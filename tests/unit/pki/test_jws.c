@@ -75,17 +75,23 @@ static void the_rsa_vector_of_rfc_7638(void **state)
     assert_thumbprint(key, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
 }
 
-static void the_ed25519_vector_of_rfc_8037(void **state)
+static struct pki_key *ed25519_of_rfc_8037(void)
 {
-    (void)state;
     static const char d[] = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
     auto_free char *raw = NULL;
     size_t len = 0;
     assert_ok(base64url_decode(d, strlen(d), &raw, &len));
     EVP_PKEY *evp = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, (unsigned char *)raw, len);
-    AUTO_KEY key = NULL;
+    struct pki_key *key = NULL;
     assert_ok(pki_key_wrap(evp, "InvalidKey", &key));
     EVP_PKEY_free(evp);
+    return key;
+}
+
+static void the_ed25519_vector_of_rfc_8037(void **state)
+{
+    (void)state;
+    AUTO_KEY key = ed25519_of_rfc_8037();
     assert_jwk(key, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\","
                     "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}");
     assert_thumbprint(key, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
@@ -274,6 +280,64 @@ static void post_as_get_and_inner_jws_leave_out_what_they_must(void **state)
     assert_non_null(strstr(protected, "\"jwk\":{"));
 }
 
+static void assert_signature(const struct pki_jws *jws, const char *input, const char *expected)
+{
+    AUTO(buf_release) struct buf b = BUF_INIT(4096);
+    buf_puts(&b, input);
+    auto_free char *signature = NULL;
+    assert_ok(pki_jws_signature(jws, &b, &signature));
+    assert_string_equal(signature, expected);
+}
+
+/* RFC 7515 appendix A.1 and RFC 8037 appendix A.4: those that sign the same each time. */
+static void the_vectors_of_rfc_7515_and_rfc_8037(void **state)
+{
+    (void)state;
+    static const char k[] =
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    auto_free char *secret = NULL;
+    size_t len = 0;
+    assert_ok(base64url_decode(k, strlen(k), &secret, &len));
+    assert_signature(
+        &(struct pki_jws){.mac = &(struct pki_mac){256, secret, len}},
+        "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0"
+        "cnVlfQ",
+        "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    AUTO_KEY key = ed25519_of_rfc_8037();
+    assert_signature(&(struct pki_jws){.key = key},
+                     "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
+                     "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvp"
+                     "Ar_MuM0KAg");
+}
+
+/* RFC 4231 section 4.3. */
+static void longer_macs_are_those_of_rfc_4231(void **state)
+{
+    (void)state;
+    static const char input[] = "what do ya want for nothing?";
+    assert_signature(&(struct pki_jws){.mac = &(struct pki_mac){256, "Jefe", 4}}, input,
+                     "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM");
+    assert_signature(&(struct pki_jws){.mac = &(struct pki_mac){384, "Jefe", 4}}, input,
+                     "r0XS43ZIQDFhf3jStYprG5x-9GT1oBtH5C7Dc2MiRF6OIkDKXmnix4syOez6shZJ");
+    assert_signature(&(struct pki_jws){.mac = &(struct pki_mac){512, "Jefe", 4}}, input,
+                     "Fkt6e_z4GeLjlfvnO1bgo4e9ZCIugx_WECcM1-olBVSXWL91wFqZSm0DT2X48Ob9yuqxo01Ka0tjbgcKOLznNw");
+}
+
+/* The inner JWS of RFC 8555 section 7.3.4: a kid, a URL, no nonce. */
+static void a_binding_names_its_key(void **state)
+{
+    (void)state;
+    json_auto_t *jws = sign(&(struct pki_jws){.mac = &(struct pki_mac){384, "key", 3},
+                                              .kid = "kid-1",
+                                              .url = "https://ca.example/new",
+                                              .payload = "{}"});
+    auto_free char *protected = decoded(jws, "protected");
+    assert_string_equal(protected, "{\"alg\":\"HS384\",\"kid\":\"kid-1\","
+                                   "\"url\":\"https://ca.example/new\"}");
+    assert_int_equal(strlen(JSTR(jws, "signature")), 64);
+}
+
 static void a_payload_without_end_is_refused(void **state)
 {
     (void)state;
@@ -333,6 +397,9 @@ int main(void)
         cmocka_unit_test(es256_signatures_have_a_fixed_width),
         cmocka_unit_test(the_header_holds_the_jwk_or_the_kid),
         cmocka_unit_test(post_as_get_and_inner_jws_leave_out_what_they_must),
+        cmocka_unit_test(the_vectors_of_rfc_7515_and_rfc_8037),
+        cmocka_unit_test(longer_macs_are_those_of_rfc_4231),
+        cmocka_unit_test(a_binding_names_its_key),
         cmocka_unit_test(a_payload_without_end_is_refused),
         cmocka_unit_test(threads_may_sign_with_one_key),
     };
