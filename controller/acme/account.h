@@ -4,19 +4,33 @@
 #define CERTROLL_ACME_ACCOUNT_H
 
 #include "acme/ca.h"
+#include "pki/jws.h"
 
 struct acme_registration {
     char *url;    /* the kid */
     char *status; /* "valid", "deactivated", "revoked" */
     char *email;  /* the contact the server has, or NULL */
+    char *orders; /* URL of the list of orders (7.1.2.1), or NULL */
     bool created; /* 201: it was new */
 };
 void acme_registration_release(struct acme_registration *r);
 
-/* newAccount with the terms agreed to; an existing account of this key is found again (7.3,
- * 7.3.1). email may be NULL. ERR_DENIED when the account is not valid any more. */
+/* What the CA gave a customer to show who it is (7.3.4). Borrowed by calls. */
+struct acme_binding {
+    const char *key_id;
+    struct pki_mac mac;
+};
+
+/* newAccount with the terms agreed to; an existing account of this key is found again (7.3). email
+ * and binding may be NULL; a binding may be good for one call only. ERR_DENIED when the account is
+ * not valid any more. */
 struct err *acme_account_register(struct acme_ca *ca, struct pki_key *key, const char *email,
+                                  const struct acme_binding *binding,
                                   struct acme_registration *ret_registration) MUST_CHECK;
+/* Section 7.3.1: the account of this key, without making one. ERR_DENIED, reason
+ * AccountDoesNotExist or (deactivated, revoked) AccountNotValid. */
+struct err *acme_account_find(struct acme_ca *ca, struct pki_key *key,
+                              struct acme_registration *ret_registration) MUST_CHECK;
 /* Section 7.3.2: replaces the contact; NULL removes it. */
 struct err *acme_account_update(const struct acme_account *account, const char *email) MUST_CHECK;
 

@@ -2,6 +2,7 @@
 #include "api/issuer.h"
 
 static const char *const service_types[] = {"ClusterIP", "NodePort", NULL};
+static const char *const mac_algorithms[] = {"HS256", "HS384", "HS512", NULL};
 static const char *const pollings[] = {"early", "hint", NULL};
 
 #define INGRESS(type, member, name, ...)                                                           \
@@ -37,12 +38,24 @@ static const struct bind_field solver_fields[] = {
 const struct bind_table acme_solver_table =
     BIND_TABLE("ACMESolver", struct acme_solver, solver_fields);
 
+static const struct bind_field external_account_fields[] = {
+    BIND_ROW(struct acme_external_account, STRING, key_id, "keyID", .flags = BIND_REQUIRED),
+    BIND_ROW(struct acme_external_account, OBJECT, key_secret_ref, "keySecretRef",
+             .flags = BIND_REQUIRED, .table = &secret_key_selector_table),
+    BIND_ROW(struct acme_external_account, STRING, key_algorithm, "keyAlgorithm",
+             .enumeration = mac_algorithms),
+};
+static const struct bind_table external_account_table =
+    BIND_TABLE("ACMEExternalAccountBinding", struct acme_external_account, external_account_fields);
+
 #define ACME(type, member, name, ...) BIND_ROW(struct acme_issuer, type, member, name, __VA_ARGS__)
 static const struct bind_field acme_fields[] = {
     ACME(STRING, server, "server", .flags = BIND_REQUIRED),
     ACME(STRING, email, "email"),
     ACME(STRING, ca_bundle, "caBundle"),
     ACME(BOOL, skip_tls_verify, "skipTLSVerify"),
+    ACME(POINTER, external_account_binding, "externalAccountBinding",
+         .table = &external_account_table),
     ACME(OBJECT, private_key_secret_ref, "privateKeySecretRef", .flags = BIND_REQUIRED,
          .table = &secret_key_selector_table),
     ACME(BOOL, disable_account_key_generation, "disableAccountKeyGeneration"),

@@ -27,11 +27,19 @@ struct acme_solver {
 };
 extern const struct bind_table acme_solver_table;
 
+/* RFC 8555 section 7.3.4. */
+struct acme_external_account {
+    const char *key_id;
+    struct secret_key_selector key_secret_ref; /* the MAC key, as the CA shows it */
+    const char *key_algorithm;                 /* "HS256" (default), "HS384" or "HS512" */
+};
+
 struct acme_issuer {
     const char *server;
     const char *email;
     const char *ca_bundle; /* base64 of PEM */
     bool skip_tls_verify;
+    const struct acme_external_account *external_account_binding;
     struct secret_key_selector private_key_secret_ref;
     bool disable_account_key_generation;
     const char *preferred_chain;

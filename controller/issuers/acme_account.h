@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ACME accounts of Issuers: the key in its Secret, the registration at the CA, and a registry of what
- * is ready to sign. Account keys stay in memory while their Issuer is used; nothing else of a Secret
- * does. Thread-safe.
+ * ACME accounts of Issuers: found or registered, and handed out for use. Account keys stay in memory
+ * while their Issuer is used; nothing else of a Secret does. Thread-safe.
  */
 #ifndef CERTROLL_ISSUERS_ACME_ACCOUNT_H
 #define CERTROLL_ISSUERS_ACME_ACCOUNT_H
@@ -12,6 +11,10 @@
 
 struct acme_accounts *acme_accounts_new(void);
 void acme_accounts_free(struct acme_accounts *a);
+/* An Issuer is no more: its key and, when nobody else uses it, its CA are forgotten. */
+void acme_accounts_forget(struct acme_accounts *a, const char *uid);
+/* How many CAs and keys are remembered: for tests. */
+void acme_accounts_count(struct acme_accounts *a, size_t *ret_cas, size_t *ret_keys);
 
 /* An account ready for use; release when done. */
 struct acme_handle {
@@ -27,9 +30,9 @@ void acme_handle_release(struct acme_handle *h);
 struct err *acme_account_get(const struct issuer_env *env, const struct issuer *issuer,
                              struct acme_handle *ret_handle) MUST_CHECK;
 
-/* The CA says that it has no such account (RFC 8555 section 7.3, accountDoesNotExist): the next
- * acme_account_ensure() registers again. */
-void acme_account_lost(const struct issuer_env *env, const struct issuer *issuer);
+/* The CA says that it has no such account (RFC 8555 section 7.3, accountDoesNotExist), or that it may
+ * not act: the next acme_account_ensure() asks for it. */
+void acme_account_doubt(const struct issuer_env *env, const struct issuer *issuer);
 
 /* Makes sure that key and registration exist. */
 struct err *acme_account_ensure(const struct issuer_env *env, const struct issuer *issuer,

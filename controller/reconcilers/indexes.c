@@ -58,8 +58,12 @@ void index_order_issuer(const void *object, emit_fn emit, void *arg)
 void index_issuer_secret(const void *object, emit_fn emit, void *arg)
 {
     const struct issuer *i = object;
-    if (i->spec.acme != NULL)
-        emit_secret(i->obj.meta.namespace, i->spec.acme->private_key_secret_ref.name, emit, arg);
+    if (i->spec.acme == NULL)
+        return;
+    emit_secret(i->obj.meta.namespace, i->spec.acme->private_key_secret_ref.name, emit, arg);
+    const struct acme_external_account *x = i->spec.acme->external_account_binding;
+    if (x != NULL && !str_eq(x->key_secret_ref.name, i->spec.acme->private_key_secret_ref.name))
+        emit_secret(i->obj.meta.namespace, x->key_secret_ref.name, emit, arg);
 }
 
 void index_workload_secret(const void *object, emit_fn emit, void *arg)

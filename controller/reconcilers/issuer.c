@@ -35,6 +35,8 @@ static const char *failure_reason(const struct issuer *issuer, const struct err 
 {
     if (issuer->spec.acme == NULL)
         return "ErrInitIssuer";
+    if (str_eq(e->reason, "AccountNotValid"))
+        return "ErrVerifyACMEAccount";
     return e->kind == ERR_INVALID ? "InvalidConfig" : "ErrRegisterACMEAccount";
 }
 

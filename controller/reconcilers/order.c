@@ -199,7 +199,7 @@ static bool is_final(const struct err *e)
 static struct err *account_lost(const struct order_pass *p, struct err *failed)
 {
     const struct issuer *issuer = p->chain.issuer;
-    acme_account_lost(&p->env->issuer_env, issuer);
+    acme_account_doubt(&p->env->issuer_env, issuer);
     controller_enqueue(p->env->controllers.issuer, str_or(issuer->obj.meta.namespace, ""),
                        issuer->obj.meta.name);
     struct err *e = err_new(ERR_TRANSIENT, "AccountLost", "%s", failed->message);

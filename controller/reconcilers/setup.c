@@ -157,6 +157,8 @@ static void on_issuer(void *arg, const struct cache_change *change)
     bool edited = old == NULL || now == NULL ||
                   old->obj.meta.generation != now->obj.meta.generation ||
                   old->obj.meta.deletion_timestamp != now->obj.meta.deletion_timestamp;
+    if (now == NULL)
+        acme_accounts_forget(env->issuer_env.accounts, old->obj.meta.uid);
     bool was_ready = old != NULL && issuer_is_ready(old);
     bool is_ready = now != NULL && issuer_is_ready(now);
     if (edited || (was_ready && !is_ready))

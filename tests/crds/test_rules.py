@@ -81,6 +81,8 @@ ACCEPTED = [
     *[("Issuer", {"acme": {**ACME, **more}}) for more in (
         {"solvers": None}, {"email": "a@example.com", "preferredChain": "ISRG Root X2", "profile": "shortlived"},
         {"caBundle": B64}, {"skipTLSVerify": True}, {"caBundle": B64, "skipTLSVerify": False}, {"polling": "hint"},
+        {"externalAccountBinding": {"keyID": "kid-1", "keySecretRef": {"name": "eab", "key": "secret"},
+                                    "keyAlgorithm": "HS384"}},
         {"disableAccountKeyGeneration": True, "privateKeySecretRef": {"name": "a", "key": "k"}, "polling": "early"},
         {"server": "https://127.0.0.1:14000/dir"}, {"server": "https://[2001:db8::7]:14000/dir"})],
     ("Issuer", {"acme": {**ACME, "solvers": [
@@ -200,6 +202,13 @@ REFUSED = [
     *[(kind, {"acme": {**ACME, "caBundle": B64, "skipTLSVerify": True}, "selfSigned": None}, "spec.acme",
        "write either caBundle or skipTLSVerify, not both; caBundle is the safe one")
       for kind in ("Issuer", "ClusterIssuer")],
+    *[("Issuer", {"acme": {**ACME, "externalAccountBinding": {
+        "keyID": "kid-1", "keySecretRef": {"name": "eab", "key": "secret"}, **binding}}},
+       f"spec.acme.externalAccountBinding{field}", complaint) for binding, field, complaint in (
+        ({"keyID": ""}, ".keyID", "should be at least 1"),
+        ({"keySecretRef": {"name": "eab"}}, ".keySecretRef", "write key, too"),
+        ({"keySecretRef": {"name": "eab", "key": ""}}, ".keySecretRef.key", "should be at least 1"),
+        ({"keyAlgorithm": "HS1"}, ".keyAlgorithm", 'supported values: "HS256", "HS384", "HS512"'))],
     ("Issuer", {"acme": {**ACME, "polling": "late"}}, "spec.acme.polling", 'supported values: "early", "hint"'),
     ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "may not be more than 64"),
     ("Issuer", with_solver({"http01": {"ingress": {"serviceType": "LoadBalancer"}}}),

@@ -133,7 +133,7 @@ static struct err *get_directory(const struct acme_account *account)
 static struct err *register_account(const struct acme_account *account)
 {
     AUTO(acme_registration_release) struct acme_registration r = {0};
-    TRY(acme_account_register(account->ca, account->key, NULL, &r));
+    TRY(acme_account_register(account->ca, account->key, NULL, NULL, &r));
     MUST(!str_empty(r.url) && str_eq(r.status, "valid"));
     check_text(r.email, 512);
     return NULL;

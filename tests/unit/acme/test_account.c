@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "fake_ca.h"
@@ -27,6 +28,18 @@ static void assert_payload(struct fake_ca *f, const char *expected)
     }
 }
 
+/* A base64url member of a JWS as JSON. Owned. */
+static json_t *member(const json_t *jws, const char *name)
+{
+    const char *text = JSTR(jws, name);
+    auto_free char *raw = NULL;
+    size_t len = 0;
+    json_t *value = NULL;
+    assert_ok(base64url_decode(text, strlen(text), &raw, &len));
+    assert_ok(json_parse(raw, len, &value));
+    return value;
+}
+
 static void a_new_account_is_registered(void **state)
 {
     (void)state;
@@ -34,7 +47,7 @@ static void a_new_account_is_registered(void **state)
     fake_ca_init(&f);
     AUTO(acme_registration_release) struct acme_registration r = {0};
     fake_answer(&f, 201, LOCATION, "{\"status\":\"valid\",\"contact\":[\"mailto:a@b.test\"]}");
-    assert_ok(acme_account_register(f.ca, f.key, "a@b.test", &r));
+    assert_ok(acme_account_register(f.ca, f.key, "a@b.test", NULL, &r));
     assert_string_equal(r.url, FAKE_ACCOUNT);
     assert_string_equal(r.status, "valid");
     assert_string_equal(r.email, "a@b.test");
@@ -51,7 +64,7 @@ static void an_account_needs_no_contact(void **state)
     fake_ca_init(&f);
     AUTO(acme_registration_release) struct acme_registration r = {0};
     fake_answer(&f, 200, LOCATION, "{\"status\":\"valid\"}");
-    assert_ok(acme_account_register(f.ca, f.key, NULL, &r));
+    assert_ok(acme_account_register(f.ca, f.key, NULL, NULL, &r));
     assert_null(r.email);
     assert_false(r.created);
     assert_payload(&f, "{\"termsOfServiceAgreed\":true}");
@@ -79,7 +92,7 @@ static void contacts_are_read_with_care(void **state)
         AUTO(acme_registration_release) struct acme_registration r = {0};
         auto_free char *body = x_printf("{\"status\":\"valid\",\"contact\":%s}", cases[i].contact);
         fake_answer(&f, 200, LOCATION, body);
-        assert_ok(acme_account_register(f.ca, f.key, NULL, &r));
+        assert_ok(acme_account_register(f.ca, f.key, NULL, NULL, &r));
         assert_true(str_eq(r.email, cases[i].email));
     }
     char address[507]; /* with mailto: one more than is looked at */
@@ -88,7 +101,7 @@ static void contacts_are_read_with_care(void **state)
     auto_free char *body = x_printf("{\"status\":\"valid\",\"contact\":[\"mailto:%s\"]}", address);
     AUTO(acme_registration_release) struct acme_registration r = {0};
     fake_answer(&f, 200, LOCATION, body);
-    assert_ok(acme_account_register(f.ca, f.key, NULL, &r));
+    assert_ok(acme_account_register(f.ca, f.key, NULL, NULL, &r));
     assert_null(r.email);
 }
 
@@ -102,15 +115,16 @@ static void accounts_that_ended_are_denied(void **state)
         struct acme_registration r = {0};
         auto_free char *body = x_printf("{\"status\":\"%s\"}", statuses[i]);
         fake_answer(&f, 200, LOCATION, body);
-        assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_DENIED, "AccountNotValid",
-                     statuses[i]);
+        assert_error(acme_account_register(f.ca, f.key, NULL, NULL, &r), ERR_DENIED,
+                     "AccountNotValid", statuses[i]);
         assert_null(r.url);
     }
     struct acme_registration r;
     fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("unauthorized", "Account is deactivated"));
-    assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_DENIED, "Unauthorized", NULL);
+    assert_error(acme_account_register(f.ca, f.key, NULL, NULL, &r), ERR_DENIED, "Unauthorized",
+                 NULL);
     fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("externalAccountRequired", "EAB"));
-    assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_DENIED,
+    assert_error(acme_account_register(f.ca, f.key, NULL, NULL, &r), ERR_DENIED,
                  "ExternalAccountRequired", NULL);
 }
 
@@ -133,8 +147,8 @@ static void broken_answers_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct acme_registration r = {0};
         fake_answer(&f, 201, cases[i].headers, cases[i].body);
-        assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_TRANSIENT, "InvalidAnswer",
-                     cases[i].says);
+        assert_error(acme_account_register(f.ca, f.key, NULL, NULL, &r), ERR_TRANSIENT,
+                     "InvalidAnswer", cases[i].says);
         assert_null(r.url);
     }
 }
@@ -146,9 +160,63 @@ static void without_a_directory_nothing_is_registered(void **state)
     fake_ca_init(&f);
     struct acme_registration r = {0};
     fake_fail(&f, err_new(ERR_TRANSIENT, "ConnectFailed", "refused"));
-    assert_error(acme_account_register(f.ca, f.key, NULL, &r), ERR_TRANSIENT, "ConnectFailed",
+    assert_error(acme_account_register(f.ca, f.key, NULL, NULL, &r), ERR_TRANSIENT, "ConnectFailed",
                  "directory: refused");
     assert_int_equal(f.directories, 1);
+}
+
+/* RFC 8555 section 7.3.4. */
+static void a_binding_is_signed_for_this_key_and_url(void **state)
+{
+    (void)state;
+    static const struct {
+        int bits;
+        const char *alg;
+        size_t length; /* of the signature in base64url */
+    } cases[] = {{256, "HS256", 43}, {384, "HS384", 64}, {512, "HS512", 86}};
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO(acme_registration_release) struct acme_registration r = {0};
+        const struct acme_binding binding = {"kid-1", {cases[i].bits, "secret", 6}};
+        fake_answer(&f, 201, LOCATION, "{\"status\":\"valid\",\"orders\":\"" FAKE_HOST "/o\"}");
+        assert_ok(acme_account_register(f.ca, f.key, NULL, &binding, &r));
+        assert_string_equal(r.orders, FAKE_HOST "/o");
+        const json_t *inner = JGET(f.payload, "externalAccountBinding");
+        assert_int_equal(json_count(inner), 3);
+        json_auto_t *header = member(inner, "protected");
+        assert_int_equal(json_count(header), 3); /* no nonce */
+        assert_string_equal(JSTR(header, "alg"), cases[i].alg);
+        assert_string_equal(JSTR(header, "kid"), "kid-1");
+        assert_string_equal(JSTR(header, "url"), FAKE_HOST "/new-acct");
+        json_auto_t *jwk = member(inner, "payload");
+        assert_true(json_same(jwk, JGET(f.protected, "jwk")));
+        assert_int_equal(strlen(JSTR(inner, "signature")), cases[i].length);
+    }
+}
+
+/* Section 7.3.1: nothing is agreed to and nothing is made. */
+static void an_account_is_found_by_its_key(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(acme_registration_release) struct acme_registration r = {0};
+    fake_answer(&f, 200, LOCATION, "{\"status\":\"valid\"}");
+    assert_ok(acme_account_find(f.ca, f.key, &r));
+    assert_string_equal(r.url, FAKE_ACCOUNT);
+    assert_null(r.orders);
+    assert_payload(&f, "{\"onlyReturnExisting\":true}");
+    struct acme_registration none = {0};
+    fake_answer(&f, 400, PROBLEM_HEADER, PROBLEM("accountDoesNotExist", "no"));
+    assert_error(acme_account_find(f.ca, f.key, &none), ERR_DENIED, "AccountDoesNotExist", NULL);
+    fake_answer(&f, 401, PROBLEM_HEADER, PROBLEM("unauthorized", "it is deactivated"));
+    assert_error(acme_account_find(f.ca, f.key, &none), ERR_DENIED, "AccountNotValid",
+                 "it is deactivated");
+    fake_answer(&f, 200, LOCATION, "{\"status\":\"revoked\"}");
+    assert_error(acme_account_find(f.ca, f.key, &none), ERR_DENIED, "AccountNotValid", "revoked");
+    fake_answer(&f, 503, "", "");
+    assert_error(acme_account_find(f.ca, f.key, &none), ERR_TRANSIENT, NULL, NULL);
 }
 
 static void the_contact_is_replaced_and_removed(void **state)
@@ -177,6 +245,8 @@ int main(void)
         cmocka_unit_test(accounts_that_ended_are_denied),
         cmocka_unit_test(broken_answers_are_refused),
         cmocka_unit_test(without_a_directory_nothing_is_registered),
+        cmocka_unit_test(a_binding_is_signed_for_this_key_and_url),
+        cmocka_unit_test(an_account_is_found_by_its_key),
         cmocka_unit_test(the_contact_is_replaced_and_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,89 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account_scene.h"
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "issuer_scene.h"
 #include "kube/secret.h"
 #include "pki/jws.h"
 #include "support/scripted_kube.h"
-
-#define CA "https://ca.test"
-#define GET_KEY "GET https://api/api/v1/namespaces/shop/secrets/account"
-#define POST_KEY "POST https://api/api/v1/namespaces/shop/secrets"
-#define EXISTS "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"code\":409}"
-#define JSON "content-type: application/json\n"
-
-/* An Issuer under test: acme and status are changed by the tests. */
-struct subject {
-    struct acme_issuer acme;
-    struct issuer issuer;
-};
-
-static void subject_init(struct subject *s)
-{
-    *s = (struct subject){
-        .acme = {.server = CA "/dir",
-                 .email = "a@b.test",
-                 .private_key_secret_ref = {.name = "account"}},
-        .issuer = {.obj.meta = {.name = "ca", .namespace = "shop", .uid = "issuer"}},
-    };
-    s->issuer.spec.acme = &s->acme;
-}
-
-/* What the reconciler does with a result; the strings stay the result's. */
-static void adopt(struct subject *s, const struct issuer_readiness *r)
-{
-    s->issuer.status.acme = r->acme;
-}
-
-/* ---- the script ---- */
-
-static void plan_key(struct issuer_scene *s, const struct pki_key *key)
-{
-    auto_free char *secret = scene_key_secret(key, "tls.key");
-    scripted_plan(&s->world, GET_KEY, 200, secret);
-}
-
-static void plan_directory(struct issuer_scene *s, const char *ca)
-{
-    auto_free char *get = x_printf("GET %s/dir", ca);
-    auto_free char *body = x_printf("{\"newNonce\":\"%s/nonce\",\"newAccount\":\"%s/account\","
-                                    "\"newOrder\":\"%s/order\",\"meta\":{\"termsOfService\":"
-                                    "\"%s/terms\"}}",
-                                    ca, ca, ca, ca);
-    scripted_plan_headers(&s->world, get, 200, JSON, body);
-    auto_free char *head = x_printf("HEAD %s/nonce", ca);
-    scripted_plan_headers(&s->world, head, 200, "replay-nonce: nonce-0123456789\n", "");
-}
-
-static void plan_account(struct issuer_scene *s, const char *ca, int status, const char *body)
-{
-    auto_free char *post = x_printf("POST %s/account", ca);
-    auto_free char *headers =
-        x_printf(JSON "location: %s/acct/1\nreplay-nonce: nonce-abcdefghij\n", ca);
-    scripted_plan_headers(&s->world, post, status, headers, body);
-}
-
-/* The payload of the JWS that the i-th request sent. Owned. */
-static json_t *payload(const struct issuer_scene *s, size_t i)
-{
-    json_auto_t *jws = scripted_json(&s->world, i);
-    const char *text = JSTR(jws, "payload");
-    auto_free char *raw = NULL;
-    size_t len = 0;
-    expect_ok(base64url_decode(text, strlen(text), &raw, &len));
-    return parsed(raw);
-}
-
-static void ensured(struct issuer_scene *s, const struct subject *x, struct issuer_readiness *r)
-{
-    issuer_readiness_release(r);
-    expect_ok(acme_account_ensure(&s->env, &x->issuer, r));
-    assert_true(r->ready);
-}
-#define READINESS AUTO(issuer_readiness_release) struct issuer_readiness
 
 /* ---- the key ---- */
 
@@ -229,18 +153,6 @@ static void a_cluster_issuers_key_is_in_its_namespace(void **state)
 
 /* ---- the registration ---- */
 
-/* Registers x with key; r holds what the status says from then on. */
-static void registered(struct issuer_scene *s, struct subject *x, const struct pki_key *key,
-                       struct issuer_readiness *r)
-{
-    plan_key(s, key);
-    plan_directory(s, CA);
-    plan_account(s, CA, 201, "{\"status\":\"valid\"}");
-    ensured(s, x, r);
-    adopt(x, r);
-    assert_true(scripted_seen(&s->world, 1)->flags & HTTP_GUARDED);
-}
-
 static void what_is_registered_stays(void **state)
 {
     (void)state;
@@ -341,12 +253,92 @@ static void a_lost_account_is_registered_again(void **state)
     AUTO_KEY key = scene_key();
     READINESS r = {0}, again = {0}, then = {0};
     registered(&s, &x, key, &r);
-    acme_account_lost(&s.env, &x.issuer);
+    acme_account_doubt(&s.env, &x.issuer);
     plan_key(&s, key);
-    plan_account(&s, CA, 201, "{\"status\":\"valid\"}");
+    plan_account(&s, CA, 400, PROBLEM("accountDoesNotExist", "no"));
+    plan_account(&s, CA, 201, VALID);
     ensured(&s, &x, &again);
     plan_key(&s, key);
     ensured(&s, &x, &then);
+}
+
+/* A refusal that was about something else: the account is there, and nothing changes. */
+static void a_doubt_ends_when_the_account_is_found(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0}, again = {0}, then = {0};
+    registered(&s, &x, key, &r);
+    acme_account_doubt(&s.env, &x.issuer);
+    plan_key(&s, key);
+    plan_account(&s, CA, 200, "{\"status\":\"valid\",\"contact\":[\"mailto:a@b.test\"]}");
+    ensured(&s, &x, &again);
+    json_auto_t *sent = payload(&s, 5);
+    assert_true(JBOOL(sent, "onlyReturnExisting"));
+    plan_key(&s, key);
+    ensured(&s, &x, &then);
+}
+
+/* Deactivated or revoked while in use: said with what to do. */
+static void an_account_that_ended_is_shown(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0}, again = {0};
+    registered(&s, &x, key, &r);
+    acme_account_doubt(&s.env, &x.issuer);
+    plan_key(&s, key);
+    plan_account(&s, CA, 401, PROBLEM("unauthorized", "Account has been deactivated"));
+    expect_err(acme_account_ensure(&s.env, &x.issuer, &again), ERR_DENIED, "AccountNotValid",
+               "deactivated): use another key: delete Secret shop/account");
+    assert_false(again.ready);
+}
+
+/* CAs and keys of Issuers that are no more, or have another server now, are forgotten. */
+static void what_nobody_uses_is_forgotten(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x, y;
+    subject_init(&x);
+    subject_init(&y);
+    y.issuer.spec.acme = &y.acme;
+    y.issuer.obj.meta.uid = "other";
+    AUTO_KEY key = scene_key();
+    READINESS r = {0}, of_y = {0}, again = {0};
+    registered(&s, &x, key, &r);
+    plan_key(&s, key);
+    plan_account(&s, CA, 200, VALID);
+    scripted_plan_headers(&s.world, "POST " CA "/acct/1", 200, JSON, VALID);
+    ensured(&s, &y, &of_y); /* the same server: one CA, and its directory is known */
+    size_t cas = 0, keys = 0;
+    acme_accounts_count(s.env.accounts, &cas, &keys);
+    assert_int_equal(cas, 1);
+    assert_int_equal(keys, 2);
+    x.acme.server = "https://other.test/dir";
+    plan_key(&s, key);
+    plan_directory(&s, "https://other.test");
+    plan_account(&s, "https://other.test", 201, VALID);
+    ensured(&s, &x, &again);
+    acme_accounts_count(s.env.accounts, &cas, &keys);
+    assert_int_equal(cas, 2);
+    acme_accounts_forget(s.env.accounts, "other");
+    acme_accounts_forget(s.env.accounts, "other");
+    acme_accounts_count(s.env.accounts, &cas, &keys);
+    assert_int_equal(cas, 1);
+    assert_int_equal(keys, 1);
+    acme_accounts_forget(s.env.accounts, "issuer");
+    acme_accounts_count(s.env.accounts, &cas, &keys);
+    assert_int_equal(cas + keys, 0);
 }
 
 static void a_refusal_is_an_error(void **state)
@@ -444,6 +436,9 @@ int main(void)
         cmocka_unit_test(another_server_is_another_account),
         cmocka_unit_test(another_address_updates_the_account),
         cmocka_unit_test(a_lost_account_is_registered_again),
+        cmocka_unit_test(a_doubt_ends_when_the_account_is_found),
+        cmocka_unit_test(an_account_that_ended_is_shown),
+        cmocka_unit_test(what_nobody_uses_is_forgotten),
         cmocka_unit_test(a_refusal_is_an_error),
         cmocka_unit_test(an_account_is_used_by_its_status),
         cmocka_unit_test(a_new_process_reads_the_key),

@@ -320,8 +320,9 @@ static void longer_macs_are_those_of_rfc_4231(void **state)
                      "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM");
     assert_signature(&(struct pki_jws){.mac = &(struct pki_mac){384, "Jefe", 4}}, input,
                      "r0XS43ZIQDFhf3jStYprG5x-9GT1oBtH5C7Dc2MiRF6OIkDKXmnix4syOez6shZJ");
-    assert_signature(&(struct pki_jws){.mac = &(struct pki_mac){512, "Jefe", 4}}, input,
-                     "Fkt6e_z4GeLjlfvnO1bgo4e9ZCIugx_WECcM1-olBVSXWL91wFqZSm0DT2X48Ob9yuqxo01Ka0tjbgcKOLznNw");
+    assert_signature(
+        &(struct pki_jws){.mac = &(struct pki_mac){512, "Jefe", 4}}, input,
+        "Fkt6e_z4GeLjlfvnO1bgo4e9ZCIugx_WECcM1-olBVSXWL91wFqZSm0DT2X48Ob9yuqxo01Ka0tjbgcKOLznNw");
 }
 
 /* The inner JWS of RFC 8555 section 7.3.4: a kid, a URL, no nonce. */

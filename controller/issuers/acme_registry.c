@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "issuers/acme_registry.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "issuers/acme_account.h"
+#include "pki/cert.h"
+
+#define CA_BUNDLE_MAX (256 * 1024)
+
+struct acme_accounts {
+    pthread_mutex_t lock;
+    struct map cas;     /* "server|bundle hash|skip" -> struct shared_ca */
+    struct map issuers; /* uid of the Issuer -> struct known */
+};
+
+struct shared_ca {
+    struct acme_ca *ca;
+    size_t users; /* Issuers; none: it goes */
+};
+
+struct known {
+    char *ca; /* key into cas, or NULL */
+    struct pki_key *key;
+    char *hash;    /* of the account that the key is for */
+    char *doubted; /* URL of the account that the CA may have forgotten, or NULL */
+};
+
+static void shared_ca_free(void *value)
+{
+    struct shared_ca *s = value;
+    acme_ca_free(s->ca);
+    free(s);
+}
+
+static void known_free(void *value)
+{
+    struct known *k = value;
+    pki_key_free(k->key);
+    free(k->ca);
+    free(k->hash);
+    free(k->doubted);
+    free(k);
+}
+
+struct acme_accounts *acme_accounts_new(void)
+{
+    struct acme_accounts *a = x_calloc(1, sizeof(*a));
+    pthread_mutex_init(&a->lock, NULL);
+    a->cas = MAP_INIT(shared_ca_free);
+    a->issuers = MAP_INIT(known_free);
+    return a;
+}
+
+void acme_accounts_free(struct acme_accounts *a)
+{
+    if (a == NULL)
+        return;
+    map_release(&a->cas);
+    map_release(&a->issuers);
+    pthread_mutex_destroy(&a->lock);
+    free(a);
+}
+
+/* Lock held, here and below. */
+static struct known *known_of(struct acme_accounts *a, const char *uid)
+{
+    struct known *k = map_get(&a->issuers, uid);
+    if (k == NULL) {
+        k = x_calloc(1, sizeof(*k));
+        map_put(&a->issuers, uid, k);
+    }
+    return k;
+}
+
+/* ---- servers ---- */
+
+static struct err *bundle_of(const struct acme_issuer *acme, char **ret_pem)
+{
+    *ret_pem = NULL;
+    if (str_empty(acme->ca_bundle))
+        return NULL;
+    size_t len = strnlen(acme->ca_bundle, CA_BUNDLE_MAX + 1);
+    if (len > CA_BUNDLE_MAX)
+        return err_new(ERR_INVALID, "InvalidConfig", "spec.acme.caBundle: over %d bytes",
+                       CA_BUNDLE_MAX);
+    auto_free char *pem = NULL;
+    TRY(base64_decode(acme->ca_bundle, len, &pem, &len));
+    AUTO(pki_cert_release) struct pki_cert first = {0};
+    TRY(pki_cert_parse(pem, len, &first), "write PEM certificates in base64");
+    *ret_pem = TAKE(pem);
+    return NULL;
+}
+
+static void leave_ca(struct acme_accounts *a, struct known *k)
+{
+    struct shared_ca *s = k->ca != NULL ? map_get(&a->cas, k->ca) : NULL;
+    if (s != NULL && --s->users == 0)
+        map_remove(&a->cas, k->ca);
+    free(k->ca);
+    k->ca = NULL;
+}
+
+/* The CA under that key with one more user, made when it is new. */
+static void join_ca(struct acme_accounts *a, struct known *k, const char *key,
+                    const struct acme_ca_options *o)
+{
+    struct shared_ca *s = map_get(&a->cas, key);
+    if (s == NULL) {
+        s = x_calloc(1, sizeof(*s));
+        s->ca = acme_ca_new(o);
+        map_put(&a->cas, key, s);
+    }
+    s->users++;
+    k->ca = x_strdup(key);
+}
+
+/* A CA made for a tenant is guarded, so it is never shared with a ClusterIssuer's. */
+struct err *acme_registry_ca(const struct issuer_env *env, const struct issuer *issuer,
+                             struct acme_ca **ret_ca)
+{
+    const struct acme_issuer *acme = issuer->spec.acme;
+    bool tenant = issuer->obj.meta.namespace != NULL;
+    auto_free char *pem = NULL;
+    TRY(bundle_of(acme, &pem), "spec.acme.caBundle");
+    char hash[PKI_SHA256_HEX] = "";
+    if (pem != NULL)
+        pki_sha256_hex(pem, strlen(pem), hash);
+    auto_free char *key = x_printf("%s|%s|%d%d", acme->server, hash, acme->skip_tls_verify, tenant);
+    const struct acme_ca_options options = {
+        .directory_url = acme->server,
+        .ca_pem = pem,
+        .skip_verify = acme->skip_tls_verify,
+        .guarded = tenant,
+        .transport = env->outside,
+        .clock = env->clock,
+        .stop = env->stop,
+    };
+    struct acme_accounts *a = env->accounts;
+    pthread_mutex_lock(&a->lock);
+    struct known *k = known_of(a, issuer->obj.meta.uid);
+    if (!str_eq(k->ca, key)) {
+        leave_ca(a, k);
+        join_ca(a, k, key, &options);
+    }
+    const struct shared_ca *s = map_get(&a->cas, key);
+    *ret_ca = acme_ca_ref(s->ca);
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+/* ---- keys ---- */
+
+void acme_registry_put_key(const struct issuer_env *env, const struct issuer *issuer,
+                           struct pki_key *key, const char *hash)
+{
+    struct acme_accounts *a = env->accounts;
+    pthread_mutex_lock(&a->lock);
+    struct known *k = known_of(a, issuer->obj.meta.uid);
+    pki_key_free(k->key);
+    k->key = pki_key_ref(key);
+    free(k->hash);
+    k->hash = x_strdup(hash);
+    pthread_mutex_unlock(&a->lock);
+}
+
+struct pki_key *acme_registry_key(const struct issuer_env *env, const struct issuer *issuer)
+{
+    struct acme_accounts *a = env->accounts;
+    pthread_mutex_lock(&a->lock);
+    const struct known *k = map_get(&a->issuers, issuer->obj.meta.uid);
+    struct pki_key *key = NULL;
+    if (k != NULL && k->key != NULL && str_eq(k->hash, issuer->status.acme.last_private_key_hash))
+        key = pki_key_ref(k->key);
+    pthread_mutex_unlock(&a->lock);
+    return key;
+}
+
+/* ---- doubts ---- */
+
+static void set_doubt(const struct issuer_env *env, const struct issuer *issuer, char *url)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    struct known *k = known_of(env->accounts, issuer->obj.meta.uid);
+    free(k->doubted);
+    k->doubted = url;
+    pthread_mutex_unlock(&env->accounts->lock);
+}
+
+void acme_registry_doubt(const struct issuer_env *env, const struct issuer *issuer)
+{
+    set_doubt(env, issuer, x_strdup(str_or(issuer->status.acme.uri, "")));
+}
+
+void acme_registry_trust(const struct issuer_env *env, const struct issuer *issuer)
+{
+    set_doubt(env, issuer, NULL);
+}
+
+bool acme_registry_doubts(const struct issuer_env *env, const struct issuer *issuer)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    const struct known *k = map_get(&env->accounts->issuers, issuer->obj.meta.uid);
+    bool doubted = k != NULL && k->doubted != NULL && str_eq(k->doubted, issuer->status.acme.uri);
+    pthread_mutex_unlock(&env->accounts->lock);
+    return doubted;
+}
+
+/* ---- the end ---- */
+
+void acme_accounts_forget(struct acme_accounts *a, const char *uid)
+{
+    pthread_mutex_lock(&a->lock);
+    struct known *k = map_get(&a->issuers, uid);
+    if (k != NULL)
+        leave_ca(a, k);
+    map_remove(&a->issuers, uid);
+    pthread_mutex_unlock(&a->lock);
+}
+
+static bool has_key(void *arg, const char *uid, void *value)
+{
+    (void)uid;
+    const struct known *k = value;
+    *(size_t *)arg += k->key != NULL;
+    return true;
+}
+
+void acme_accounts_count(struct acme_accounts *a, size_t *ret_cas, size_t *ret_keys)
+{
+    size_t keys = 0;
+    pthread_mutex_lock(&a->lock);
+    map_each(&a->issuers, has_key, &keys);
+    *ret_cas = a->cas.len;
+    pthread_mutex_unlock(&a->lock);
+    *ret_keys = keys;
+}

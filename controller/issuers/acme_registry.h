@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is remembered of the Issuers of ACME CAs while this process lives: their servers, their keys, and
+ * which accounts are in doubt. For the files of the acme issuer. Thread-safe.
+ */
+#ifndef CERTROLL_ISSUERS_ACME_REGISTRY_H
+#define CERTROLL_ISSUERS_ACME_REGISTRY_H
+
+#include "acme/ca.h"
+#include "issuers/issuer.h"
+
+/* The server of an Issuer, referenced. Issuers with the same server and trust share one, and with it
+ * directory and nonces; it goes with the last of them. ERR_INVALID for a caBundle that is none. */
+struct err *acme_registry_ca(const struct issuer_env *env, const struct issuer *issuer,
+                             struct acme_ca **ret_ca) MUST_CHECK;
+
+/* The key last read for an Issuer, and the hash of the account it is the key of. */
+void acme_registry_put_key(const struct issuer_env *env, const struct issuer *issuer,
+                           struct pki_key *key, const char *hash);
+/* A reference to the key that the Issuer's status speaks of, or NULL. */
+struct pki_key *acme_registry_key(const struct issuer_env *env, const struct issuer *issuer);
+
+/* The account at this URL may be gone, or not valid any more, until it is known again. */
+void acme_registry_doubt(const struct issuer_env *env, const struct issuer *issuer);
+bool acme_registry_doubts(const struct issuer_env *env, const struct issuer *issuer);
+void acme_registry_trust(const struct issuer_env *env, const struct issuer *issuer);
+
+#endif
