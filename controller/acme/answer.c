@@ -13,6 +13,7 @@ void acme_answer_release(struct acme_answer *a)
     json_decref(a->body);
     free(a->text);
     free(a->location);
+    acme_links_release(&a->links);
     *a = (struct acme_answer){0};
 }
 

@@ -6,6 +6,7 @@
 #ifndef CERTROLL_ACME_CA_H
 #define CERTROLL_ACME_CA_H
 
+#include "acme/link.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/stop.h"
@@ -62,9 +63,10 @@ struct acme_account {
 
 struct acme_answer {
     int status;
-    json_t *body;     /* NULL when the answer is not JSON */
-    char *text;       /* of a certificate download, else NULL */
-    char *location;   /* header, or NULL */
+    json_t *body;   /* NULL when the answer is not JSON */
+    char *text;     /* of a certificate download, else NULL */
+    char *location; /* header, or NULL */
+    struct acme_links links;
     int64_t retry_at; /* wall ns from Retry-After, 0 = none */
 };
 void acme_answer_release(struct acme_answer *a);

@@ -87,10 +87,11 @@ struct acme_request {
 struct acme_reply {
     int status;
     struct buf body;
-    json_t *json;     /* NULL when the body is not JSON */
-    bool problem;     /* json is a problem document */
-    char *nonce;      /* valid, or NULL */
-    char *location;   /* NULL when absent, empty or over ACME_URL_MAX */
+    json_t *json;   /* NULL when the body is not JSON */
+    bool problem;   /* json is a problem document */
+    char *nonce;    /* valid, or NULL */
+    char *location; /* NULL when absent, empty or over ACME_URL_MAX */
+    struct acme_links links;
     int64_t retry_at; /* wall ns, 0 = none */
 };
 void acme_reply_release(struct acme_reply *r);

@@ -52,8 +52,10 @@ static struct err *conclude(const struct post *p, struct acme_reply *reply,
         .status = reply->status,
         .body = TAKE(reply->json),
         .location = TAKE(reply->location),
+        .links = reply->links,
         .retry_at = reply->retry_at,
     };
+    reply->links = (struct acme_links){0};
     if (p->message->accept != NULL) {
         if (strlen(buf_str(&reply->body)) != reply->body.len) {
             acme_answer_release(&answer);

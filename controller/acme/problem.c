@@ -12,41 +12,56 @@
 #define TEXT_MAX 1024
 #define PART_MAX 1024 /* of title, detail, identifier, instance */
 #define SUBPROBLEMS_SHOWN 10
+#define SUBPROBLEMS_READ 1000
+#define ALGORITHMS_SHOWN 10
 #define URL_SHOWN_MAX 200
 #define TYPE_MAX 40
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-/* RFC 8555 section 6.7, RFC 9773 section 5 and the profiles draft. Other types go by status, and so
- * does malformed: with it servers also say that an order or authorization is gone (404). */
-static const struct {
+/* RFC 8555 section 6.7, RFC 9773 section 5 and the profiles draft, with what is next where the type
+ * alone says it. Other types go by status, and so does malformed: with it servers also say that an
+ * order or authorization is gone (404). */
+static const struct row {
     const char *type;
     enum err_kind kind;
-} kinds[] = {
-    {"accountDoesNotExist", ERR_DENIED},
-    {"alreadyReplaced", ERR_CONFLICT},
-    {"alreadyRevoked", ERR_CONFLICT},
-    {"badCSR", ERR_INVALID},
-    {"badNonce", ERR_TRANSIENT}, /* one retry after the other was refused */
-    {"badPublicKey", ERR_INVALID},
-    {"badRevocationReason", ERR_INVALID},
-    {"badSignatureAlgorithm", ERR_INVALID},
-    {"caa", ERR_DENIED},
-    {"connection", ERR_TRANSIENT},
-    {"dns", ERR_TRANSIENT},
-    {"externalAccountRequired", ERR_DENIED},
-    {"incorrectResponse", ERR_TRANSIENT},
-    {"invalidContact", ERR_INVALID},
-    {"invalidProfile", ERR_INVALID},
-    {"orderNotReady", ERR_CONFLICT},
-    {"rateLimited", ERR_RATE_LIMITED},
-    {"rejectedIdentifier", ERR_INVALID},
-    {"serverInternal", ERR_TRANSIENT},
-    {"tls", ERR_TRANSIENT},
-    {"unauthorized", ERR_DENIED},
-    {"unsupportedContact", ERR_INVALID},
-    {"unsupportedIdentifier", ERR_INVALID},
-    {"userActionRequired", ERR_DENIED},
+    const char *next;
+} rows[] = {
+    {"accountDoesNotExist", ERR_DENIED, "the account is looked for and registered again"},
+    {"alreadyReplaced", ERR_CONFLICT, "the order is placed again without replacing anything"},
+    {"alreadyRevoked", ERR_CONFLICT, "nothing is left to do"},
+    {"badCSR", ERR_INVALID, "look at the Certificate's key, names and usages"},
+    {"badNonce", ERR_TRANSIENT, "it is tried again"}, /* one retry after the other was refused */
+    {"badPublicKey", ERR_INVALID, "use a key of another algorithm or size"},
+    {"badRevocationReason", ERR_INVALID, "give a reason that the CA takes"},
+    {"badSignatureAlgorithm", ERR_INVALID, "use an account key for an algorithm that the CA takes"},
+    {"caa", ERR_DENIED,
+     "let a CAA record of the name allow this CA, or remove the one that forbids "
+     "it"},
+    {"connection", ERR_TRANSIENT, "let the CA reach the server of the name (HTTP-01: port 80)"},
+    {"dns", ERR_TRANSIENT, "correct the name's DNS records"},
+    {"externalAccountRequired", ERR_DENIED, "write spec.acme.externalAccountBinding"},
+    {"incorrectResponse", ERR_TRANSIENT, "see who answers for the name in place of the solver"},
+    {"invalidContact", ERR_INVALID, "correct spec.acme.email"},
+    {"invalidProfile", ERR_INVALID, "choose a profile that the CA's directory lists, or none"},
+    {"orderNotReady", ERR_CONFLICT, "the order is read again"},
+    {"rateLimited", ERR_RATE_LIMITED, "it is tried again when the CA allows it"},
+    {"rejectedIdentifier", ERR_INVALID, "remove the name, or use a CA that issues for it"},
+    {"serverInternal", ERR_TRANSIENT, "it is tried again"},
+    {"tls", ERR_TRANSIENT, "correct the TLS of the server that the name leads to"},
+    {"unauthorized", ERR_DENIED, NULL}, /* says something else at each step */
+    {"unsupportedContact", ERR_INVALID, "correct spec.acme.email"},
+    {"unsupportedIdentifier", ERR_INVALID, "use a CA that issues for such a name"},
+    {"userActionRequired", ERR_DENIED, "do there what the CA asks for, then it goes on by itself"},
 };
+
+static const struct row *row_of(const char *type)
+{
+    for (size_t i = 0; type != NULL && i < ARRAY_LEN(rows); i++) {
+        if (strcmp(rows[i].type, type) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
 
 /* The last part of ACME's types, when it can be a reason; else NULL. Borrowed. */
 static const char *type_of(const json_t *problem)
@@ -86,14 +101,29 @@ static enum err_kind kind_of_status(int status)
     }
 }
 
-static enum err_kind kind_of(int status, const char *type)
+/* Some parts may pass and others will not: then the whole will not. */
+static enum err_kind kind_of_compound(const json_t *subproblems, enum err_kind by_status)
 {
-    enum err_kind by_status = kind_of_status(status);
+    size_t count = json_count(subproblems);
     enum err_kind kind = by_status;
-    for (size_t i = 0; type != NULL && i < ARRAY_LEN(kinds); i++) {
-        if (strcmp(kinds[i].type, type) == 0)
-            kind = kinds[i].kind;
+    for (size_t i = 0; i < count && i < SUBPROBLEMS_READ; i++) {
+        const struct row *row = row_of(type_of(json_item(subproblems, i)));
+        if (row == NULL || row->kind == ERR_INVALID || row->kind == ERR_DENIED)
+            return row == NULL ? by_status : row->kind;
+        kind = row->kind;
     }
+    return kind;
+}
+
+static enum err_kind kind_of(const struct acme_refusal *r, const char *type)
+{
+    enum err_kind by_status = kind_of_status(r->status);
+    if (r->body == NULL && !r->from_ca && by_status != ERR_RATE_LIMITED)
+        return ERR_TRANSIENT;
+    const struct row *row = row_of(type);
+    enum err_kind kind = row != NULL ? row->kind : by_status;
+    if (str_eq(type, "compound"))
+        kind = kind_of_compound(JGET(r->body, "subproblems"), by_status);
     bool passes = by_status == ERR_RATE_LIMITED || by_status == ERR_TRANSIENT;
     return passes && kind != ERR_RATE_LIMITED ? by_status : kind;
 }
@@ -139,6 +169,14 @@ static void add_subproblems(struct buf *b, const json_t *list)
         buf_puts(b, ")");
 }
 
+/* What an account key may sign with (RFC 8555 section 6.2). */
+static void add_algorithms(struct buf *b, const json_t *list)
+{
+    size_t count = json_count(list);
+    for (size_t i = 0; i < count && i < ALGORITHMS_SHOWN; i++)
+        add_part(b, i == 0 ? "; it takes " : ", ", json_text(json_item(list, i)));
+}
+
 char *acme_problem_text(const json_t *problem)
 {
     if (json_count(problem) == 0)
@@ -149,6 +187,8 @@ char *acme_problem_text(const json_t *problem)
     add_part(&b, ": ", str_or(JSTR(problem, "detail"), JSTR(problem, "title")));
     if (str_eq(type, "userActionRequired"))
         add_part(&b, "; see ", JSTR(problem, "instance"));
+    if (str_eq(type, "badSignatureAlgorithm"))
+        add_algorithms(&b, JGET(problem, "algorithms"));
     add_subproblems(&b, JGET(problem, "subproblems"));
     if (b.len == 0)
         return NULL;
@@ -158,20 +198,47 @@ char *acme_problem_text(const json_t *problem)
     return x_strdup(text);
 }
 
-struct err *acme_problem_error(const char *action, const char *url, int status, const json_t *body,
-                               int64_t retry_at)
+/* What goes with the answer but is not in its body. Owned. */
+static char *advice_of(const struct acme_refusal *r, const char *type)
 {
-    const char *type = type_of(body);
-    char reason[ERR_REASON_MAX];
-    reason_of(status, type, reason);
-    auto_free char *text = acme_problem_text(body);
-    const char *what = "the server sent no problem document";
-    if (status >= 300 && status < 400)
-        what = "the server redirects elsewhere, and ACME requests are not redirected: configure "
+    static const struct acme_links none;
+    const struct acme_links *links = r->links != NULL ? r->links : &none;
+    const struct row *row = row_of(type);
+    AUTO(buf_release) struct buf b = BUF_INIT((size_t)8 * PART_MAX);
+    if (str_eq(type, "userActionRequired")) {
+        const char *terms = acme_links_get(links, "terms-of-service", 0);
+        if (terms != NULL)
+            buf_putf(&b, "; terms of service: %.*s", URL_SHOWN_MAX, terms);
+    }
+    const char *help = acme_links_get(links, "help", 0);
+    if (help != NULL)
+        buf_putf(&b, "; help: %.*s", URL_SHOWN_MAX, help);
+    if (row != NULL && row->next != NULL)
+        buf_putf(&b, "; %s", row->next);
+    return buf_take(&b);
+}
+
+static const char *without_document(const struct acme_refusal *r)
+{
+    if (r->status >= 300 && r->status < 400)
+        return "the server redirects elsewhere, and ACME requests are not redirected: configure "
                "the URL it redirects to";
-    struct err *e = err_new(kind_of(status, type), reason, "%s %.*s: HTTP %d: %s", action,
-                            URL_SHOWN_MAX, url, status, text != NULL ? text : what);
-    e->http_status = status;
-    e->retry_at = retry_at;
+    return r->from_ca ? "the server sent no problem document"
+                      : "no problem document and no nonce: is this the CA that answers, or "
+                        "something before it?";
+}
+
+struct err *acme_problem_error(const struct acme_refusal *r)
+{
+    const char *type = type_of(r->body);
+    char reason[ERR_REASON_MAX];
+    reason_of(r->status, type, reason);
+    auto_free char *text = acme_problem_text(r->body);
+    auto_free char *advice = advice_of(r, type);
+    struct err *e =
+        err_new(kind_of(r, type), reason, "%s %.*s: HTTP %d: %s%s", r->action, URL_SHOWN_MAX,
+                r->url, r->status, text != NULL ? text : without_document(r), advice);
+    e->http_status = r->status;
+    e->retry_at = r->retry_at;
     return e;
 }

@@ -19,6 +19,7 @@ void acme_reply_release(struct acme_reply *r)
     json_decref(r->json);
     free(r->nonce);
     free(r->location);
+    acme_links_release(&r->links);
     *r = (struct acme_reply){0};
 }
 
@@ -61,8 +62,20 @@ static bool is_problem(const struct http_response *response, const json_t *json)
            str_starts(JSTR(json, "type"), ACME_PROBLEM_PREFIX);
 }
 
-static void read_reply(struct acme_ca *ca, struct http_response *response,
-                       struct acme_reply *ret_reply)
+/* A header per link, or several links in one. */
+static void read_links(const struct http_response *response, const char *url,
+                       struct acme_links *ret_links)
+{
+    for (unsigned n = 0; n < ACME_LINKS_MAX; n++) {
+        auto_free char *header = http_header_get(response, "link", n);
+        if (header == NULL)
+            return;
+        acme_links_add(ret_links, url, header);
+    }
+}
+
+static void read_reply(struct acme_ca *ca, const struct acme_request *r,
+                       struct http_response *response, struct acme_reply *ret_reply)
 {
     struct acme_reply reply = {
         .status = response->status,
@@ -70,6 +83,7 @@ static void read_reply(struct acme_ca *ca, struct http_response *response,
         .location = location(response),
         .retry_at = retry_at(ca, response),
     };
+    read_links(response, r->url, &reply.links);
     if (!acme_nonce_is_valid(reply.nonce)) {
         free(reply.nonce);
         reply.nonce = NULL;
@@ -111,7 +125,7 @@ struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
     struct err *e = http_call(ca->transport, &req, ca->stop, &response);
     observe(ca, r, e == NULL ? response.status : 0, start);
     TRY(e, "%s", r->action);
-    read_reply(ca, &response, ret_reply);
+    read_reply(ca, r, &response, ret_reply);
     return NULL;
 }
 
@@ -122,6 +136,13 @@ struct err *acme_reply_error(struct acme_ca *ca, const struct acme_request *r,
         return NULL;
     if (reply->status == 404)
         acme_directory_doubt(ca, r->url);
-    return acme_problem_error(r->action, r->url, reply->status, reply->problem ? reply->json : NULL,
-                              reply->retry_at);
+    return acme_problem_error(&(struct acme_refusal){
+        .action = r->action,
+        .url = r->url,
+        .status = reply->status,
+        .body = reply->problem ? reply->json : NULL,
+        .from_ca = reply->nonce != NULL,
+        .links = &reply->links,
+        .retry_at = reply->retry_at,
+    });
 }

@@ -16,11 +16,18 @@
 
 #define URN "urn:ietf:params:acme:error:"
 
+static struct err *refused(int status, const json_t *body)
+{
+    return acme_problem_error(
+        &(struct acme_refusal){"order", "https://ca.test/o", status, body, true, NULL, 0});
+}
+
 static struct err *error_of(int status, const char *type, int64_t retry_at)
 {
     auto_free char *urn = x_printf(URN "%s", type);
     json_auto_t *body = json_build("{s:s,s:s}", "type", urn, "detail", "because");
-    return acme_problem_error("newOrder", "https://ca.test/new-order", status, body, retry_at);
+    return acme_problem_error(&(struct acme_refusal){"newOrder", "https://ca.test/new-order",
+                                                     status, body, true, NULL, retry_at});
 }
 
 /* RFC 8555 section 6.7 in full, then RFC 9773 and the profiles draft. */
@@ -32,45 +39,47 @@ static void each_type_has_its_kind(void **state)
         int status;
         enum err_kind kind;
         const char *reason;
+        const char *next; /* what to do, at the end of the message */
     } cases[] = {
-        {"accountDoesNotExist", 400, ERR_DENIED, "AccountDoesNotExist"},
-        {"alreadyRevoked", 400, ERR_CONFLICT, "AlreadyRevoked"},
-        {"badCSR", 400, ERR_INVALID, "BadCSR"},
-        {"badNonce", 400, ERR_TRANSIENT, "BadNonce"},
-        {"badPublicKey", 400, ERR_INVALID, "BadPublicKey"},
-        {"badRevocationReason", 400, ERR_INVALID, "BadRevocationReason"},
-        {"badSignatureAlgorithm", 400, ERR_INVALID, "BadSignatureAlgorithm"},
-        {"caa", 403, ERR_DENIED, "Caa"},
-        {"compound", 400, ERR_INVALID, "Compound"},
-        {"compound", 403, ERR_DENIED, "Compound"},
-        {"connection", 400, ERR_TRANSIENT, "Connection"},
-        {"dns", 400, ERR_TRANSIENT, "Dns"},
-        {"externalAccountRequired", 403, ERR_DENIED, "ExternalAccountRequired"},
-        {"incorrectResponse", 403, ERR_TRANSIENT, "IncorrectResponse"},
-        {"invalidContact", 400, ERR_INVALID, "InvalidContact"},
-        {"malformed", 400, ERR_INVALID, "Malformed"},
-        {"malformed", 404, ERR_NOT_FOUND, "Malformed"},
-        {"orderNotReady", 403, ERR_CONFLICT, "OrderNotReady"},
-        {"rateLimited", 429, ERR_RATE_LIMITED, "RateLimited"},
-        {"rateLimited", 403, ERR_RATE_LIMITED, "RateLimited"},
-        {"rateLimited", 503, ERR_RATE_LIMITED, "RateLimited"},
-        {"rejectedIdentifier", 400, ERR_INVALID, "RejectedIdentifier"},
-        {"serverInternal", 500, ERR_TRANSIENT, "ServerInternal"},
-        {"serverInternal", 400, ERR_TRANSIENT, "ServerInternal"},
-        {"tls", 400, ERR_TRANSIENT, "Tls"},
-        {"unauthorized", 403, ERR_DENIED, "Unauthorized"},
-        {"unauthorized", 404, ERR_DENIED, "Unauthorized"},
-        {"unsupportedContact", 400, ERR_INVALID, "UnsupportedContact"},
-        {"unsupportedIdentifier", 400, ERR_INVALID, "UnsupportedIdentifier"},
-        {"userActionRequired", 403, ERR_DENIED, "UserActionRequired"},
-        {"alreadyReplaced", 409, ERR_CONFLICT, "AlreadyReplaced"},
-        {"invalidProfile", 400, ERR_INVALID, "InvalidProfile"},
+        {"accountDoesNotExist", 400, ERR_DENIED, "AccountDoesNotExist", "registered again"},
+        {"alreadyRevoked", 400, ERR_CONFLICT, "AlreadyRevoked", "nothing is left"},
+        {"badCSR", 400, ERR_INVALID, "BadCSR", "Certificate's key"},
+        {"badNonce", 400, ERR_TRANSIENT, "BadNonce", "tried again"},
+        {"badPublicKey", 400, ERR_INVALID, "BadPublicKey", "another algorithm"},
+        {"badRevocationReason", 400, ERR_INVALID, "BadRevocationReason", "a reason that"},
+        {"badSignatureAlgorithm", 400, ERR_INVALID, "BadSignatureAlgorithm", "an account key for"},
+        {"caa", 403, ERR_DENIED, "Caa", "CAA record"},
+        {"compound", 400, ERR_INVALID, "Compound", NULL},
+        {"compound", 403, ERR_DENIED, "Compound", NULL},
+        {"connection", 400, ERR_TRANSIENT, "Connection", "port 80"},
+        {"dns", 400, ERR_TRANSIENT, "Dns", "DNS records"},
+        {"externalAccountRequired", 403, ERR_DENIED, "ExternalAccountRequired",
+         "spec.acme.externalAccountBinding"},
+        {"incorrectResponse", 403, ERR_TRANSIENT, "IncorrectResponse", "in place of the solver"},
+        {"invalidContact", 400, ERR_INVALID, "InvalidContact", "spec.acme.email"},
+        {"malformed", 400, ERR_INVALID, "Malformed", NULL},
+        {"malformed", 404, ERR_NOT_FOUND, "Malformed", NULL},
+        {"orderNotReady", 403, ERR_CONFLICT, "OrderNotReady", "read again"},
+        {"rateLimited", 429, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
+        {"rateLimited", 403, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
+        {"rateLimited", 503, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
+        {"rejectedIdentifier", 400, ERR_INVALID, "RejectedIdentifier", "remove the name"},
+        {"serverInternal", 500, ERR_TRANSIENT, "ServerInternal", "tried again"},
+        {"serverInternal", 400, ERR_TRANSIENT, "ServerInternal", "tried again"},
+        {"tls", 400, ERR_TRANSIENT, "Tls", "correct the TLS"},
+        {"unauthorized", 403, ERR_DENIED, "Unauthorized", NULL},
+        {"unauthorized", 404, ERR_DENIED, "Unauthorized", NULL},
+        {"unsupportedContact", 400, ERR_INVALID, "UnsupportedContact", "spec.acme.email"},
+        {"unsupportedIdentifier", 400, ERR_INVALID, "UnsupportedIdentifier", "use a CA that"},
+        {"userActionRequired", 403, ERR_DENIED, "UserActionRequired", "do there"},
+        {"alreadyReplaced", 409, ERR_CONFLICT, "AlreadyReplaced", "without replacing"},
+        {"invalidProfile", 400, ERR_INVALID, "InvalidProfile", "choose a profile"},
         {"aTypeOfFortyBytesThatNobodyWouldEvenUseX", 400, ERR_INVALID,
-         "ATypeOfFortyBytesThatNobodyWouldEvenUseX"},
-        {"zero", 400, ERR_INVALID, "Zero"},
-        {"somethingNew", 400, ERR_INVALID, "SomethingNew"},
-        {"somethingNew", 403, ERR_DENIED, "SomethingNew"},
-        {"somethingNew", 503, ERR_TRANSIENT, "SomethingNew"},
+         "ATypeOfFortyBytesThatNobodyWouldEvenUseX", NULL},
+        {"zero", 400, ERR_INVALID, "Zero", NULL},
+        {"somethingNew", 400, ERR_INVALID, "SomethingNew", NULL},
+        {"somethingNew", 403, ERR_DENIED, "SomethingNew", NULL},
+        {"somethingNew", 503, ERR_TRANSIENT, "SomethingNew", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         auto_free char *says = x_printf("newOrder https://ca.test/new-order: HTTP %d: %s: because",
@@ -78,6 +87,9 @@ static void each_type_has_its_kind(void **state)
         struct err *e = error_of(cases[i].status, cases[i].type, 42);
         assert_int_equal(e->http_status, cases[i].status);
         assert_int_equal(e->retry_at, 42);
+        const char *next = strstr(e->message, "because; ");
+        assert_true(cases[i].next == NULL ? next == NULL : next != NULL);
+        assert_true(next == NULL || strstr(next, cases[i].next) != NULL);
         assert_error(e, cases[i].kind, cases[i].reason, says);
     }
 }
@@ -112,8 +124,71 @@ static void without_a_document_the_status_decides(void **state)
         {999, ERR_TRANSIENT, "HTTP999"},    {0, ERR_TRANSIENT, "HTTP0"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_error(acme_problem_error("order", "https://ca.test/o", cases[i].status, NULL, 0),
-                     cases[i].kind, cases[i].reason, "order https://ca.test/o: HTTP ");
+        assert_error(refused(cases[i].status, NULL), cases[i].kind, cases[i].reason,
+                     "order https://ca.test/o: HTTP ");
+}
+
+/* Web application firewalls, ingresses without a backend, captive portals: they know nothing of the
+ * order. A nonce or a problem document shows that the CA has said it. */
+static void what_may_not_be_the_cas_word_is_not_final(void **state)
+{
+    (void)state;
+    static const int statuses[] = {400, 401, 403, 404, 405, 407, 409, 410, 413, 418, 451};
+    struct acme_refusal r = {.action = "order", .url = "https://ca.test/o"};
+    for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
+        r.status = statuses[i];
+        assert_error(acme_problem_error(&r), ERR_TRANSIENT, NULL, "is this the CA that answers");
+    }
+    r.status = 429;
+    assert_error(acme_problem_error(&r), ERR_RATE_LIMITED, "HTTP429", NULL);
+    r.status = 404;
+    json_auto_t *body = json_build("{s:s}", "detail", "gone");
+    r.body = body;
+    assert_error(acme_problem_error(&r), ERR_NOT_FOUND, "HTTP404", "gone");
+}
+
+/* The gravest part decides: what will not pass by itself makes the whole final. */
+static void a_compound_is_as_grave_as_its_parts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *parts;
+        enum err_kind kind;
+    } rows[] = {
+        {"{\"type\":\"" URN "dns\"},{\"type\":\"" URN "connection\"}", ERR_TRANSIENT},
+        {"{\"type\":\"" URN "dns\"},{\"type\":\"" URN "caa\"}", ERR_DENIED},
+        {"{\"type\":\"" URN "rejectedIdentifier\"},{\"type\":\"" URN "dns\"}", ERR_INVALID},
+        {"{\"type\":\"" URN "rateLimited\"}", ERR_RATE_LIMITED},
+        {"{\"type\":\"" URN "dns\"},{\"type\":\"" URN "new\"}", ERR_INVALID},
+        {"7", ERR_INVALID},
+        {"", ERR_INVALID},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_free char *text =
+            x_printf("{\"type\":\"" URN "compound\",\"subproblems\":[%s]}", rows[i].parts);
+        json_auto_t *body = NULL;
+        assert_ok(json_parse(text, strlen(text), &body));
+        assert_error(refused(400, body), rows[i].kind, "Compound", NULL);
+    }
+}
+
+static void headers_say_where_to_read_on(void **state)
+{
+    (void)state;
+    AUTO(acme_links_release) struct acme_links links = {0};
+    acme_links_add(&links, "https://ca.test/o",
+                   "</terms>;rel=\"terms-of-service\", </docs/limits>;rel=\"help\"");
+    json_auto_t *action = json_build("{s:s,s:s}", "type", URN "userActionRequired", "instance",
+                                     "https://ca.test/agree");
+    struct acme_refusal r = {"order", "https://ca.test/o", 403, action, true, &links, 0};
+    assert_error(acme_problem_error(&r), ERR_DENIED, "UserActionRequired",
+                 "see https://ca.test/agree; terms of service: https://ca.test/terms; help: "
+                 "https://ca.test/docs/limits; do there what the CA asks for");
+    json_auto_t *limit = json_build("{s:s}", "type", URN "rateLimited");
+    r.body = limit;
+    r.status = 429;
+    assert_error(acme_problem_error(&r), ERR_RATE_LIMITED, "RateLimited",
+                 "HTTP 429: rateLimited; help: https://ca.test/docs/limits; it is tried again");
 }
 
 static void foreign_types_give_no_reason(void **state)
@@ -133,12 +208,10 @@ static void foreign_types_give_no_reason(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         json_auto_t *body = json_build("{s:s,s:s}", "type", types[i], "title", "no");
-        assert_error(acme_problem_error("order", "https://ca.test/o", 403, body, 0), ERR_DENIED,
-                     "HTTP403", "HTTP 403: no");
+        assert_error(refused(403, body), ERR_DENIED, "HTTP403", "HTTP 403: no");
     }
     json_auto_t *number = json_build("{s:i,s:i}", "type", 7, "detail", 7);
-    assert_error(acme_problem_error("order", "https://ca.test/o", 400, number, 0), ERR_INVALID,
-                 "HTTP400", "no problem document");
+    assert_error(refused(400, number), ERR_INVALID, "HTTP400", "no problem document");
 }
 
 static void types_are_told_apart(void **state)
@@ -184,6 +257,9 @@ static void texts_are_one_line_for_people(void **state)
     assert_text("{\"type\":\"" URN "userActionRequired\",\"detail\":\"New terms\","
                 "\"instance\":\"https://ca.test/terms\"}",
                 "userActionRequired: New terms; see https://ca.test/terms");
+    assert_text("{\"type\":\"" URN "badSignatureAlgorithm\",\"detail\":\"No\","
+                "\"algorithms\":[\"ES256\",\"RS256\",7]}",
+                "badSignatureAlgorithm: No; it takes ES256, RS256");
     assert_text("{\"type\":\"" URN "caa\",\"instance\":\"https://ca.test/terms\"}", "caa");
 }
 
@@ -227,8 +303,9 @@ static void texts_are_bounded(void **state)
     assert_true(strlen(text) <= 1024);
     assert_true(strlen(text) > 1000);
     assert_null(strchr(text, '?')); /* cut between characters */
-    struct err *e = acme_problem_error("newOrder", huge, 400, body, 0);
-    assert_true(strlen(e->message) < 1400);
+    struct err *e =
+        acme_problem_error(&(struct acme_refusal){"newOrder", huge, 400, body, true, NULL, 0});
+    assert_true(strlen(e->message) < 1500);
     err_free(e);
 }
 
@@ -238,6 +315,9 @@ int main(void)
         cmocka_unit_test(each_type_has_its_kind),
         cmocka_unit_test(no_type_makes_429_and_5xx_final),
         cmocka_unit_test(without_a_document_the_status_decides),
+        cmocka_unit_test(what_may_not_be_the_cas_word_is_not_final),
+        cmocka_unit_test(a_compound_is_as_grave_as_its_parts),
+        cmocka_unit_test(headers_say_where_to_read_on),
         cmocka_unit_test(foreign_types_give_no_reason),
         cmocka_unit_test(types_are_told_apart),
         cmocka_unit_test(texts_are_one_line_for_people),
