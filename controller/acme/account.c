@@ -133,3 +133,10 @@ struct err *acme_account_update(const struct acme_account *account, const char *
     AUTO(acme_answer_release) struct acme_answer a = {0};
     return acme_post(account, "account", account->url, payload, &a);
 }
+
+struct err *acme_account_deactivate(const struct acme_account *account)
+{
+    json_auto_t *payload = json_build("{s:s}", "status", "deactivated");
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    return acme_post(account, "account", account->url, payload, &a);
+}

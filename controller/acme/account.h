@@ -33,5 +33,8 @@ struct err *acme_account_find(struct acme_ca *ca, struct pki_key *key,
                               struct acme_registration *ret_registration) MUST_CHECK;
 /* Section 7.3.2: replaces the contact; NULL removes it. */
 struct err *acme_account_update(const struct acme_account *account, const char *email) MUST_CHECK;
+/* Section 7.3.6: for good; the key can never be used again there. ERR_DENIED, reason Unauthorized or
+ * AccountDoesNotExist, when that was so already. */
+struct err *acme_account_deactivate(const struct acme_account *account) MUST_CHECK;
 
 #endif

@@ -50,6 +50,9 @@ struct api_names {
  * CertificateRequest the one that it was made for. */
 #define API_RENEW "certroll.dev/renew"
 
+/* On an Issuer: "true" gives up its ACME account for good (RFC 8555 section 7.3.6). */
+#define API_DEACTIVATE_ACCOUNT "certroll.dev/deactivate-account"
+
 /* Once, before threads and before any other use of this room. ERR_INVALID unless group is a DNS-1123
  * subdomain with a dot. */
 struct err *api_init(const char *group) MUST_CHECK;

@@ -3,6 +3,7 @@
 
 static const char *const service_types[] = {"ClusterIP", "NodePort", NULL};
 static const char *const mac_algorithms[] = {"HS256", "HS384", "HS512", NULL};
+static const char *const key_algorithms[] = {"ES256", "ES384", "RS256", "EdDSA", NULL};
 static const char *const pollings[] = {"early", "hint", NULL};
 
 #define INGRESS(type, member, name, ...)                                                           \
@@ -48,6 +49,14 @@ static const struct bind_field external_account_fields[] = {
 static const struct bind_table external_account_table =
     BIND_TABLE("ACMEExternalAccountBinding", struct acme_external_account, external_account_fields);
 
+static const struct bind_field account_key_fields[] = {
+    BIND_ROW(struct acme_account_key, STRING, algorithm, "algorithm",
+             .enumeration = key_algorithms),
+    BIND_ROW(struct acme_account_key, INT, size, "size"),
+};
+static const struct bind_table account_key_table =
+    BIND_TABLE("ACMEAccountKey", struct acme_account_key, account_key_fields);
+
 #define ACME(type, member, name, ...) BIND_ROW(struct acme_issuer, type, member, name, __VA_ARGS__)
 static const struct bind_field acme_fields[] = {
     ACME(STRING, server, "server", .flags = BIND_REQUIRED),
@@ -58,6 +67,7 @@ static const struct bind_field acme_fields[] = {
          .table = &external_account_table),
     ACME(OBJECT, private_key_secret_ref, "privateKeySecretRef", .flags = BIND_REQUIRED,
          .table = &secret_key_selector_table),
+    ACME(OBJECT, account_key, "accountKey", .table = &account_key_table),
     ACME(BOOL, disable_account_key_generation, "disableAccountKeyGeneration"),
     ACME(STRING, preferred_chain, "preferredChain"),
     ACME(STRING, profile, "profile"),

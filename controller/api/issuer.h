@@ -34,6 +34,12 @@ struct acme_external_account {
     const char *key_algorithm;                 /* "HS256" (default), "HS384" or "HS512" */
 };
 
+/* A key that certroll makes; one that is in the Secret already is used as it is. */
+struct acme_account_key {
+    const char *algorithm; /* "ES256" (default), "ES384", "RS256" or "EdDSA" */
+    int64_t size;          /* of RS256: 2048 (default), 3072 or 4096 bits; else 0 */
+};
+
 struct acme_issuer {
     const char *server;
     const char *email;
@@ -41,6 +47,7 @@ struct acme_issuer {
     bool skip_tls_verify;
     const struct acme_external_account *external_account_binding;
     struct secret_key_selector private_key_secret_ref;
+    struct acme_account_key account_key;
     bool disable_account_key_generation;
     const char *preferred_chain;
     const char *profile;

@@ -4,12 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acme/account.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "issuers/acme_binding.h"
 #include "issuers/acme_key.h"
+#include "issuers/acme_pass.h"
 #include "issuers/acme_registry.h"
 #include "pki/jws.h"
+
+/* An account is looked after once a day, and first within an hour of a process' start. */
+#define LOOK_EVERY NS_PER_DAY
+#define FIRST_LOOK NS_PER_HOUR
 
 void acme_handle_release(struct acme_handle *h)
 {
@@ -61,131 +66,53 @@ void acme_account_doubt(const struct issuer_env *env, const struct issuer *issue
     acme_registry_doubt(env, issuer);
 }
 
-/* ---- registration ---- */
+/* ---- what the CA knows, once a day ---- */
 
-/* One look at an Issuer. */
-struct pass {
-    const struct issuer_env *env;
-    const struct issuer *issuer;
-    const struct acme_issuer *acme;
-    struct pki_key *key;
-    char *hash;
-    struct acme_ca *ca;
-    struct acme_directory directory;
-};
-
-static void pass_release(struct pass *p)
+/* Terms of service may change, and an account may end or be lost long before the next order: then
+ * there is time to say so. A CA that does not answer is asked later; nothing else depends on this. */
+static void look_again(struct acme_pass *p, char **ret_terms)
 {
-    pki_key_free(p->key);
-    free(p->hash);
-    acme_ca_free(p->ca);
-    acme_directory_release(&p->directory);
+    AUTO(acme_registration_release) struct acme_registration reg = {0};
+    AUTO_ERR e = acme_pass_connect(p);
+    if (e != NULL)
+        return;
+    free(*ret_terms);
+    *ret_terms = x_strdup_or_null(p->directory.terms_of_service);
+    e = acme_account_find(p->ca, p->key, &reg);
+    if (acme_account_is_gone(e))
+        acme_registry_doubt(p->env, p->issuer);
 }
 
-static const char *email_of(const struct pass *p)
+/* Looks when it is time; the wall time of the next look. The first one of a process comes within an
+ * hour, spread by chance. */
+static int64_t regular_look(struct acme_pass *p, char **ret_terms)
 {
-    return str_empty(p->acme->email) ? NULL : p->acme->email;
+    int64_t now = clock_mono(p->env->clock);
+    int64_t at = acme_registry_next_look(p->env, p->issuer);
+    if (at != 0 && now >= at) {
+        look_again(p, ret_terms);
+        at = now + LOOK_EVERY;
+    } else if (at == 0) {
+        at = now + rng_between(p->env->rng, 0, FIRST_LOOK);
+    }
+    acme_registry_plan_look(p->env, p->issuer, at);
+    return clock_wall(p->env->clock) + (at - now);
 }
 
-static bool is_registered(const struct pass *p)
+/* ---- the seam ---- */
+
+static bool is_registered(const struct acme_pass *p)
 {
     const struct acme_issuer_status *s = &p->issuer->status.acme;
     return !str_empty(s->uri) && str_eq(s->last_private_key_hash, p->hash) &&
            str_eq(str_or(s->last_registered_email, ""), str_or(p->acme->email, ""));
 }
 
-/* A private CA is met first as a TLS error: say which field it is about. */
-static struct err *trust_hint(const struct pass *p, struct err *e)
-{
-    if (e == NULL || !str_eq(e->reason, "TLSFailed"))
-        return e;
-    struct err *better = err_new(e->kind, e->reason, "%s: %s spec.acme.caBundle", e->message,
-                                 str_empty(p->acme->ca_bundle)
-                                     ? "for a CA that the system does not trust, put its root into"
-                                     : "does the server's certificate chain up to");
-    err_free(e);
-    return better;
-}
-
-static struct err *no_binding(const struct pass *p, const char *cause)
-{
-    return err_new(ERR_INVALID, "ExternalAccountRequired",
-                   "the CA %.200s serves known customers only (%s): write "
-                   "spec.acme.externalAccountBinding with the key ID and the MAC key that it gave "
-                   "you",
-                   p->acme->server, cause);
-}
-
-/* What to do about a refusal of the CA, which knows nothing of our fields. */
-static struct err *refusal_hint(const struct pass *p, struct err *e)
-{
-    if (e == NULL || (e->kind != ERR_DENIED && e->kind != ERR_INVALID))
-        return e;
-    struct err *better = NULL;
-    const struct secret_key_selector *ref = &p->acme->private_key_secret_ref;
-    if (str_eq(e->reason, "AccountNotValid"))
-        better = err_new(
-            ERR_DENIED, e->reason, "%s: delete Secret %s/%s%s to begin anew with another account",
-            e->message, issuer_secret_namespace(p->env, p->issuer), ref->name,
-            p->acme->disable_account_key_generation ? " or put another key there" : "");
-    else if (p->acme->external_account_binding != NULL)
-        better = err_new(ERR_DENIED, "ExternalAccountRefused",
-                         "%s: do spec.acme.externalAccountBinding.keyID, keyAlgorithm and its "
-                         "Secret hold what the CA gave you? Such keys expire, and some CAs take "
-                         "each only once: then ask the CA for another",
-                         e->message);
-    else if (str_eq(e->reason, "ExternalAccountRequired"))
-        better = no_binding(p, e->message);
-    if (better == NULL)
-        return e;
-    err_free(e);
-    return better;
-}
-
-/* Asking first costs a request, and not asking a binding that is good for one account only. */
-static bool looks_first(const struct pass *p)
-{
-    return p->acme->external_account_binding != NULL || p->directory.external_account_required ||
-           acme_registry_doubts(p->env, p->issuer);
-}
-
-static struct err *make_account(const struct pass *p, struct acme_registration *ret_registration)
-{
-    AUTO_ACME_BINDING b = {0};
-    TRY(acme_binding_read(p->env, p->issuer, &b));
-    if (p->directory.external_account_required && b.binding.key_id == NULL)
-        return no_binding(p, "externalAccountRequired in its directory");
-    return refusal_hint(p, acme_account_register(p->ca, p->key, email_of(p),
-                                                 b.binding.key_id != NULL ? &b.binding : NULL,
-                                                 ret_registration));
-}
-
-static struct err *find_or_make(const struct pass *p, struct acme_registration *ret_registration)
-{
-    if (!looks_first(p))
-        return make_account(p, ret_registration);
-    struct err *e = acme_account_find(p->ca, p->key, ret_registration);
-    if (e == NULL || !str_eq(e->reason, "AccountDoesNotExist"))
-        return e != NULL && str_eq(e->reason, "AccountNotValid") ? refusal_hint(p, e) : e;
-    err_free(e);
-    return make_account(p, ret_registration);
-}
-
-static struct err *register_account(const struct pass *p, char **ret_url)
-{
-    AUTO(acme_registration_release) struct acme_registration reg = {0};
-    TRY(find_or_make(p, &reg));
-    const struct acme_account account = {.ca = p->ca, .key = p->key, .url = reg.url};
-    if (!reg.created && !str_eq(str_or(reg.email, ""), str_or(p->acme->email, "")))
-        TRY(acme_account_update(&account, email_of(p)), "updating the contact");
-    *ret_url = TAKE(reg.url);
-    return NULL;
-}
-
-static void fill_ready(struct issuer_readiness *r, const struct pass *p, char *uri,
+static void fill_ready(struct issuer_readiness *r, const struct acme_pass *p, char *uri,
                        const char *terms)
 {
     r->ready = true;
+    r->has_acme = true;
     r->reason = "ACMEAccountRegistered";
     r->message = x_strdup("The ACME account is registered with the ACME server");
     r->acme.uri = uri;
@@ -195,24 +122,32 @@ static void fill_ready(struct issuer_readiness *r, const struct pass *p, char *u
     r->acme.terms_of_service = x_strdup_or_null(terms);
 }
 
+static struct err *be_registered(struct acme_pass *p, struct issuer_readiness *ret_readiness)
+{
+    char *url = NULL;
+    TRY(acme_register(p, &url));
+    acme_registry_trust(p->env, p->issuer);
+    acme_registry_plan_look(p->env, p->issuer, clock_mono(p->env->clock) + LOOK_EVERY);
+    ret_readiness->next = clock_wall(p->env->clock) + LOOK_EVERY;
+    fill_ready(ret_readiness, p, url, p->directory.terms_of_service);
+    return NULL;
+}
+
 struct err *acme_account_ensure(const struct issuer_env *env, const struct issuer *issuer,
                                 struct issuer_readiness *ret_readiness)
 {
-    AUTO(pass_release)
-    struct pass p = {.env = env, .issuer = issuer, .acme = issuer->spec.acme};
+    AUTO(acme_pass_release)
+    struct acme_pass p = {.env = env, .issuer = issuer, .acme = issuer->spec.acme};
+    if (acme_is_given_up(issuer))
+        return acme_give_up(&p, ret_readiness);
     TRY(acme_key_ensure(env, issuer, &p.key));
     p.hash = acme_key_hash(p.key, p.acme->server);
     acme_registry_put_key(env, issuer, p.key, p.hash);
-    if (is_registered(&p) && !acme_registry_doubts(env, issuer)) {
-        const struct acme_issuer_status *s = &issuer->status.acme;
-        fill_ready(ret_readiness, &p, x_strdup(s->uri), s->terms_of_service);
-        return NULL;
-    }
-    TRY(acme_registry_ca(env, issuer, &p.ca));
-    TRY(trust_hint(&p, acme_ca_directory(p.ca, &p.directory)));
-    char *url = NULL;
-    TRY(register_account(&p, &url));
-    acme_registry_trust(env, issuer);
-    fill_ready(ret_readiness, &p, url, p.directory.terms_of_service);
+    auto_free char *terms = x_strdup_or_null(issuer->status.acme.terms_of_service);
+    if (is_registered(&p))
+        ret_readiness->next = regular_look(&p, &terms);
+    if (!is_registered(&p) || acme_registry_doubts(env, issuer))
+        return be_registered(&p, ret_readiness);
+    fill_ready(ret_readiness, &p, x_strdup(issuer->status.acme.uri), terms);
     return NULL;
 }

@@ -28,13 +28,28 @@ struct err *acme_key_read(const struct issuer_env *env, const struct issuer *iss
                     "Secret %s/%s, spec.acme.privateKeySecretRef", ns, ref->name);
 }
 
+/* RSA of 4096 bits takes a second or two: once per account, on a worker for calls to the outside, which
+ * waits longer for many a CA. */
+struct err *acme_key_make(const struct issuer *issuer, struct pki_key **ret_key)
+{
+    const struct acme_account_key *wish = &issuer->spec.acme->account_key;
+    struct pki_key_spec spec = {.algorithm = PKI_ECDSA, .size = 256};
+    if (str_eq(wish->algorithm, "ES384"))
+        spec.size = 384;
+    else if (str_eq(wish->algorithm, "RS256"))
+        spec = (struct pki_key_spec){.algorithm = PKI_RSA, .size = (int)wish->size};
+    else if (str_eq(wish->algorithm, "EdDSA"))
+        spec.algorithm = PKI_ED25519;
+    return err_wrap(pki_key_generate(&spec, ret_key), "spec.acme.accountKey");
+}
+
 /* POST, never apply: of two writers one wins, and the other reads the winner's key. */
 static struct err *create_key(const struct issuer_env *env, const struct issuer *issuer)
 {
     const struct secret_key_selector *ref = &issuer->spec.acme->private_key_secret_ref;
     const char *ns = issuer_secret_namespace(env, issuer);
     AUTO_KEY key = NULL;
-    TRY(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    TRY(acme_key_make(issuer, &key));
     AUTO(secret_release) struct secret pem = {0};
     TRY(pki_key_pem(key, PKI_PKCS8, &pem));
     json_auto_t *body =

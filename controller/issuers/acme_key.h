@@ -13,6 +13,9 @@ struct err *acme_key_read(const struct issuer_env *env, const struct issuer *iss
 struct err *acme_key_ensure(const struct issuer_env *env, const struct issuer *issuer,
                             struct pki_key **ret_key) MUST_CHECK;
 
+/* A new key as spec.acme.accountKey says. */
+struct err *acme_key_make(const struct issuer *issuer, struct pki_key **ret_key) MUST_CHECK;
+
 /* Which account this is: another key or another server is another account. Owned. */
 char *acme_key_hash(const struct pki_key *key, const char *server);
 

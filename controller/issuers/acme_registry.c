@@ -28,8 +28,9 @@ struct shared_ca {
 struct known {
     char *ca; /* key into cas, or NULL */
     struct pki_key *key;
-    char *hash;    /* of the account that the key is for */
-    char *doubted; /* URL of the account that the CA may have forgotten, or NULL */
+    char *hash;        /* of the account that the key is for */
+    int64_t next_look; /* mono ns */
+    char *doubted;     /* URL of the account that the CA may have forgotten, or NULL */
 };
 
 static void shared_ca_free(void *value)
@@ -210,6 +211,24 @@ bool acme_registry_doubts(const struct issuer_env *env, const struct issuer *iss
     bool doubted = k != NULL && k->doubted != NULL && str_eq(k->doubted, issuer->status.acme.uri);
     pthread_mutex_unlock(&env->accounts->lock);
     return doubted;
+}
+
+/* ---- regular looks ---- */
+
+int64_t acme_registry_next_look(const struct issuer_env *env, const struct issuer *issuer)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    const struct known *k = map_get(&env->accounts->issuers, issuer->obj.meta.uid);
+    int64_t at = k != NULL ? k->next_look : 0;
+    pthread_mutex_unlock(&env->accounts->lock);
+    return at;
+}
+
+void acme_registry_plan_look(const struct issuer_env *env, const struct issuer *issuer, int64_t at)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    known_of(env->accounts, issuer->obj.meta.uid)->next_look = at;
+    pthread_mutex_unlock(&env->accounts->lock);
 }
 
 /* ---- the end ---- */

@@ -25,4 +25,8 @@ void acme_registry_doubt(const struct issuer_env *env, const struct issuer *issu
 bool acme_registry_doubts(const struct issuer_env *env, const struct issuer *issuer);
 void acme_registry_trust(const struct issuer_env *env, const struct issuer *issuer);
 
+/* When the CA is to be asked again what it knows, mono ns; 0 = not planned yet. */
+int64_t acme_registry_next_look(const struct issuer_env *env, const struct issuer *issuer);
+void acme_registry_plan_look(const struct issuer_env *env, const struct issuer *issuer, int64_t at);
+
 #endif

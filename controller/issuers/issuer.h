@@ -63,7 +63,8 @@ struct issuer_readiness {
     const char *reason; /* static */
     char *message;
     int64_t next;                   /* wall ns of the next look, 0 = none */
-    struct acme_issuer_status acme; /* to be put into the status; owned strings */
+    bool has_acme;                  /* acme is to be put into the status, also when not ready */
+    struct acme_issuer_status acme; /* owned strings */
 };
 void issuer_readiness_release(struct issuer_readiness *r);
 

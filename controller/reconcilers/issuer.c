@@ -24,7 +24,7 @@ static struct err *write_status(const struct env *env, const struct issuer *issu
     struct issuer_status status = issuer->status;
     status.conditions.items = conditions.items;
     status.conditions.len = conditions.len;
-    if (r->ready)
+    if (r->has_acme)
         status.acme = r->acme;
     const struct store *store = is_cluster(issuer) ? &env->cluster_issuers : &env->issuers;
     return store_put_status(store, issuer, &issuer_status_table, &issuer->status, &status);
@@ -40,17 +40,45 @@ static const char *failure_reason(const struct issuer *issuer, const struct err 
     return e->kind == ERR_INVALID ? "InvalidConfig" : "ErrRegisterACMEAccount";
 }
 
+static void tell(const struct env *env, const struct issuer *issuer, bool warning,
+                 const char *reason, const char *note)
+{
+    env_event(env, is_cluster(issuer) ? &kind_cluster_issuer : &kind_issuer, issuer, warning,
+              reason, note);
+}
+
+static bool is_news(const struct issuer *issuer, const char *message)
+{
+    const struct condition *old =
+        condition_find(issuer->status.conditions.items, issuer->status.conditions.len, "Ready");
+    if (old == NULL || strlen(message) <= CONDITION_MESSAGE_MAX)
+        return old == NULL || !str_eq(old->message, message);
+    return !str_starts(message, old->message); /* which was cut */
+}
+
+/* What a person should hear of, though nothing failed. */
+static void tell_news(const struct env *env, const struct issuer *issuer,
+                      const struct issuer_readiness *r)
+{
+    const char *old = issuer->status.acme.terms_of_service;
+    const char *now = r->acme.terms_of_service;
+    if (r->ready && !str_empty(old) && !str_empty(now) && !str_eq(old, now)) {
+        auto_free char *note = x_printf("The CA's terms of service are now %s (before: %s). Its "
+                                        "accounts go on unless it asks for consent",
+                                        now, old);
+        tell(env, issuer, false, "TermsOfServiceChanged", note);
+    }
+    if (!r->ready && is_news(issuer, r->message))
+        tell(env, issuer, true, r->reason, r->message);
+}
+
 static struct err *report_failure(const struct env *env, const struct issuer *issuer, struct err *e)
 {
     if (e->kind == ERR_CONFLICT || e->kind == ERR_CANCELLED)
         return e;
     const struct issuer_readiness r = {.reason = failure_reason(issuer, e), .message = e->message};
-    const struct condition *old =
-        condition_find(issuer->status.conditions.items, issuer->status.conditions.len, "Ready");
-    bool news = old == NULL || !str_eq(old->message, e->message);
-    if (news)
-        env_event(env, is_cluster(issuer) ? &kind_cluster_issuer : &kind_issuer, issuer, true,
-                  r.reason, e->message);
+    if (is_news(issuer, e->message))
+        tell(env, issuer, true, r.reason, e->message);
     err_drop(write_status(env, issuer, &r)); /* the first error decides */
     return e;
 }
@@ -74,5 +102,6 @@ struct err *issuer_reconcile(void *arg, const struct object_name *name, int64_t 
     if (e != NULL)
         return report_failure(env, issuer, e);
     *ret_next = r.next;
+    tell_news(env, issuer, &r);
     return write_status(env, issuer, &r);
 }

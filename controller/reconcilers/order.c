@@ -195,13 +195,18 @@ static bool is_final(const struct err *e)
     return e->kind == ERR_INVALID || e->kind == ERR_DENIED;
 }
 
-/* The CA forgot the account: nothing is wrong with the order, it waits for another registration. */
-static struct err *account_lost(const struct order_pass *p, struct err *failed)
+static void doubt_account(const struct order_pass *p)
 {
     const struct issuer *issuer = p->chain.issuer;
     acme_account_doubt(&p->env->issuer_env, issuer);
     controller_enqueue(p->env->controllers.issuer, str_or(issuer->obj.meta.namespace, ""),
                        issuer->obj.meta.name);
+}
+
+/* The CA forgot the account: nothing is wrong with the order, it waits for another registration. */
+static struct err *account_lost(const struct order_pass *p, struct err *failed)
+{
+    doubt_account(p);
     struct err *e = err_new(ERR_TRANSIENT, "AccountLost", "%s", failed->message);
     err_free(failed);
     return e;
@@ -213,6 +218,8 @@ static struct err *finish(struct order_pass *p, struct err *failed)
         return account_lost(p, failed);
     if (failed != NULL && str_eq(failed->reason, "IssuerNotReady"))
         return failed;
+    if (failed != NULL && str_eq(failed->reason, "Unauthorized") && str_empty(p->order->status.url))
+        doubt_account(p); /* newOrder asks for nothing else that could be refused so */
     if (failed != NULL && failed->kind == ERR_NOT_FOUND && !str_empty(p->order->status.url)) {
         order_fail(p, "expired", failed->message);
         err_free(failed);

@@ -147,6 +147,17 @@ static void wake_issuer_users(const struct env *env, const struct issuer *issuer
     wake_all(env->controllers.order, env->orders.cache, env->orders_by_issuer, key);
 }
 
+/* A person can ask for something by an annotation, which moves no generation. */
+static bool same_wishes(const struct issuer *a, const struct issuer *b)
+{
+    static const char *const names[] = {API_DEACTIVATE_ACCOUNT};
+    bool same = true;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        same = same && str_eq(bind_map_get(&a->obj.meta.annotations, names[i]),
+                              bind_map_get(&b->obj.meta.annotations, names[i]));
+    return same;
+}
+
 /* Our own report of a failure must not start the next try before its back-off; and thousands of
  * Certificates need not look at a ready issuer that stays so. */
 static void on_issuer(void *arg, const struct cache_change *change)
@@ -156,7 +167,8 @@ static void on_issuer(void *arg, const struct cache_change *change)
     const struct issuer *now = change->now;
     bool edited = old == NULL || now == NULL ||
                   old->obj.meta.generation != now->obj.meta.generation ||
-                  old->obj.meta.deletion_timestamp != now->obj.meta.deletion_timestamp;
+                  old->obj.meta.deletion_timestamp != now->obj.meta.deletion_timestamp ||
+                  !same_wishes(old, now);
     if (now == NULL)
         acme_accounts_forget(env->issuer_env.accounts, old->obj.meta.uid);
     bool was_ready = old != NULL && issuer_is_ready(old);

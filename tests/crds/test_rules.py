@@ -83,6 +83,8 @@ ACCEPTED = [
         {"caBundle": B64}, {"skipTLSVerify": True}, {"caBundle": B64, "skipTLSVerify": False}, {"polling": "hint"},
         {"externalAccountBinding": {"keyID": "kid-1", "keySecretRef": {"name": "eab", "key": "secret"},
                                     "keyAlgorithm": "HS384"}},
+        *[{"accountKey": key} for key in ({}, {"algorithm": "ES256"}, {"algorithm": "EdDSA"},
+                                          {"algorithm": "RS256", "size": 3072})],
         {"disableAccountKeyGeneration": True, "privateKeySecretRef": {"name": "a", "key": "k"}, "polling": "early"},
         {"server": "https://127.0.0.1:14000/dir"}, {"server": "https://[2001:db8::7]:14000/dir"})],
     ("Issuer", {"acme": {**ACME, "solvers": [
@@ -209,6 +211,13 @@ REFUSED = [
         ({"keySecretRef": {"name": "eab"}}, ".keySecretRef", "write key, too"),
         ({"keySecretRef": {"name": "eab", "key": ""}}, ".keySecretRef.key", "should be at least 1"),
         ({"keyAlgorithm": "HS1"}, ".keyAlgorithm", 'supported values: "HS256", "HS384", "HS512"'))],
+    *[("Issuer", {"acme": {**ACME, "accountKey": key}}, f"spec.acme.accountKey{field}", complaint)
+      for key, field, complaint in (
+          ({"algorithm": "HS256"}, ".algorithm", 'supported values: "ES256", "ES384", "RS256", "EdDSA"'),
+          ({"algorithm": "RS256", "size": 1024}, ".size", "greater than or equal to 2048"),
+          ({"algorithm": "RS256", "size": 2049}, ".size", "multiple of 1024"),
+          ({"size": 2048}, "", "size is for the algorithm RS256"),
+          ({"algorithm": "ES384", "size": 3072}, "", "size is for the algorithm RS256"))],
     ("Issuer", {"acme": {**ACME, "polling": "late"}}, "spec.acme.polling", 'supported values: "early", "hint"'),
     ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "may not be more than 64"),
     ("Issuer", with_solver({"http01": {"ingress": {"serviceType": "LoadBalancer"}}}),
