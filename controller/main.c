@@ -27,6 +27,7 @@
 #include "metrics/metrics.h"
 #include "net/http_client.h"
 #include "net/httpd.h"
+#include "reconcilers/http01_answer.h"
 #include "reconcilers/setup.h"
 #include "reconcilers/telemetry.h"
 
@@ -55,6 +56,7 @@ struct app {
     struct informers *informers;
     struct lease *lease;
     struct httpd *httpd;
+    struct httpd *responder; /* of HTTP-01 challenges; NULL without --http01-port */
     _Atomic bool synced;
     sigset_t signals;
 };
@@ -190,6 +192,7 @@ static void make_reconcilers(struct app *app)
                     str_or(f->cluster_resource_namespace, app->own_namespace),
                 .namespace = f->namespace,
                 .solver_image = f->solver_image,
+                .responder = {.ns = app->own_namespace, .service = f->http01_service},
                 .solver_linger = f->solver_linger,
                 .failure_backoff_min = f->failure_backoff_min,
                 .failure_backoff_max = f->failure_backoff_max,
@@ -249,12 +252,23 @@ static struct err *wait_synced(const struct app *app)
     }
 }
 
+/* Every replica answers, leader or not: a Service leads to all of them. */
+static struct err *start_responder(struct app *app)
+{
+    if (app->flags.http01_port == 0)
+        return NULL;
+    auto_free char *listen = x_printf(":%d", (int)app->flags.http01_port);
+    void *env = (void *)(uintptr_t)reconcilers_env(app->reconcilers);
+    return err_wrap(httpd_start(listen, http01_answer, env, &app->responder), "--http01-port");
+}
+
 static struct err *start(struct app *app)
 {
     TRY(load_config(app));
     TRY(make_clients(app));
     make_reconcilers(app);
     TRY(httpd_start(app->flags.listen, serve, app, &app->httpd), "--listen");
+    TRY(start_responder(app));
     TRY(start_informers(app));
     TRY(wait_synced(app));
     malloc_trim(0); /* the lists are in; what reading them took is not needed again */
@@ -312,6 +326,7 @@ static void release(struct app *app)
     if (app->lease != NULL)
         lease_stop(app->lease, true);
     httpd_stop(app->httpd);
+    httpd_stop(app->responder);
     informers_free(app->informers);
     if (app->reconcilers != NULL)
         telemetry_remove(app->reconcilers);

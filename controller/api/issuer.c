@@ -18,8 +18,19 @@ static const struct bind_field ingress_fields[] = {
 static const struct bind_table ingress_table =
     BIND_TABLE("HTTP01Ingress", struct http01_ingress, ingress_fields);
 
+#define SHARED(type, member, name, ...)                                                            \
+    BIND_ROW(struct http01_shared, type, member, name, __VA_ARGS__)
+static const struct bind_field shared_fields[] = {
+    SHARED(STRING, ingress_class_name, "ingressClassName"),
+    SHARED(STRING, class_name, "class"),
+    SHARED(JSON, ingress_template, "ingressTemplate"),
+};
+static const struct bind_table shared_table =
+    BIND_TABLE("HTTP01Shared", struct http01_shared, shared_fields);
+
 static const struct bind_field http01_fields[] = {
     BIND_ROW(struct solver_http01, POINTER, ingress, "ingress", .table = &ingress_table),
+    BIND_ROW(struct solver_http01, POINTER, shared, "shared", .table = &shared_table),
 };
 static const struct bind_table http01_table =
     BIND_TABLE("SolverHTTP01", struct solver_http01, http01_fields);

@@ -13,8 +13,15 @@ struct http01_ingress {
     const char *pod_template;     /* JSON: metadata{annotations,labels}, spec{...} */
     const char *ingress_template; /* JSON: metadata{annotations,labels} */
 };
+/* certroll's own replicas answer; a route in certroll's own namespace leads to them. */
+struct http01_shared {
+    const char *ingress_class_name;
+    const char *class_name;
+    const char *ingress_template;
+};
 struct solver_http01 {
     const struct http01_ingress *ingress;
+    const struct http01_shared *shared;
 };
 struct solver_selector {
     struct bind_map match_labels;

@@ -11,7 +11,7 @@
 
 /* ---- certroll controller ---- */
 
-#define CONTROLLER_FLAGS 20
+#define CONTROLLER_FLAGS 22
 
 static size_t controller_table(struct controller_flags *f, struct flag out[CONTROLLER_FLAGS])
 {
@@ -27,6 +27,11 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
                     "act only while holding its lease; off: for a single process only");
     out[n++] = FLAG(STRING, &f->leader_election_namespace, "leader-election-namespace", NULL,
                     "where the lease is: its own namespace unless set");
+    out[n++] = FLAG(INT, &f->http01_port, "http01-port", "0",
+                    "where solvers with http01.shared are answered for; 0 = not at all", .min = 0,
+                    .max = 65535);
+    out[n++] = FLAG(STRING, &f->http01_service, "http01-service", NULL,
+                    "Service in its own namespace that leads to that port of all replicas");
     out[n++] = FLAG(STRING, &f->listen, "listen", ":9402", "/metrics, /livez and /readyz");
     out[n++] = FLAG(STRING, &f->log_format, "log-format", "logfmt", "logfmt or json");
     out[n++] = FLAG(STRING, &f->log_level, "log-level", "info", "debug, info, warn or error");

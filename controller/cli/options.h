@@ -18,6 +18,8 @@ struct controller_flags {
     char *namespace;
     bool leader_elect;
     char *leader_election_namespace;
+    int64_t http01_port; /* 0 = do not answer */
+    char *http01_service;
     char *listen;
     char *log_format;
     char *log_level;

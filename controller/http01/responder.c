@@ -27,12 +27,18 @@ bool http01_thumbprint_is_valid(const char *thumbprint)
     return thumbprint != NULL && strlen(thumbprint) == 43 && strspn(thumbprint, BASE64URL) == 43;
 }
 
+const char *http01_token_of(const char *path)
+{
+    if (!str_starts(path, HTTP01_PATH))
+        return NULL;
+    const char *token = path + strlen(HTTP01_PATH);
+    return http01_token_is_valid(token) ? token : NULL;
+}
+
 void http01_respond(void *thumbprint, const struct httpd_request *req, struct httpd_reply *reply)
 {
-    if (!str_starts(req->path, HTTP01_PATH))
-        return;
-    const char *token = req->path + strlen(HTTP01_PATH);
-    if (!http01_token_is_valid(token))
+    const char *token = http01_token_of(req->path);
+    if (token == NULL)
         return;
     reply->status = 200;
     buf_putf(&reply->body, "%s.%s", token, (const char *)thumbprint);

@@ -11,10 +11,20 @@
 #include "json/json.h"
 #include "kube/client.h"
 
+/* Where certroll's own replicas answer: its namespace and the Service before them (port HTTP01_PORT). */
+struct http01_responder {
+    const char *ns;
+    const char *service; /* NULL = they do not */
+};
+
+struct http01_replicas;
+
 /* What tiers may use. */
 struct http01_env {
     struct kube_client *kube;
     const char *namespace; /* the only one that is watched, NULL for all */
+    struct http01_responder responder;
+    struct http01_replicas *replicas;
 };
 
 /* Whose names are to be answered for. */
@@ -54,6 +64,8 @@ struct http01_tier {
     bool (*configured)(const struct solver_http01 *config);
     /* A Pod and a Service in the Order's namespace must be up; who needs none has NULL here. */
     struct http01_pod_config (*pod)(const struct solver_http01 *config);
+    /* The Host with which certroll's own replicas are asked about a name; NULL where others answer. */
+    const char *(*host)(const struct solver_http01 *config, const char *name);
     /* Makes the routes; idempotent, called again now and then while names are pending. ERR_INVALID for
      * a config that cannot work. */
     struct err *(*present)(const struct http01_env *env, const struct http01_presentation *p);

@@ -20,7 +20,7 @@ static struct err *not_ours(const char *kind, const char *name, const char *owne
                    kind, name, owner);
 }
 
-static struct err *owning_request(const struct env *env, const struct order *order,
+struct err *acme_request_of_order(const struct env *env, const struct order *order,
                                   const struct certificate_request **ret_request)
 {
     const struct owner_reference *owner = object_controller(order);
@@ -38,7 +38,7 @@ static struct err *owning_request(const struct env *env, const struct order *ord
 static struct err *fill_chain(const struct env *env, const struct order *order,
                               struct acme_chain *c)
 {
-    TRY(owning_request(env, order, &c->request));
+    TRY(acme_request_of_order(env, order, &c->request));
     /* The request's issuer, not the Order's copy of it. */
     const struct issuer_ref *ref = &c->request->spec.issuer_ref;
     TRY(env_issuer(env, ref, order->obj.meta.namespace, &c->issuer));

@@ -19,6 +19,9 @@ void acme_chain_release(struct acme_chain *c);
  * issuer is not ready. */
 struct err *acme_chain_of_order(const struct env *env, const struct order *order,
                                 struct acme_chain *ret_chain) MUST_CHECK;
+/* The CertificateRequest that owns an Order and asks for the same, referenced; ERR_INVALID, reason NotOurs. */
+struct err *acme_request_of_order(const struct env *env, const struct order *order,
+                                  const struct certificate_request **ret_request) MUST_CHECK;
 /* The Order that owns a Challenge, referenced; ERR_INVALID, reason NotOurs. */
 struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,
                                     const struct order **ret_order) MUST_CHECK;

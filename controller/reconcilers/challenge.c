@@ -13,8 +13,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http01/replicas.h"
 #include "http01/selfcheck.h"
 #include "reconcilers/acme_chain.h"
+#include "reconcilers/solver.h"
 
 /* A self-check that fails for this long is worth a status write. */
 #define PATIENCE (10 * NS_PER_SEC)
@@ -102,6 +104,21 @@ static void say_waiting(struct challenge_pass *p, const struct err *e, int64_t s
         p->status.presented_at = since;
 }
 
+/* Where certroll's own replicas answer, the CA may meet any of them. */
+static struct err *ask_replicas(const struct challenge_pass *p, const char *expected)
+{
+    const struct challenge_spec *spec = &p->challenge->spec;
+    const struct acme_solver *s = solver_select(p->chain.issuer->spec.acme, spec->dns_name,
+                                                &p->chain.request->obj.meta.labels);
+    const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
+    if (tier == NULL || tier->host == NULL)
+        return NULL;
+    const struct http01_question q = {.host = tier->host(s->http01, spec->dns_name),
+                                      .token = spec->token,
+                                      .key_authorization = expected};
+    return http01_replicas_answer(&p->env->http01, p->env->outside, p->env->stop, &q);
+}
+
 /* URL and token were compared with the CA's when the authorization was read. */
 static struct err *accept(struct challenge_pass *p)
 {
@@ -109,6 +126,8 @@ static struct err *accept(struct challenge_pass *p)
     auto_free char *expected = acme_key_authorization(p->chain.account.account.key, spec->token);
     struct err *e =
         http01_self_check(p->env->outside, p->env->stop, spec->dns_name, spec->token, expected);
+    if (e == NULL)
+        e = ask_replicas(p, expected);
     unsigned tries = memo_count(p->env->polls, p->check_key, p->now).count;
     if (err_is(e, ERR_CANCELLED))
         return e;

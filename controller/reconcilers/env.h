@@ -29,8 +29,9 @@ struct env_config {
     const char *namespace;                  /* the only one that is watched, NULL for all */
     const char *cluster_resource_namespace; /* where a ClusterIssuer's Secrets are */
     const char *solver_image;
-    int64_t solver_linger;       /* ns a solver stays after it was last needed */
-    int64_t failure_backoff_min; /* ns after the first failed issuance, doubling */
+    struct http01_responder responder; /* where our own replicas answer */
+    int64_t solver_linger;             /* ns a solver stays after it was last needed */
+    int64_t failure_backoff_min;       /* ns after the first failed issuance, doubling */
     int64_t failure_backoff_max;
 };
 
@@ -70,6 +71,7 @@ struct env {
     int orders_by_owner;
     int orders_by_issuer;
     int challenges_by_owner;
+    int challenges_by_token;
     int secrets_by_owner;
     int issuers_by_secret;
     int cluster_issuers_by_secret;

@@ -55,6 +55,13 @@ void index_order_issuer(const void *object, emit_fn emit, void *arg)
     emit_issuer(&o->spec.issuer_ref, o->obj.meta.namespace, emit, arg);
 }
 
+void index_challenge_token(const void *object, emit_fn emit, void *arg)
+{
+    const struct challenge *c = object;
+    if (!str_empty(c->spec.token))
+        emit(arg, c->spec.token);
+}
+
 void index_issuer_secret(const void *object, emit_fn emit, void *arg)
 {
     const struct issuer *i = object;

@@ -14,6 +14,9 @@ void index_certificate_issuer(const void *object, void (*emit)(void *arg, const 
 void index_request_issuer(const void *object, void (*emit)(void *arg, const char *value),
                           void *arg);
 void index_order_issuer(const void *object, void (*emit)(void *arg, const char *value), void *arg);
+/* spec.token. */
+void index_challenge_token(const void *object, void (*emit)(void *arg, const char *value),
+                           void *arg);
 /* "ns/secret" of the account key; a ClusterIssuer's is found under "secret". */
 void index_issuer_secret(const void *object, void (*emit)(void *arg, const char *value), void *arg);
 /* "ns/secret" of each Secret that the pods use. */

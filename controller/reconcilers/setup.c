@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "http01/replicas.h"
 #include "reconcilers/certificate.h"
 #include "reconcilers/challenge.h"
 #include "reconcilers/indexes.h"
@@ -64,6 +65,7 @@ static void make_caches(struct reconcilers *r)
     env->orders_by_issuer = cache_add_index(env->orders.cache, index_order_issuer);
     env->challenges = add_cache(r, &kind_challenge);
     env->challenges_by_owner = cache_add_index(env->challenges.cache, index_owner);
+    env->challenges_by_token = cache_add_index(env->challenges.cache, index_challenge_token);
     env->secrets = add_cache(r, &kind_secret);
     env->secrets_by_owner = cache_add_index(env->secrets.cache, index_owner);
     for (size_t i = 0; i < WORKLOAD_KINDS; i++) {
@@ -297,7 +299,12 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
     env->polls = memo_new();
     env->placed = memo_new();
     env->presented = memo_new();
-    env->http01 = (struct http01_env){.kube = o->kube, .namespace = o->config.namespace};
+    env->http01 = (struct http01_env){
+        .kube = o->kube,
+        .namespace = o->config.namespace,
+        .responder = o->config.responder,
+        .replicas = http01_replicas_new(o->clock),
+    };
     env->solver_needs = solver_needs_new();
 }
 
@@ -343,6 +350,7 @@ void reconcilers_free(struct reconcilers *r)
     memo_free(r->env.placed);
     memo_free(r->env.presented);
     solver_needs_free(r->env.solver_needs);
+    http01_replicas_free(r->env.http01.replicas);
     free(r);
 }
 

@@ -88,7 +88,10 @@ def test_what_is_installed(default):
         ("Deployment", "certroll"),
         ("PodDisruptionBudget", "certroll"),
         ("Role", "certroll-leader-election"),
+        ("Role", "certroll-responder"),
         ("RoleBinding", "certroll-leader-election"),
+        ("RoleBinding", "certroll-responder"),
+        ("Service", "certroll-http01"),
         ("Service", "certroll-metrics"),
         ("ServiceAccount", "certroll"),
     ]
@@ -115,7 +118,8 @@ def test_every_object_is_labelled_and_placed(render, values):
 def test_selectors_find_the_pods(render, values):
     chart = render({**values, "networkPolicy": {"enabled": True}})
     labels = chart.pod["metadata"]["labels"].items()
-    selectors = [chart.one("Deployment")["spec"]["selector"]["matchLabels"], chart.one("Service")["spec"]["selector"],
+    selectors = [chart.one("Deployment")["spec"]["selector"]["matchLabels"],
+                 *(service["spec"]["selector"] for service in chart.all("Service")),
                  chart.one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
                  chart.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"]]
     for selector in selectors:
@@ -187,10 +191,11 @@ def test_every_kind_is_in_the_roles(default):
 
 
 def test_leases_only_in_one_namespace(default, render):
-    assert grants(default.one("Role")) == {("coordination.k8s.io", "leases"): {"get", "create", "update"}}
+    assert grants(default.one("Role", "certroll-leader-election")) == {("coordination.k8s.io", "leases"): {"get", "create", "update"}}
     for chart, namespace in ((default, "certroll-system"), (render(EVERYTHING), "leases")):
         for kind in ("Role", "RoleBinding"):
-            assert chart.one(kind)["metadata"]["namespace"] == namespace
+            [found] = [o for o in chart.all(kind) if "leader-election" in o["metadata"]["name"]]
+            assert found["metadata"]["namespace"] == namespace
         assert flags(chart.container)["leader-election-namespace"] == namespace
 
 
@@ -198,7 +203,7 @@ def test_bindings(render):
     for chart, account in ((render(), "certroll"), (render(EVERYTHING), "operator")):
         assert chart.pod["spec"]["serviceAccountName"] == account
         assert chart.one("ServiceAccount")["metadata"]["name"] == account
-        for binding in (chart.one("ClusterRoleBinding"), chart.one("RoleBinding")):
+        for binding in (chart.one("ClusterRoleBinding"), *chart.all("RoleBinding")):
             assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "certroll-system"}]
             role = binding["roleRef"]
             assert chart.one(role["kind"], role["name"])
@@ -237,10 +242,11 @@ def test_flags(default, render):
     assert flags(default.container) == {
         "api-group": "certroll.dev", "listen": ":9402", "solver-image": "certroll:0.1.0",
         "cluster-resource-namespace": "certroll-system", "leader-elect": "true",
-        "leader-election-namespace": "certroll-system"}
+        "leader-election-namespace": "certroll-system", "http01-port": "8089", "http01-service": "certroll-http01"}
     assert flags(render(EVERYTHING).container) == {
         "api-group": "certs.example.org", "listen": ":9402", "solver-image": "registry.example/certroll:9.9",
         "cluster-resource-namespace": "secrets", "leader-elect": "true", "leader-election-namespace": "leases",
+        "http01-port": "8089", "http01-service": flags(render(EVERYTHING).container)["http01-service"],
         "log-level": "debug", "log-format": "json", "config": "/etc/certroll/config.yaml", "external-workers": "32"}
 
 
@@ -256,10 +262,11 @@ def test_image(render):
 
 def test_ports_and_probes(default):
     container = default.container
-    assert container["ports"] == [{"name": "http", "containerPort": 9402, "protocol": "TCP"}]
+    assert container["ports"] == [{"name": "http", "containerPort": 9402, "protocol": "TCP"},
+                                  {"name": "http01", "containerPort": 8089, "protocol": "TCP"}]
     assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
-    [port] = default.one("Service")["spec"]["ports"]
+    [port] = default.one("Service", "certroll-metrics")["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (9402, "http")
 
 
@@ -292,14 +299,15 @@ def test_placement_and_metadata(render):
     assert EVERYTHING["extraEnv"][0] in container["env"]
     assert container["livenessProbe"]["periodSeconds"] == 21 and container["readinessProbe"]["periodSeconds"] == 22
     assert chart.one("ServiceAccount")["metadata"]["annotations"] == {"a": "sa"}
-    assert chart.one("Service")["metadata"]["annotations"] == {"prometheus.io/scrape": "true"}
+    [metrics] = [s for s in chart.all("Service") if s["metadata"]["name"].endswith("-metrics")]
+    assert metrics["metadata"]["annotations"] == {"prometheus.io/scrape": "true"}
 
 
 def test_without_leader_election(render, template):
     chart = render({"leaderElection": {"enabled": False}})
     assert flags(chart.container)["leader-elect"] == "false"
     assert chart.one("Deployment")["spec"]["strategy"] == {"type": "Recreate"}
-    assert chart.all("Role") == []
+    assert [role["metadata"]["name"] for role in chart.all("Role")] == ["certroll-responder"]
     answer = template({"leaderElection": {"enabled": False}, "replicas": 2})
     assert "set leaderElection.enabled to true or replicas to 1" in answer.stderr
 
@@ -313,22 +321,47 @@ def test_disruption_budget(render, values, expected):
 
 
 def test_optional_objects(render):
-    chart = render({"podDisruptionBudget": {"enabled": False}, "metrics": {"service": {"enabled": False}}})
+    chart = render({"podDisruptionBudget": {"enabled": False}, "metrics": {"service": {"enabled": False}},
+                    "responder": {"enabled": False}})
     assert not chart.all("PodDisruptionBudget") + chart.all("Service") + chart.all("NetworkPolicy")
 
 
+def test_responder(default, render):
+    """All replicas, leader or not, behind one Service; without it no port, no flag, no right."""
+    service = default.one("Service", "certroll-http01")
+    assert service["spec"]["type"] == "ClusterIP"
+    [port] = service["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (8089, "http01")
+    assert grants(default.one("Role", "certroll-responder")) == {("discovery.k8s.io", "endpointslices"): {"list"}}
+    everything = render(EVERYTHING)
+    named = flags(everything.container)["http01-service"]
+    assert everything.one("Service", named)["spec"]["type"] == "NodePort"
+    assert everything.one("Service", named)["metadata"]["annotations"] == {"example.org/lb": "none"}
+    off = render({"responder": {"enabled": False}, "networkPolicy": {"enabled": True}})
+    assert not {"http01-port", "http01-service"} & set(flags(off.container))
+    assert len(off.container["ports"]) == 1 and len(off.all("Service")) == 1
+    assert [r["metadata"]["name"] for r in off.all("Role")] == ["certroll-leader-election"]
+    spec = off.one("NetworkPolicy")["spec"]
+    assert len(spec["ingress"]) == 1 and len(spec["egress"]) == 2
+
+
 def test_network_policy(render):
-    spec = render({"networkPolicy": {"enabled": True}}).one("NetworkPolicy")["spec"]
+    policy = render({"networkPolicy": {"enabled": True}})
+    spec = policy.one("NetworkPolicy")["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
-    tcp, dns = spec["egress"]
+    assert spec["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]},
+                               {"ports": [{"port": "http01", "protocol": "TCP"}]}]
+    replicas = {"podSelector": spec["podSelector"]}
+    asked, tcp, dns = spec["egress"]
+    assert asked == {"ports": [{"port": 8089, "protocol": "TCP"}], "to": [replicas]}
     assert tcp == {"ports": [{"port": port, "protocol": "TCP"} for port in (80, 443, 6443)]}
     assert dns == {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
     spec = render(EVERYTHING).one("NetworkPolicy")["spec"]
     assert spec["ingress"][0]["from"] == [{"podSelector": {}}]
-    assert [port["port"] for port in spec["egress"][0]["ports"]] == [443, 14000]
-    assert [port["port"] for port in spec["egress"][1]["ports"]] == [5353, 5353]
-    assert spec["egress"][2:] == EVERYTHING["networkPolicy"]["egress"]["extra"]
+    assert spec["ingress"][1]["from"] == [{"namespaceSelector": {}}, {"podSelector": spec["podSelector"]}]
+    assert [port["port"] for port in spec["egress"][1]["ports"]] == [443, 14000]
+    assert [port["port"] for port in spec["egress"][2]["ports"]] == [5353, 5353]
+    assert spec["egress"][3:] == EVERYTHING["networkPolicy"]["egress"]["extra"]
 
 
 # --- values ---------------------------------------------------------------------------------------

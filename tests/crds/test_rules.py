@@ -93,6 +93,7 @@ ACCEPTED = [
                                 "podTemplate": {"metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}},
                                                 "spec": POD_SPEC},
                                 "ingressTemplate": {"metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}}}}}},
+        {"http01": {"shared": {"ingressClassName": "haproxy", "ingressTemplate": {"metadata": {"labels": {"a": "b"}}}}}},
         {"http01": {"ingress": {"serviceType": "NodePort", "class": "nginx"}}}]}}),
     # Requests and what ACME makes of them.
     ("CertificateRequest", {"duration": "10m", "isCA": True, "usages": ["any"], "username": "u", "uid": "1",
@@ -116,7 +117,7 @@ ECDSA = "an ECDSA key has the size 256, 384 or 521"
 SECRET = "write the name of a Secret: lower-case letters"
 ONE_ISSUER = "write exactly one kind of issuer, acme or selfSigned"
 SOLVER = "write how this solver proves control: http01"
-ROUTE = "write how the challenge is routed: ingress: {}"
+ROUTE = "write how the challenge is routed, one of: ingress"
 CLASS = "write either ingressClassName (spec.ingressClassName) or class (the older annotation), not both"
 ZONE = "write the zone as a plain name such as example.com"
 
@@ -132,7 +133,9 @@ SOLVERS = [
     ({"dns01": {}}, "", SOLVER),
     ({"http01": {}}, ".http01", ROUTE),
     ({"http01": {"gatewayHTTPRoute": {}}}, ".http01", ROUTE),
+    ({"http01": {"ingress": {}, "shared": {}}}, ".http01", ROUTE),
     ({"http01": {"ingress": {"class": "a", "ingressClassName": "b"}}}, ".http01.ingress", CLASS),
+    ({"http01": {"shared": {"class": "a", "ingressClassName": "b"}}}, ".http01.shared", CLASS),
     ({"http01": {"ingress": {}}, "selector": {"dnsZones": ["*.example.com"]}}, ".selector.dnsZones[0]", ZONE),
     ({"http01": {"ingress": {}}, "selector": {"dnsZones": ["example.com."]}}, ".selector.dnsZones[0]", ZONE),
 ]

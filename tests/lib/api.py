@@ -29,6 +29,7 @@ KINDS = {
     "StatefulSet": ("apps/v1", "statefulsets", True),
     "DaemonSet": ("apps/v1", "daemonsets", True),
     "ReplicaSet": ("apps/v1", "replicasets", True),
+    "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "Ingress": ("networking.k8s.io/v1", "ingresses", True),
     "Lease": ("coordination.k8s.io/v1", "leases", True),
     "CustomResourceDefinition": ("apiextensions.k8s.io/v1", "customresourcedefinitions", False),

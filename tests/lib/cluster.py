@@ -85,7 +85,8 @@ def service_account(api, folder, namespace, name, without=None, server=None):
             {"kind": "ClusterRole", "metadata": {"name": role}, "rules": [r for r in granted if r["verbs"]]},
             {"kind": "ClusterRoleBinding", "metadata": {"name": role}, "subjects": subject,
              "roleRef": {**reference, "kind": "ClusterRole", "name": role}},
-            {"kind": "Role", "metadata": {"name": name, "namespace": namespace}, "rules": rules("leader-election")},
+            {"kind": "Role", "metadata": {"name": name, "namespace": namespace},
+             "rules": rules("leader-election") + rules("responder")},
             {"kind": "RoleBinding", "metadata": {"name": name, "namespace": namespace}, "subjects": subject,
              "roleRef": {**reference, "kind": "Role", "name": name}}):
         _ensure(api, body)

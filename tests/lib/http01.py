@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where no pods run, this is ingress controller and solver in one. It serves what the controller has made and nothing
 else: an Ingress rule for the host and the exact path, its Service, a Pod that the Service selects, and the thumbprint
-in that Pod's arguments. It listens on the port that Pebble validates on, and on port 80, where self-checks go; names
+in that Pod's arguments; or, behind a Service without selector, the endpoints of its EndpointSlices, each in turn. It listens on the port that Pebble validates on, and on port 80, where self-checks go; names
 under .localhost are loopback for everyone without DNS (RFC 6761)."""
+import http.client
 import http.server
 import threading
 
@@ -12,8 +13,10 @@ PREFIX = "/.well-known/acme-challenge/"
 class Responder:
     def __init__(self, api, ports):
         self.api = api
+        self.ports = ports
         self.deaf = set()    # ports that answer nothing useful
         self.classes = None  # the Ingress classes that are served, None for all
+        self.hits = 0        # requests that found an Ingress rule
         self.servers = [self._server(port) for port in ports]
 
     def _server(self, port):
@@ -48,6 +51,9 @@ class Responder:
         if not path.startswith(PREFIX):
             return None
         for namespace, service in self._backends(host, path):
+            self.hits += 1
+            for address in self._endpoints(namespace, service):
+                return self._ask(address, host, path)
             thumbprint = self._thumbprint(namespace, service)
             if thumbprint:
                 return f"{path[len(PREFIX):]}.{thumbprint}"
@@ -62,11 +68,30 @@ class Responder:
                     if (rule.get("host"), row["path"], row["pathType"]) == (host, path, "Exact"):
                         yield ingress["metadata"]["namespace"], row["backend"]["service"]["name"]
 
+    def _endpoints(self, namespace, service):
+        """Those of a Service without selector, another one first each time."""
+        found = [(e["addresses"][0], s["ports"][0]["port"])
+                 for s in self.api.list("EndpointSlice", namespace, f"kubernetes.io/service-name={service}")
+                 for e in s["endpoints"]]
+        return found[self.hits % len(found):] + found[:self.hits % len(found)] if found else []
+
+    @staticmethod
+    def _ask(address, host, path):
+        connection = http.client.HTTPConnection(*address, timeout=5)
+        try:
+            connection.request("GET", path, headers={"Host": host})
+            answer = connection.getresponse()
+            return answer.read().decode() if answer.status == 200 else None
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
     def _thumbprint(self, namespace, service_name):
         service = self.api.get("Service", namespace, service_name)
         if service is None:
             return None
-        selector = ",".join(f"{k}={v}" for k, v in service["spec"]["selector"].items())
+        selector = ",".join(f"{k}={v}" for k, v in service["spec"].get("selector", {}).items())
         for pod in self.api.list("Pod", namespace, selector):
             arguments = pod["spec"]["containers"][0]["args"]
             if not pod["metadata"].get("deletionTimestamp") and "--thumbprint" in arguments:

@@ -19,6 +19,11 @@ def acme(namespace, pebble, name="acme", kind="Issuer", ingress=None, **more):
     return issuer(namespace, name, kind, acme={k: v for k, v in spec.items() if v is not None})
 
 
+def shared_acme(namespace, pebble, name="acme", kind="Issuer", shared=None, **more):
+    """The same, answered by certroll's own replicas."""
+    return acme(namespace, pebble, name, kind, solvers=[{"http01": {"shared": shared or {}}}], **more)
+
+
 def certificate(namespace, name, issuer_name="selfsigned", **spec):
     """secretName is the name with -tls and dnsNames the name under .localhost unless given. ECDSA, for speed."""
     spec = {"secretName": f"{name}-tls", "dnsNames": [f"{name}.localhost"],

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP-01 answered by certroll's own replicas: the leader's and the waiting one's, through one Ingress for each order
+in certroll's own namespace."""
+import contextlib
+import http.client
+import http.server
+import socket
+import threading
+
+import pytest
+
+from lib.api import condition
+from lib.audit import Audit
+from lib.cluster import service_account
+from lib.controller import free_port
+from lib.objects import certificate, shared_acme
+from lib.wait import stays, wait_for
+
+HOME, SERVICE = "certroll", "certroll-http01"
+PATH = "/.well-known/acme-challenge/"
+
+
+def own_address():
+    """One of this machine's that an EndpointSlice may hold: loopback is not allowed there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return probe.getsockname()[0]
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+
+
+def publish(api, ports):
+    """The Service of the chart, and behind it replicas on these ports of this machine."""
+    api.apply({"kind": "Service", "metadata": {"name": SERVICE, "namespace": HOME},
+               "spec": {"ports": [{"name": "http01", "port": 8089}]}})
+    for i in range(4):
+        api.delete("EndpointSlice", HOME, f"{SERVICE}-{i}")
+    for i, port in enumerate(ports):
+        api.create({"kind": "EndpointSlice", "addressType": "IPv4",
+                    "metadata": {"name": f"{SERVICE}-{i}", "namespace": HOME,
+                                 "labels": {"kubernetes.io/service-name": SERVICE}},
+                    "ports": [{"name": "http01", "port": port}],
+                    "endpoints": [{"addresses": [own_address()], "conditions": {"ready": True}}]})
+
+
+@pytest.fixture
+def replicas(api, folder, make_controller):
+    """The leader and the one that waits, both behind the Service."""
+    api.delete("Lease", HOME, "certroll-controller")
+    made = []
+    for name in ("shared-a", "shared-b"):
+        kubeconfig, _ = service_account(api, folder, HOME, name)
+        made.append(make_controller(name, kubeconfig, http01_port=free_port(), http01_service=SERVICE))
+        made[-1].start()
+        wait_for("a leader", lambda: "msg=leading" in made[0].text(), 20, made[0].tail)
+    publish(api, [port_of(one) for one in made])
+    yield made
+    for one in made:
+        one.stop()
+
+
+def port_of(one):
+    [flag] = [f for f in one.command if f.startswith("--http01-port=")]
+    return int(flag.split("=")[1])
+
+
+def ask(one, host, path, method="GET", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(one), timeout=5)
+    try:
+        connection.request(method, path, headers={"Host": host, **headers})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def routes(api):
+    return api.list("Ingress", HOME)
+
+
+@pytest.fixture
+def shared_issuer(api, ns, pebble, responder, replicas):
+    api.create(shared_acme(ns, pebble))
+    api.wait_ready("Issuer", ns, "acme")
+    return "acme"
+
+
+def test_issued_without_a_pod_within_16_writes(api, ns, shared_issuer, env):
+    watch = Audit(env["AUDIT_LOG"], f"system:serviceaccount:{HOME}:shared-a")
+    api.create(certificate(ns, "web", shared_issuer))
+    api.wait_ready("Certificate", ns, "web")
+    wait_for("route and Challenge to go", lambda: not routes(api) and not api.list("Challenge", ns), 10)
+    writes = watch.writes(namespace=ns) + watch.writes(namespace=HOME)
+    assert {w.kind for w in writes}.isdisjoint({"pods", "services"})
+    assert len(writes) <= 16, f"{len(writes)}: {writes}"
+    assert not api.list("Ingress", ns)
+
+
+def test_every_replica_answers_the_exact_pair_and_nothing_else(api, ns, shared_issuer, responder, replicas):
+    responder.deaf = set(responder.ports)  # the self-check fails, so that there is time to look
+    try:
+        api.create(certificate(ns, "web", shared_issuer, dnsNames=["a.localhost", "b.localhost"]))
+        challenges = wait_for("two Challenges", lambda: (c := api.list("Challenge", ns)) and len(c) == 2 and c)
+        pairs = {c["spec"]["dnsName"]: c["spec"]["token"] for c in challenges}
+        thumbprint = api.get("Issuer", ns, "acme")["status"]["acme"]["thumbprint"]
+        for one in replicas:
+            for host, token in pairs.items():
+                wait_for(f"{one.name} to answer for {host}",
+                         lambda o=one, h=host, t=token: ask(o, h, PATH + t) == (200, f"{t}.{thumbprint}"), 5)
+            good = PATH + pairs["a.localhost"]
+            assert ask(one, "A.LOCALHOST:80", good)[0] == 200
+            assert ask(one, "a.localhost", good, "HEAD") == (200, "")
+            for host, path in (("b.localhost", good), ("", good), ("a.localhost", good + "x"),
+                               ("a.localhost", PATH), ("a.localhost", "/"), ("a.localhost", "/metrics")):
+                assert ask(one, host, path)[0] in (400, 404), (host, path)
+            assert ask(one, "a.localhost", good, "POST")[0] == 405
+            upgraded = ask(one, "a.localhost", good, Upgrade="websocket", Connection="Upgrade")
+            assert upgraded[0] != 101
+        [route] = wait_for("the route", lambda: routes(api))
+        assert [r["host"] for r in route["spec"]["rules"]] == sorted(pairs)
+    finally:
+        responder.deaf = set()
+    api.wait_ready("Certificate", ns, "web")
+
+
+def test_what_is_written_by_hand_is_not_served(api, ns, shared_issuer, replicas):
+    token = "written-by-hand-0123456789"
+    api.create({"kind": "Challenge", "metadata": {"name": "forged", "namespace": ns}, "spec": {
+        "url": "https://ca.localhost/c", "authorizationURL": "https://ca.localhost/a", "dnsName": "a.localhost",
+        "type": "HTTP-01", "token": token, "key": f"{token}.forged", "wildcard": False,
+        "solver": {"http01": {"shared": {}}}, "issuerRef": {"name": "acme"}}})
+    wait_for("the Challenge to be refused", lambda: api.get("Challenge", ns, "forged").get("status", {}).get("state") ==
+             "errored", 10)
+    for one in replicas:
+        stays("silence", lambda o=one: ask(o, "a.localhost", PATH + token)[0] == 404, 0.3)
+
+
+@contextlib.contextmanager
+def nobody(port):
+    """Answers 404 to all."""
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+
+    server = Server(("", port), type("Nobody", (http.server.BaseHTTPRequestHandler,), {
+        "do_GET": lambda self: self.send_error(404), "log_message": lambda *_: None}))
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_replica_that_is_behind_is_waited_for(api, ns, shared_issuer, replicas):
+    """It does not run at all, but says it does: somebody else listens there and knows nothing."""
+    leader, other = replicas
+    other.kill()
+    with nobody(port_of(other)):
+        api.create(certificate(ns, "web", shared_issuer))
+        told = wait_for("the Challenge to say what it waits for", lambda: next(
+            (c for c in api.list("Challenge", ns) if "replica" in c.get("status", {}).get("reason", "")), None), 30,
+            leader.tail)
+        assert told["status"]["state"] == "pending"
+    other.start()
+    api.wait_ready("Certificate", ns, "web", 40)
+
+
+def test_routes_of_orders_that_are_gone_go(api, ns, shared_issuer, responder, replicas):
+    """Also when the leader has died between."""
+    responder.deaf = set(responder.ports)
+    try:
+        for name in ("a", "b"):
+            api.create(certificate(ns, name, shared_issuer))
+        wait_for("two routes", lambda: len(routes(api)) == 2)
+        api.delete("Certificate", ns, "a")
+        wait_for("the route of a to go", lambda: len(routes(api)) == 1, 10)
+        leader, other = replicas
+        leader.kill()
+        api.delete("Certificate", ns, "b")
+        wait_for("Order b to go", lambda: not api.list("Order", ns), 10)
+        wait_for("the route of b to go", lambda: not routes(api), 30, other.tail)
+    finally:
+        responder.deaf = set()
+
+
+def test_without_a_responder_it_says_what_to_set(api, ns, pebble, responder, make_controller):
+    api.delete("Lease", HOME, "certroll-controller")
+    with make_controller("shared-none"):
+        api.create(shared_acme(ns, pebble))
+        api.wait_ready("Issuer", ns, "acme")
+        api.create(certificate(ns, "web", "acme"))
+        told = api.wait("Certificate", ns, "web", lambda c: "--http01-port" in str(c.get("status")), "to say so", 20)
+        assert condition(told, "Ready")["status"] == "False"
