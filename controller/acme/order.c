@@ -68,20 +68,42 @@ static struct err *read_order(const struct acme_answer *a, const char *url,
 
 /* ---- requests ---- */
 
-struct err *acme_order_new(const struct acme_account *account,
-                           const struct acme_identifier *identifiers, size_t count,
-                           const char *profile, struct acme_order *ret_order)
+static json_t *order_payload(const struct acme_order_spec *spec)
+{
+    json_t *list = json_new_array();
+    for (size_t i = 0; i < spec->count; i++)
+        json_push(list, json_build("{s:s,s:s}", "type", spec->identifiers[i].type, "value",
+                                   spec->identifiers[i].value));
+    json_t *payload = json_build("{s:o}", "identifiers", list);
+    json_put_str(payload, "profile", spec->profile);
+    json_put_str(payload, "replaces", spec->replaces);
+    return payload;
+}
+
+/* RFC 9773 section 5 has alreadyReplaced; a certificate of another account, or that the server does
+ * not know, is refused in other words. */
+static bool is_about_replaces(const struct err *e)
+{
+    return e != NULL && (str_eq(e->reason, "AlreadyReplaced") || str_eq(e->reason, "Malformed") ||
+                         str_eq(e->reason, "Unauthorized"));
+}
+
+struct err *acme_order_new(const struct acme_account *account, const struct acme_order_spec *spec,
+                           struct acme_order *ret_order)
 {
     AUTO(acme_directory_release) struct acme_directory d = {0};
     TRY(acme_ca_directory(account->ca, &d));
-    json_t *list = json_new_array();
-    for (size_t i = 0; i < count; i++)
-        json_push(list, json_build("{s:s,s:s}", "type", identifiers[i].type, "value",
-                                   identifiers[i].value));
-    json_auto_t *payload = json_build("{s:o}", "identifiers", list);
-    json_put_str(payload, "profile", profile);
+    json_auto_t *payload = order_payload(spec);
+    if (d.renewal_info == NULL)
+        json_drop(payload, "replaces");
     AUTO(acme_answer_release) struct acme_answer a = {0};
-    TRY(acme_post(account, "newOrder", d.new_order, payload, &a));
+    struct err *e = acme_post(account, "newOrder", d.new_order, payload, &a);
+    if (is_about_replaces(e) && JGET(payload, "replaces") != NULL) {
+        err_free(e);
+        json_drop(payload, "replaces");
+        e = acme_post(account, "newOrder", d.new_order, payload, &a);
+    }
+    TRY(e);
     if (a.location == NULL)
         return acme_invalid_answer("newOrder: the answer has no Location, which is the order's "
                                    "URL");

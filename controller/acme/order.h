@@ -25,11 +25,16 @@ struct acme_order {
 };
 void acme_order_release(struct acme_order *o);
 
-/* Section 7.4. profile may be NULL. The answer's Location is the order's URL: persist it before
- * anything else. */
-struct err *acme_order_new(const struct acme_account *account,
-                           const struct acme_identifier *identifiers, size_t count,
-                           const char *profile, struct acme_order *ret_order) MUST_CHECK;
+struct acme_order_spec {
+    const struct acme_identifier *identifiers;
+    size_t count;
+    const char *profile;  /* or NULL */
+    const char *replaces; /* RFC 9773 section 5, or NULL; only for a CA with renewalInfo */
+};
+/* Section 7.4. The answer's Location is the order's URL: persist it before anything else. When the
+ * CA does not want to hear of what is replaced, it is asked once more without that. */
+struct err *acme_order_new(const struct acme_account *account, const struct acme_order_spec *spec,
+                           struct acme_order *ret_order) MUST_CHECK;
 struct err *acme_order_get(const struct acme_account *account, const char *url,
                            struct acme_order *ret_order) MUST_CHECK;
 /* ret_order has no url: finalize answers need not carry Location. */

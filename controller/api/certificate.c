@@ -73,6 +73,16 @@ static const struct bind_field rollout_status_fields[] = {
 static const struct bind_table rollout_status_table = BIND_TABLE(
     "CertificateRolloutStatus", struct certificate_rollout_status, rollout_status_fields);
 
+#define INFO(type, member, name, ...)                                                              \
+    BIND_ROW(struct certificate_renewal_info, type, member, name, __VA_ARGS__)
+static const struct bind_field renewal_info_fields[] = {
+    INFO(TIME, window_start, "windowStart"),         INFO(TIME, window_end, "windowEnd"),
+    INFO(TIME, selected_time, "selectedTime"),       INFO(TIME, next_check, "nextCheck"),
+    INFO(STRING, explanation_url, "explanationURL"), INFO(INT, early_renewals, "earlyRenewals"),
+};
+static const struct bind_table renewal_info_table =
+    BIND_TABLE("CertificateRenewalInfo", struct certificate_renewal_info, renewal_info_fields);
+
 #define STATUS(type, member, name, ...)                                                            \
     BIND_ROW(struct certificate_status, type, member, name, __VA_ARGS__)
 static const struct bind_field status_fields[] = {
@@ -81,6 +91,7 @@ static const struct bind_field status_fields[] = {
     STATUS(TIME, not_before, "notBefore"),
     STATUS(TIME, not_after, "notAfter"),
     STATUS(TIME, renewal_time, "renewalTime"),
+    STATUS(OBJECT, renewal_info, "renewalInfo", .table = &renewal_info_table),
     STATUS(INT, revision, "revision"),
     STATUS(STRING, next_private_key_secret_name, "nextPrivateKeySecretName"),
     STATUS(INT, failed_issuance_attempts, "failedIssuanceAttempts"),

@@ -55,12 +55,23 @@ struct certificate_rollout_status {
     int64_t pending;
 };
 
+/* RFC 9773: what the CA said of the certificate in the Secret, and the moment drawn from it. */
+struct certificate_renewal_info {
+    int64_t window_start;
+    int64_t window_end;
+    int64_t selected_time; /* 0: nothing was drawn */
+    int64_t next_check;    /* may be behind: it rides on other writes */
+    const char *explanation_url;
+    int64_t early_renewals; /* in a row, on the CA's word alone */
+};
+
 struct certificate_status {
     condition_list conditions;
     int64_t last_failure_time;
     int64_t not_before;
     int64_t not_after;
     int64_t renewal_time;
+    struct certificate_renewal_info renewal_info;
     int64_t revision;
     const char *next_private_key_secret_name;
     int64_t failed_issuance_attempts;

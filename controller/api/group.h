@@ -43,8 +43,13 @@ struct api_names {
 };
 
 #define API_FINGERPRINT "certroll.dev/fingerprint" /* on the Secret: SHA-256 of the leaf */
-#define API_ISSUED_AT "certroll.dev/issued-at"     /* on the Secret: when it was written */
-#define API_ROLLOUT "certroll.dev/rollout"         /* on a workload: "true" opts in, "false" out */
+#define API_CERTIFICATE_ID                                                                         \
+    "certroll.dev/certificate-id" /* on the Secret: RFC 9773 section 4.1; none without an AKI */
+#define API_ACME_ACCOUNT "certroll.dev/acme-account" /* on the Secret: URL of who ordered it */
+/* On a CertificateRequest: the certificate that the new one takes the place of (RFC 9773 section 5). */
+#define API_REPLACES "certroll.dev/replaces"
+#define API_ISSUED_AT "certroll.dev/issued-at" /* on the Secret: when it was written */
+#define API_ROLLOUT "certroll.dev/rollout"     /* on a workload: "true" opts in, "false" out */
 #define API_CERTIFICATES "certroll.dev/certificates" /* on a workload and its pod template */
 /* On a Certificate: any new value renews. Its Secret carries the last value acted on, and a
  * CertificateRequest the one that it was made for. */

@@ -4,6 +4,7 @@
 static const char *const service_types[] = {"ClusterIP", "NodePort", NULL};
 static const char *const mac_algorithms[] = {"HS256", "HS384", "HS512", NULL};
 static const char *const key_algorithms[] = {"ES256", "ES384", "RS256", "EdDSA", NULL};
+static const char *const switches[] = {"enabled", "disabled", NULL};
 static const char *const pollings[] = {"early", "hint", NULL};
 
 #define INGRESS(type, member, name, ...)                                                           \
@@ -83,6 +84,7 @@ static const struct bind_field acme_fields[] = {
     ACME(STRING, preferred_chain, "preferredChain"),
     ACME(STRING, profile, "profile"),
     ACME(STRING, polling, "polling", .enumeration = pollings),
+    ACME(STRING, renewal_info, "renewalInfo", .enumeration = switches),
     ACME(LIST, solvers, "solvers", .table = &acme_solver_table),
 };
 static const struct bind_table acme_table =

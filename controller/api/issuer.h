@@ -58,7 +58,8 @@ struct acme_issuer {
     bool disable_account_key_generation;
     const char *preferred_chain;
     const char *profile;
-    const char *polling; /* "early" (default) or "hint" */
+    const char *polling;      /* "early" (default) or "hint" */
+    const char *renewal_info; /* "enabled" (default) or "disabled" */
     BIND_LIST_OF(struct acme_solver) solvers;
 };
 

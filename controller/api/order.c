@@ -15,6 +15,7 @@ static const struct bind_field spec_fields[] = {
     SPEC(STRINGS, ip_addresses, "ipAddresses"),
     SPEC(DURATION, duration, "duration"),
     SPEC(STRING, profile, "profile"),
+    SPEC(STRING, replaces, "replaces"),
 };
 const struct bind_table order_spec_table = BIND_TABLE("OrderSpec", struct order_spec, spec_fields);
 

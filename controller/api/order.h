@@ -13,6 +13,7 @@ struct order_spec {
     struct bind_strings ip_addresses;
     int64_t duration;
     const char *profile;
+    const char *replaces; /* RFC 9773 section 5; for people: the request's annotation counts */
 };
 
 struct order_challenge {

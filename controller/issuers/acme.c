@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "acme/renewal_info.h"
 #include "api/group.h"
 #include "api/kinds.h"
 #include "api/order.h"
@@ -38,6 +39,7 @@ static struct err *check_names(const struct pki_csr *csr)
 static json_t *order_spec_json(const struct issuance *i)
 {
     const struct pki_names *n = &i->csr->names;
+    const char *replaces = bind_map_get(&i->request->obj.meta.annotations, API_REPLACES);
     const struct order_spec spec = {
         .request = i->request->spec.request,
         .issuer_ref = i->request->spec.issuer_ref,
@@ -45,6 +47,7 @@ static json_t *order_spec_json(const struct issuance *i)
         .dns_names = {(const char *const *)n->dns.items, n->dns.len},
         .ip_addresses = {(const char *const *)n->ips.items, n->ips.len},
         .profile = i->issuer->spec.acme->profile,
+        .replaces = acme_certificate_id_is_valid(replaces) ? replaces : NULL,
     };
     return bind_encode(&order_spec_table, &spec);
 }

@@ -93,6 +93,8 @@ static struct err *annotations_of(const struct tls_secret_content *c, const stru
     json_put_str(a, n->issuer_group, issuer_ref_group(issuer));
     json_put_str(a, API_FINGERPRINT, leaf->fingerprint);
     json_put_str(a, API_ISSUED_AT, issued_at);
+    json_put_str(a, API_CERTIFICATE_ID, leaf->ari_id);
+    json_put_str(a, API_ACME_ACCOUNT, c->account);
     json_put_str(a, API_RENEW, c->renew);
     TRY(put_names(a, &leaf->names));
     *ret_annotations = TAKE(a);

@@ -14,10 +14,11 @@ struct tls_secret_content {
     const struct certificate *crt;
     const char *chain; /* PEM, leaf first */
     const struct secret *key;
-    const char *ca;    /* PEM, or NULL */
-    const char *type;  /* of the Secret that is there (immutable), or NULL */
-    int64_t issued_at; /* wall ns */
-    const char *renew; /* value of the renew annotation that this certificate answers, or NULL */
+    const char *ca;      /* PEM, or NULL */
+    const char *type;    /* of the Secret that is there (immutable), or NULL */
+    int64_t issued_at;   /* wall ns */
+    const char *account; /* URL of the ACME account that ordered it, or NULL */
+    const char *renew;   /* value of the renew annotation that this certificate answers, or NULL */
 };
 
 /* The whole body to apply. Owned; wiped when freed. */

@@ -3,14 +3,17 @@
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "pki/internal.h"
 
 #define ISSUER_TEXT_MAX 512
 #define SERIAL_BYTES_MAX 64 /* RFC 5280 allows 20; some CAs exceed it */
+#define AKI_BYTES_MAX 64
 
 /* Whole seconds that int64_t nanoseconds can hold: until the year 2262. */
 #define SECONDS_MAX (INT64_MAX / NS_PER_SEC)
@@ -81,6 +84,23 @@ static struct err *serial_text(const X509 *cert, char **ret_text)
     return NULL;
 }
 
+/* base64url(key identifier of the AKI) "." base64url(serial number, its DER content octets). */
+static char *ari_id(X509 *cert)
+{
+    const ASN1_OCTET_STRING *aki = X509_get0_authority_key_id(cert);
+    if (aki == NULL || ASN1_STRING_length(aki) == 0 || ASN1_STRING_length(aki) > AKI_BYTES_MAX)
+        return NULL;
+    unsigned char *der = NULL;
+    int len = i2d_ASN1_INTEGER(X509_get0_serialNumber(cert), &der);
+    openssl_must(len > 2);
+    /* The length was checked: the header is one byte of tag and one of length. */
+    auto_free char *serial = base64url_encode(der + 2, (size_t)len - 2);
+    OPENSSL_free(der);
+    auto_free char *key =
+        base64url_encode(ASN1_STRING_get0_data(aki), (size_t)ASN1_STRING_length(aki));
+    return x_printf("%s.%s", key, serial);
+}
+
 static void fingerprint(const X509 *cert, char out[PKI_SHA256_HEX])
 {
     unsigned char *der = NULL;
@@ -90,7 +110,7 @@ static void fingerprint(const X509 *cert, char out[PKI_SHA256_HEX])
     OPENSSL_free(der);
 }
 
-static struct err *read_cert(const X509 *cert, struct pki_cert *c)
+static struct err *read_cert(X509 *cert, struct pki_cert *c)
 {
     TRY(pki_key_wrap(X509_get0_pubkey(cert), "InvalidCertificate", &c->public_key));
     TRY(x509_names_read(cert, &c->names));
@@ -98,6 +118,7 @@ static struct err *read_cert(const X509 *cert, struct pki_cert *c)
     TRY(pki_extensions_read(X509_get0_extensions(cert), PKI_LENIENT, &out));
     TRY(serial_text(cert, &c->serial));
     TRY(issuer_text(cert, &c->issuer));
+    c->ari_id = ari_id(cert);
     c->not_before = x509_not_before(cert);
     c->not_after = x509_not_after(cert);
     c->self_issued = X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
@@ -124,5 +145,6 @@ void pki_cert_release(struct pki_cert *c)
     pki_key_free(c->public_key);
     free(c->issuer);
     free(c->serial);
+    free(c->ari_id);
     *c = (struct pki_cert){0};
 }

@@ -20,6 +20,7 @@ struct pki_cert {
     struct pki_names names; /* normalized */
     char *issuer;           /* RFC 2253 text, for messages */
     char *serial;           /* lower-case hex */
+    char *ari_id;           /* its name in RFC 9773 section 4.1; NULL without an AKI */
     int64_t not_before;     /* wall ns */
     int64_t not_after;
     bool is_ca;

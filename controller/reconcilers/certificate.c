@@ -108,6 +108,7 @@ static void pass_release(struct certificate_pass *p)
     json_decref(p->held.json);
     free(p->violation.message);
     free(p->waiting);
+    free(p->explanation);
     object_unref(p->secret);
     object_unref(p->issuer);
     object_unref(p->attempt);
@@ -142,6 +143,19 @@ static bool only_progress(const struct certificate_pass *p)
     return p->quiet && p->crt->status.conditions.len == 0;
 }
 
+/* The time of the next question to the CA is not worth a write of its own. */
+static bool only_next_check(struct certificate_pass *p)
+{
+    int64_t *now = &p->status.renewal_info.next_check;
+    int64_t next = *now;
+    if (next == p->crt->status.renewal_info.next_check)
+        return false;
+    *now = p->crt->status.renewal_info.next_check;
+    bool same = bind_equal(&certificate_status_table, &p->crt->status, &p->status);
+    *now = next;
+    return same;
+}
+
 static struct err *write_status(struct certificate_pass *p)
 {
     p->status.next_action = p->waiting;
@@ -151,6 +165,8 @@ static struct err *write_status(struct certificate_pass *p)
         return NULL;
     if (p->held.certificate)
         TRY(rollout_progress(p->env, p->crt, p->held.fingerprint, &p->status.rollout));
+    if (only_next_check(p))
+        return NULL;
     return store_put_status(&p->env->certificates, p->crt, &certificate_status_table,
                             &p->crt->status, &p->status);
 }
@@ -164,6 +180,8 @@ static void plan(struct certificate_pass *p)
         p->next = earlier(p->next, p->held.not_after);
     if (p->status.renewal_time > p->now)
         p->next = earlier(p->next, p->status.renewal_time);
+    if (p->next_check > p->now)
+        p->next = earlier(p->next, p->next_check);
 }
 
 static struct err *run_steps(struct certificate_pass *p)

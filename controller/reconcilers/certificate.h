@@ -16,6 +16,11 @@ struct err *certificate_reconcile(void *arg, const struct object_name *name, int
 /* When to renew a certificate of that life (wall ns, whole seconds): renewBefore, renewBeforePercentage, else after
  * 2/3 of it, 1/2 when it lives less than 10 days. */
 int64_t renewal_time(const struct certificate_spec *spec, int64_t not_before, int64_t not_after);
+/* The same with the CA's word: what was drawn from its window, at the latest when renewBefore or
+ * renewBeforePercentage say, else half-way from the own rule's moment to the end. One that is early again and
+ * again waits after issued_at, from an hour on. */
+int64_t renewal_due(const struct certificate_spec *spec, const struct certificate_status *status,
+                    int64_t issued_at);
 
 /* What the target Secret holds. */
 struct held {
@@ -48,10 +53,12 @@ struct certificate_pass {
     const struct certificate_request *attempt; /* of revision + 1, may be NULL */
     struct pki_key *key;                       /* of the attempt, when at hand */
 
-    bool stop;     /* no further step */
-    bool quiet;    /* in-process and young: progress alone is not worth a status write */
-    int64_t next;  /* wall ns of the next look, 0 = none */
-    char *waiting; /* status.nextAction */
+    bool stop;          /* no further step */
+    bool quiet;         /* in-process and young: progress alone is not worth a status write */
+    int64_t next;       /* wall ns of the next look, 0 = none */
+    int64_t next_check; /* when the CA is asked for renewal information, 0 = never */
+    char *explanation;  /* status.renewalInfo.explanationURL */
+    char *waiting;      /* status.nextAction */
     char key_secret[KUBE_NAME_MAX + 1]; /* status.nextPrivateKeySecretName */
     struct certificate_status status;   /* under construction */
     struct condition_set conditions;
@@ -68,6 +75,14 @@ void pass_violation(struct certificate_pass *p, const char *reason, const char *
 /* Names are the same each time: CertificateRequest and key Secret of the revision being issued. */
 void attempt_name(const struct certificate_pass *p, char out[KUBE_NAME_MAX + 1]);
 void attempt_key_name(const struct certificate_pass *p, char out[KUBE_NAME_MAX + 1]);
+
+/* Brings status.renewalInfo up to the CA's last answer and has the CA asked when that is due. */
+struct err *follow_renewal_info(struct certificate_pass *p) MUST_CHECK;
+/* What was just written is new to its CA: nothing is known yet. Needs the violation that led to it. */
+void begin_renewal_info(struct certificate_pass *p);
+/* The certificate that the CA is told is replaced (RFC 9773 section 5): the Secret's, when it is of the
+ * same issuer and account; borrowed, or NULL. */
+const char *replaced_certificate(const struct certificate_pass *p);
 
 /* The steps; see the table in certificate.c. */
 struct err *ensure_spec(struct certificate_pass *p) MUST_CHECK;

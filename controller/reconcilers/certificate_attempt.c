@@ -93,13 +93,24 @@ static bool is_asked_for(const struct certificate_pass *p)
     return !str_empty(wish) && !str_eq(wish, tls_secret_annotation(p->secret, API_RENEW));
 }
 
-static void record_held(struct certificate_pass *p)
+static int64_t issued_at(const struct certificate_pass *p)
+{
+    const char *text = tls_secret_annotation(p->secret, API_ISSUED_AT);
+    int64_t at = 0;
+    if (text != NULL)
+        err_drop(rfc3339_parse(text, &at)); /* unreadable: long ago */
+    return at;
+}
+
+static struct err *record_held(struct certificate_pass *p)
 {
     struct certificate_status *s = &p->status;
     s->not_before = p->held.not_before;
     s->not_after = p->held.not_after;
-    s->renewal_time = renewal_time(&p->crt->spec, p->held.not_before, p->held.not_after);
     s->fingerprint = p->held.fingerprint;
+    TRY(follow_renewal_info(p));
+    s->renewal_time = renewal_due(&p->crt->spec, s, issued_at(p));
+    return NULL;
 }
 
 /* A crash may fall between the Secret and the status: then the attempt's certificate is in place. */
@@ -149,7 +160,7 @@ struct err *ensure_needed(struct certificate_pass *p)
     attempt_name(p, name);
     TRY(store_get(&p->env->requests, p->crt->obj.meta.namespace, name, (const void **)&p->attempt));
     if (p->held.certificate && p->violation.reason == NULL)
-        record_held(p);
+        TRY(record_held(p));
     bool in_place = false;
     TRY(attempt_is_in_place(p, &in_place));
     if (in_place)

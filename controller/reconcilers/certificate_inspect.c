@@ -290,6 +290,7 @@ struct err *ensure_metadata(struct certificate_pass *p)
         .ca = ca.data,
         .type = JSTR(p->held.json, "type"),
         .issued_at = issued_at,
+        .account = JSTR(p->held.json, "metadata", "annotations", API_ACME_ACCOUNT),
         .renew = JSTR(p->held.json, "metadata", "annotations", API_RENEW),
     };
     json_auto_t *body = NULL;

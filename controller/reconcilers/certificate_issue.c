@@ -133,6 +133,7 @@ static void annotate_attempt(struct certificate_pass *p, json_t *annotations)
     auto_free char *revision = x_printf("%lld", (long long)p->crt->status.revision + 1);
     json_put_str(annotations, n->certificate_revision, revision);
     json_put_str(annotations, API_RENEW, bind_map_get(&p->crt->obj.meta.annotations, API_RENEW));
+    json_put_str(annotations, API_REPLACES, replaced_certificate(p));
     if (p->driver == NULL || !p->driver->in_process) {
         char key[KUBE_NAME_MAX + 1];
         attempt_key_name(p, key);
@@ -233,6 +234,7 @@ static struct err *write_secret(struct certificate_pass *p, const char *chain, c
         .ca = ca,
         .type = p->held.json != NULL ? JSTR(p->held.json, "type") : NULL,
         .issued_at = p->now,
+        .account = p->issuer != NULL ? p->issuer->status.acme.uri : NULL,
         .renew = bind_map_get(&p->crt->obj.meta.annotations, API_RENEW),
     };
     json_auto_t *body = NULL;
@@ -323,6 +325,7 @@ struct err *ensure_recorded(struct certificate_pass *p)
     s->not_after = p->held.not_after;
     s->renewal_time = renewal_time(&p->crt->spec, s->not_before, s->not_after);
     s->fingerprint = p->held.fingerprint;
+    begin_renewal_info(p);
     free(p->violation.message);
     p->violation = (struct violation){0};
     p->renewing = false;

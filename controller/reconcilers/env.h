@@ -23,6 +23,7 @@
 #include "reconcilers/memo.h"
 #include "rollout/workload.h"
 
+struct renewal_board;
 struct solver_needs;
 
 struct env_config {
@@ -41,6 +42,7 @@ struct env_controllers {
     struct controller *issuer; /* both scopes: a ClusterIssuer's key has no namespace */
     struct controller *order;
     struct controller *challenge;
+    struct controller *renewal_info;
     struct controller *solver;
     struct controller *rollout[WORKLOAD_KINDS];
 };
@@ -82,6 +84,7 @@ struct env {
     struct memo *placed; /* by uid of the Order: URL of an ACME order that is not in status yet */
     struct memo *presented; /* by key of the Order: when and by which tiers routes were made */
     struct http01_env http01;
+    struct renewal_board *renewal_board;
     struct solver_needs *solver_needs;
 
     struct env_controllers controllers;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acme/renewal_info.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -99,8 +100,14 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
     auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
     size_t count = identifiers_of(&csr.names, ids);
     const char *profile = p->chain.issuer->spec.acme->profile;
-    TRY(acme_order_new(&p->chain.account.account, ids, count, str_empty(profile) ? NULL : profile,
-                       ret_order));
+    const char *replaces = bind_map_get(&p->chain.request->obj.meta.annotations, API_REPLACES);
+    const struct acme_order_spec spec = {
+        .identifiers = ids,
+        .count = count,
+        .profile = str_empty(profile) ? NULL : profile,
+        .replaces = acme_certificate_id_is_valid(replaces) ? replaces : NULL,
+    };
+    TRY(acme_order_new(&p->chain.account.account, &spec, ret_order));
     log_info("order created", L_STR("url", ret_order->url));
     memo_set_text(p->env->placed, p->order->obj.meta.uid, ret_order->url);
     return NULL;

@@ -11,13 +11,14 @@
 #include "reconcilers/indexes.h"
 #include "reconcilers/issuer.h"
 #include "reconcilers/order.h"
+#include "reconcilers/renewal_info.h"
 #include "reconcilers/request.h"
 #include "reconcilers/rollout.h"
 #include "reconcilers/solver.h"
 
 #define CACHES 10
 #define INSIDE_CONTROLLERS (3 + WORKLOAD_KINDS) /* the first ones: Kubernetes and CPU work */
-#define CONTROLLERS (INSIDE_CONTROLLERS + 3)
+#define CONTROLLERS (INSIDE_CONTROLLERS + 4)
 
 struct reconcilers {
     struct env env;
@@ -283,6 +284,7 @@ static void make_controllers(struct reconcilers *r, const struct reconcilers_opt
     c->issuer = add_controller(r, o, "issuer", issuer_reconcile, env);
     c->order = add_controller(r, o, "order", order_reconcile, env);
     c->challenge = add_controller(r, o, "challenge", challenge_reconcile, env);
+    c->renewal_info = add_controller(r, o, "renewalinfo", renewal_info_reconcile, env);
 }
 
 /* ---- life ---- */
@@ -305,6 +307,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
         .responder = o->config.responder,
         .replicas = http01_replicas_new(o->clock),
     };
+    env->renewal_board = renewal_board_new();
     env->solver_needs = solver_needs_new();
 }
 
@@ -349,6 +352,7 @@ void reconcilers_free(struct reconcilers *r)
     memo_free(r->env.polls);
     memo_free(r->env.placed);
     memo_free(r->env.presented);
+    renewal_board_free(r->env.renewal_board);
     solver_needs_free(r->env.solver_needs);
     http01_replicas_free(r->env.http01.replicas);
     free(r);

@@ -10,6 +10,7 @@
 
 #include "acme/account.h"
 #include "acme/order.h"
+#include "acme/renewal_info.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -18,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define HOST "https://ca.test"
 static const char directory[] = "{\"newNonce\":\"" HOST "/n\",\"newAccount\":\"" HOST "/a\","
-                                "\"newOrder\":\"" HOST "/o\"}";
+                                "\"newOrder\":\"" HOST "/o\",\"renewalInfo\":\"" HOST "/r\"}";
 
 struct server {
     bool is_directory;
@@ -143,7 +144,8 @@ static struct err *make_order(const struct acme_account *account)
 {
     AUTO(acme_order_release) struct acme_order o = {0};
     const struct acme_identifier id = {"dns", "a.test"};
-    TRY(acme_order_new(account, &id, 1, NULL, &o));
+    const struct acme_order_spec spec = {.identifiers = &id, .count = 1};
+    TRY(acme_order_new(account, &spec, &o));
     MUST(!str_empty(o.url));
     check_order(&o);
     return NULL;
@@ -174,12 +176,21 @@ static struct err *get_certificate(const struct acme_account *account)
     return NULL;
 }
 
+static struct err *get_renewal_info(const struct acme_account *account)
+{
+    AUTO(acme_renewal_info_release) struct acme_renewal_info i = {0};
+    TRY(acme_renewal_info_get(account->ca, "aYhba4dG.AIdlQyE", &i));
+    MUST(i.start > 0 && i.start < i.end);
+    check_text(i.explanation_url, 2048);
+    return NULL;
+}
+
 static const struct {
     char what;
     struct err *(*call)(const struct acme_account *account);
 } calls[] = {
-    {'d', get_directory}, {'a', register_account}, {'o', make_order},
-    {'f', finalize},      {'z', get_authz},        {'c', get_certificate},
+    {'d', get_directory}, {'a', register_account}, {'o', make_order},       {'f', finalize},
+    {'z', get_authz},     {'c', get_certificate},  {'r', get_renewal_info},
 };
 
 /* ---- input ---- */

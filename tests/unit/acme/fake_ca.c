@@ -266,6 +266,8 @@ static struct err *answer(struct fake_ca *f, struct http_response *r)
         respond(r, 200, "content-type: application/json\n", f->directory, strlen(f->directory));
         return NULL;
     }
+    if (str_eq(f->method, "GET"))
+        return answer_queued(f, r);
     if (!str_eq(f->method, "HEAD"))
         return answer_post(f, r);
     f->nonces++;

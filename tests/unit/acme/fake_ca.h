@@ -75,7 +75,7 @@ struct acme_ca_options fake_ca_options(struct fake_ca *f);
 void fake_ca_release(struct fake_ca *f);
 #define FAKE_CA __attribute__((cleanup(fake_ca_release))) struct fake_ca
 
-/* Queues an answer to the next POST. */
+/* Queues an answer to the next POST, or GET of anything but the directory. */
 void fake_answer(struct fake_ca *f, int status, const char *headers, const char *body);
 void fake_answer_bytes(struct fake_ca *f, int status, const char *headers, const void *body,
                        size_t len);

@@ -22,6 +22,12 @@
 static const struct acme_identifier ids[] = {
     {"dns", "a.test"}, {"dns", "*.b.test"}, {"ip", "2001:db8::1"}};
 
+static const struct acme_order_spec all = {.identifiers = ids, .count = ARRAY_LEN(ids)};
+static const struct acme_order_spec one = {.identifiers = ids, .count = 1};
+static const struct acme_order_spec profiled = {.identifiers = ids, .count = 1, .profile = "short"};
+static const struct acme_order_spec replacing = {
+    .identifiers = ids, .count = 1, .replaces = "aYhba4dG.AIdlQyE"};
+
 static void assert_payload(struct fake_ca *f, const char *expected)
 {
     auto_free char *text = NULL;
@@ -38,7 +44,7 @@ static void an_order_is_made(void **state)
     fake_answer(&f, 201, LOCATION "retry-after: 3\n",
                 "{\"status\":\"pending\",\"expires\":\"2026-01-02T03:04:05.678Z\"," FINALIZE
                 ",\"authorizations\":[\"https://ca.test/authz/1\",\"https://ca.test/authz/2\"]}");
-    assert_ok(acme_order_new(&f.account, ids, ARRAY_LEN(ids), NULL, &o));
+    assert_ok(acme_order_new(&f.account, &all, &o));
     assert_string_equal(f.url, FAKE_HOST "/new-order");
     assert_payload(&f, "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"},"
                        "{\"type\":\"dns\",\"value\":\"*.b.test\"},"
@@ -61,10 +67,60 @@ static void the_profile_is_asked_for(void **state)
     fake_ca_init(&f);
     AUTO(acme_order_release) struct acme_order o = {0};
     fake_answer(&f, 201, LOCATION, "{\"status\":\"pending\"," FINALIZE "}");
-    assert_ok(acme_order_new(&f.account, ids, 1, "short", &o));
+    assert_ok(acme_order_new(&f.account, &profiled, &o));
     assert_payload(&f, "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}],"
                        "\"profile\":\"short\"}");
     assert_int_equal(o.authorizations.len, 0);
+}
+
+#define RENEWING                                                                                   \
+    "{\"newNonce\":\"" FAKE_HOST "/nonce\",\"newAccount\":\"" FAKE_HOST "/new-acct\","             \
+    "\"newOrder\":\"" FAKE_HOST "/new-order\",\"renewalInfo\":\"" FAKE_HOST "/ari\"}"
+#define ONE_NAME "\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}]"
+
+/* Only a CA that knows of renewal information is told. */
+static void what_is_replaced_is_told(void **state)
+{
+    (void)state;
+    FAKE_CA f = {.directory = RENEWING};
+    fake_ca_init(&f);
+    AUTO(acme_order_release) struct acme_order o = {0};
+    fake_answer(&f, 201, LOCATION, "{\"status\":\"pending\"," FINALIZE "}");
+    assert_ok(acme_order_new(&f.account, &replacing, &o));
+    assert_payload(&f, "{" ONE_NAME ",\"replaces\":\"aYhba4dG.AIdlQyE\"}");
+    FAKE_CA plain = {0};
+    fake_ca_init(&plain);
+    AUTO(acme_order_release) struct acme_order o2 = {0};
+    fake_answer(&plain, 201, LOCATION, "{\"status\":\"pending\"," FINALIZE "}");
+    assert_ok(acme_order_new(&plain.account, &replacing, &o2));
+    assert_payload(&plain, "{" ONE_NAME "}");
+}
+
+/* RFC 9773 section 5: alreadyReplaced is no reason not to order. Once, and for nothing else. */
+static void a_refused_replacement_is_ordered_plainly(void **state)
+{
+    (void)state;
+    static const char *const refusals[] = {PROBLEM("alreadyReplaced", "by another"),
+                                           PROBLEM("malformed", "no such certificate"),
+                                           PROBLEM("unauthorized", "of another account")};
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        FAKE_CA f = {.directory = RENEWING};
+        fake_ca_init(&f);
+        AUTO(acme_order_release) struct acme_order o = {0};
+        fake_answer(&f, 409, PROBLEM_HEADER, refusals[i]);
+        fake_answer(&f, 201, LOCATION, "{\"status\":\"pending\"," FINALIZE "}");
+        assert_ok(acme_order_new(&f.account, &replacing, &o));
+        assert_payload(&f, "{" ONE_NAME "}");
+    }
+    FAKE_CA f = {.directory = RENEWING};
+    fake_ca_init(&f);
+    struct acme_order none = {0};
+    fake_answer(&f, 409, PROBLEM_HEADER, PROBLEM("alreadyReplaced", "by another"));
+    fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("unauthorized", "go away"));
+    assert_error(acme_order_new(&f.account, &replacing, &none), ERR_DENIED, "Unauthorized", "go");
+    fake_answer(&f, 400, PROBLEM_HEADER, PROBLEM("rejectedIdentifier", "policy"));
+    assert_error(acme_order_new(&f.account, &replacing, &none), ERR_INVALID, NULL, "policy");
+    assert_int_equal(f.posts, 3);
 }
 
 static void an_order_is_read(void **state)
@@ -148,7 +204,7 @@ static void broken_orders_are_refused(void **state)
     }
     struct acme_order o = {0};
     fake_answer(&f, 201, "", "{\"status\":\"pending\"," FINALIZE "}");
-    assert_error(acme_order_new(&f.account, ids, 1, NULL, &o), ERR_TRANSIENT, "InvalidAnswer",
+    assert_error(acme_order_new(&f.account, &one, &o), ERR_TRANSIENT, "InvalidAnswer",
                  "newOrder: the answer has no Location");
 }
 
@@ -159,7 +215,7 @@ static void errors_of_the_server_are_told(void **state)
     fake_ca_init(&f);
     struct acme_order o = {0};
     fake_answer(&f, 400, PROBLEM_HEADER, PROBLEM("rejectedIdentifier", "policy"));
-    assert_error(acme_order_new(&f.account, ids, 1, NULL, &o), ERR_INVALID, "RejectedIdentifier",
+    assert_error(acme_order_new(&f.account, &one, &o), ERR_INVALID, "RejectedIdentifier",
                  "newOrder " FAKE_HOST "/new-order: HTTP 400: rejectedIdentifier: policy");
     fake_answer(&f, 404, PROBLEM_HEADER, PROBLEM("malformed", "no such order"));
     assert_error(acme_order_get(&f.account, ORDER_URL, &o), ERR_NOT_FOUND, "Malformed",
@@ -176,8 +232,7 @@ static void without_a_directory_nothing_is_ordered(void **state)
     fake_ca_init(&f);
     struct acme_order o = {0};
     fake_answer(&f, 503, "", "");
-    assert_error(acme_order_new(&f.account, ids, 1, NULL, &o), ERR_TRANSIENT, "HTTP503",
-                 "directory");
+    assert_error(acme_order_new(&f.account, &one, &o), ERR_TRANSIENT, "HTTP503", "directory");
     assert_int_equal(f.directories, 1);
     assert_int_equal(f.posts, 0);
 }
@@ -277,6 +332,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_order_is_made),
         cmocka_unit_test(the_profile_is_asked_for),
+        cmocka_unit_test(what_is_replaced_is_told),
+        cmocka_unit_test(a_refused_replacement_is_ordered_plainly),
         cmocka_unit_test(an_order_is_read),
         cmocka_unit_test(an_invalid_order_says_why),
         cmocka_unit_test(finalize_sends_the_csr),

@@ -148,6 +148,8 @@ static void four_annotations_are_there_even_empty(void **state)
     assert_null(annotation(body, G "subject-organizations"));
     assert_null(annotation(body, G "subject-serialnumber"));
     assert_null(annotation(body, API_RENEW));
+    assert_null(annotation(body, API_CERTIFICATE_ID)); /* self-signed: no AKI */
+    assert_null(annotation(body, API_ACME_ACCOUNT));
     assert_null(JGET(body, "data", "ca.crt"));
 }
 

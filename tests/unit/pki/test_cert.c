@@ -291,6 +291,30 @@ static void a_weak_key_and_a_nul_in_a_name_are_refused(void **state)
     issued_release(&i);
 }
 
+/* The vector of RFC 9773 section 4.1: the serial's leading zero octet counts. */
+static void a_certificate_has_its_name_for_renewal_information(void **state)
+{
+    (void)state;
+    static const unsigned char aki[] = {0x69, 0x88, 0x5b, 0x6b, 0x87, 0x46, 0x40, 0x41, 0xe1, 0xb3,
+                                        0x7b, 0x84, 0x7b, 0xa0, 0xae, 0x2c, 0xde, 0x01, 0xc8, 0xd4};
+    struct issued i;
+    issue(&(struct issue_spec){.cn = "a"}, &i);
+    AUTO(pki_cert_release) struct pki_cert plain = parse(i.pem);
+    assert_null(plain.ari_id);
+    AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
+    id->keyid = ASN1_OCTET_STRING_new();
+    ASN1_OCTET_STRING_set(id->keyid, aki, sizeof(aki));
+    X509_add1_ext_i2d(i.cert, NID_authority_key_identifier, id, 0, X509V3_ADD_DEFAULT);
+    AUTHORITY_KEYID_free(id);
+    ASN1_INTEGER_set_uint64(X509_get_serialNumber(i.cert), 0x87654321);
+    X509_sign(i.cert, i.key, EVP_sha256());
+    auto_free char *pem = cert_pem(i.cert);
+    AUTO(pki_cert_release) struct pki_cert cert = parse(pem);
+    assert_string_equal(cert.ari_id, "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
+    assert_string_equal(cert.serial, "87654321");
+    issued_release(&i);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -311,6 +335,7 @@ int main(void)
         cmocka_unit_test(the_first_certificate_is_the_one_read),
         cmocka_unit_test(hostile_text_is_refused),
         cmocka_unit_test(one_certificate_may_not_fill_the_chain),
+        cmocka_unit_test(a_certificate_has_its_name_for_renewal_information),
         cmocka_unit_test(a_weak_key_and_a_nul_in_a_name_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
