@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/certificate.h"
 
+#include "api/group.h"
+#include "base/str.h"
+
 #define SUBJECT(type, member, name, ...)                                                           \
     BIND_ROW(struct certificate_subject, type, member, name, __VA_ARGS__)
 static const struct bind_field subject_fields[] = {
@@ -58,6 +61,7 @@ static const struct bind_field spec_fields[] = {
     SPEC(OBJECT, private_key, "privateKey", .table = &private_key_table),
     SPEC(INT, revision_history_limit, "revisionHistoryLimit", .dflt = "1"),
     SPEC(BOOL, encode_usages_in_request, "encodeUsagesInRequest", .dflt = "true"),
+    SPEC(STRING, profile, "profile"),
     SPEC(OBJECT, rollout, "rollout", .table = &rollout_table),
 };
 const struct bind_table certificate_spec_table =
@@ -110,3 +114,9 @@ static const struct bind_field certificate_fields[] = {
 };
 const struct bind_table certificate_table =
     BIND_TABLE("Certificate", struct certificate, certificate_fields);
+
+const char *certificate_profile(const struct certificate *crt)
+{
+    const char *annotated = bind_map_get(&crt->obj.meta.annotations, API_PROFILE);
+    return str_or(crt->spec.profile, str_or(annotated, ""));
+}

@@ -46,6 +46,7 @@ struct certificate_spec {
     struct certificate_private_key private_key;
     int64_t revision_history_limit;
     bool encode_usages_in_request;
+    const char *profile; /* of the ACME CA; read it with certificate_profile() */
     struct certificate_rollout rollout;
 };
 
@@ -88,6 +89,10 @@ struct certificate {
 extern const struct bind_table certificate_table;
 extern const struct bind_table certificate_spec_table;
 extern const struct bind_table certificate_status_table;
+
+/* The ACME profile that the Certificate asks for: spec.profile, or its annotation, which clients that do
+ * not know the field keep; "" leaves it to the issuer. Borrowed. */
+const char *certificate_profile(const struct certificate *crt);
 
 #define CERTIFICATE_DEFAULT_DURATION (90 * NS_PER_DAY)
 

@@ -48,6 +48,9 @@ struct api_names {
 #define API_ACME_ACCOUNT "certroll.dev/acme-account" /* on the Secret: URL of who ordered it */
 /* On a CertificateRequest: the certificate that the new one takes the place of (RFC 9773 section 5). */
 #define API_REPLACES "certroll.dev/replaces"
+/* On a CertificateRequest: the ACME profile that its Certificate asks for, and so on a Certificate
+ * itself where spec.profile cannot be written. */
+#define API_PROFILE "certroll.dev/profile"
 #define API_ISSUED_AT "certroll.dev/issued-at" /* on the Secret: when it was written */
 #define API_ROLLOUT "certroll.dev/rollout"     /* on a workload: "true" opts in, "false" out */
 #define API_CERTIFICATES "certroll.dev/certificates" /* on a workload and its pod template */

@@ -83,6 +83,7 @@ static const struct bind_field acme_fields[] = {
     ACME(BOOL, disable_account_key_generation, "disableAccountKeyGeneration"),
     ACME(STRING, preferred_chain, "preferredChain"),
     ACME(STRING, profile, "profile"),
+    ACME(STRING, preferred_profile, "preferredProfile"),
     ACME(STRING, polling, "polling", .enumeration = pollings),
     ACME(STRING, renewal_info, "renewalInfo", .enumeration = switches),
     ACME(LIST, solvers, "solvers", .table = &acme_solver_table),

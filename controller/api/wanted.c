@@ -76,6 +76,7 @@ struct err *wanted_from_spec(const struct certificate_spec *spec, struct wanted 
 {
     AUTO(wanted_release) struct wanted w = {0};
     copy_names(spec, &w.names);
+    TRY(pki_names_to_ascii(&w.names), "spec.dnsNames");
     TRY(pki_names_normalize(&w.names), "spec");
     TRY(pki_usages_build(&spec->usages, spec->is_ca, &w.usages), "spec.usages");
     TRY(key_spec(&spec->private_key, &w));
@@ -108,16 +109,19 @@ static struct err *make_csr(const struct certificate *crt, const struct wanted *
     return NULL;
 }
 
-/* Solvers are selected by labels: a request has those of its Certificate. */
+/* Solvers are selected by labels: a request has those of its Certificate. The profile has no field there. */
 static json_t *request_metadata(const struct certificate *crt, const char *name)
 {
     const struct object_meta *meta = &crt->obj.meta;
     json_t *labels = json_new_object();
     for (size_t i = 0; i < meta->labels.len; i++)
         json_put_str(labels, meta->labels.items[i].key, meta->labels.items[i].value);
-    return json_build("{s:s,s:s,s:{s:s},s:o,s:[o]}", "name", name, "namespace", meta->namespace,
-                      "annotations", api_names()->certificate_name, meta->name, "labels", labels,
-                      "ownerReferences", owner_reference_json(&kind_certificate.res, meta));
+    json_t *annotations = json_build("{s:s}", api_names()->certificate_name, meta->name);
+    if (*certificate_profile(crt) != '\0')
+        json_put_str(annotations, API_PROFILE, certificate_profile(crt));
+    return json_build("{s:s,s:s,s:o,s:o,s:[o]}", "name", name, "namespace", meta->namespace,
+                      "annotations", annotations, "labels", labels, "ownerReferences",
+                      owner_reference_json(&kind_certificate.res, meta));
 }
 
 struct err *wanted_request(const struct certificate *crt, const struct wanted *w,

@@ -29,6 +29,14 @@ static struct err *check_names(const struct pki_csr *csr)
         return err_new(ERR_INVALID, "InvalidOrder",
                        "an ACME CA issues for DNS names and IP addresses only: remove uris and "
                        "emailAddresses");
+    auto_free char *ip = NULL;
+    AUTO_ERR is_name = NULL;
+    if (!str_empty(csr->names.common_name))
+        is_name = pki_ip_canonical(csr->names.common_name, &ip);
+    if (ip != NULL)
+        return err_new(ERR_INVALID, "InvalidOrder",
+                       "commonName: ACME CAs take no IP address there: remove it, ipAddresses is "
+                       "enough");
     if (csr->is_ca)
         return err_new(ERR_INVALID, "InvalidOrder", "an ACME CA issues no CA certificates");
     if (csr->names.dns.len + csr->names.ips.len == 0 && str_empty(csr->names.common_name))
@@ -39,6 +47,7 @@ static struct err *check_names(const struct pki_csr *csr)
 static json_t *order_spec_json(const struct issuance *i)
 {
     const struct pki_names *n = &i->csr->names;
+    const char *profile = bind_map_get(&i->request->obj.meta.annotations, API_PROFILE);
     const char *replaces = bind_map_get(&i->request->obj.meta.annotations, API_REPLACES);
     const struct order_spec spec = {
         .request = i->request->spec.request,
@@ -46,7 +55,7 @@ static json_t *order_spec_json(const struct issuance *i)
         .common_name = n->common_name,
         .dns_names = {(const char *const *)n->dns.items, n->dns.len},
         .ip_addresses = {(const char *const *)n->ips.items, n->ips.len},
-        .profile = i->issuer->spec.acme->profile,
+        .profile = str_or(profile, i->issuer->spec.acme->profile),
         .replaces = acme_certificate_id_is_valid(replaces) ? replaces : NULL,
     };
     return bind_encode(&order_spec_table, &spec);

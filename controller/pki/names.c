@@ -219,8 +219,7 @@ static struct err *check_sans(const struct pki_names *n)
     for (size_t i = 0; i < n->dns.len; i++) {
         if (!is_dns_name(n->dns.items[i]))
             return bad_name("DNS name", n->dns.items[i],
-                            "not a host name, or \"*.\" and a host name (international names "
-                            "in their xn-- form, no dot at the end)");
+                            "not a host name, or \"*.\" and a host name (no dot at the end)");
     }
     for (size_t i = 0; i < n->ips.len; i++) {
         auto_free char *text = NULL;

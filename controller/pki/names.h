@@ -34,6 +34,10 @@ void pki_names_release(struct pki_names *n);
  * values of a subject attribute are a SET in DER, so their order is not kept anyway). ERR_INVALID
  * names the bad one (reason InvalidSpec). */
 struct err *pki_names_normalize(struct pki_names *n) MUST_CHECK;
+/* DNS names as people write them become those of certificates: U-labels to A-labels (IDNA2008 with the
+ * mapping of UTS 46, not transitional), also a common name that is one of them. For what a person wrote, never for
+ * what a request or certificate holds. ERR_INVALID names the bad one (reason InvalidSpec). */
+struct err *pki_names_to_ascii(struct pki_names *n) MUST_CHECK;
 /* "192.0.2.1", "2001:db8::1" in canonical text, an IPv4-mapped address as IPv4. Owned. */
 struct err *pki_ip_canonical(const char *text, char **ret_text) MUST_CHECK;
 

@@ -56,7 +56,10 @@ static char *fields_difference(const struct certificate_pass *p,
 struct err *request_difference(struct certificate_pass *p,
                                const struct certificate_request *request, char **ret_difference)
 {
+    const char *profile = bind_map_get(&request->obj.meta.annotations, API_PROFILE);
     *ret_difference = fields_difference(p, &request->spec);
+    if (*ret_difference == NULL && !str_eq(str_or(profile, ""), certificate_profile(p->crt)))
+        *ret_difference = x_strdup("spec.profile");
     if (*ret_difference != NULL)
         return NULL;
     AUTO(pki_csr_release) struct pki_csr csr = {0};
@@ -237,11 +240,22 @@ struct err *ensure_attempt_current(struct certificate_pass *p)
     return drop_attempt(p);
 }
 
+/* A certificate that lives for days has no time for waits of a day: a thirtieth of the life that the CA gave
+ * last. */
+static int64_t longest_wait(const struct certificate_pass *p)
+{
+    int64_t life = p->crt->status.not_after - p->crt->status.not_before;
+    if (p->crt->status.not_after == 0 || life <= 0)
+        return p->env->config.failure_backoff_max;
+    return life / 30 > NS_PER_MIN ? life / 30 : NS_PER_MIN;
+}
+
 static int64_t retry_at(const struct certificate_pass *p)
 {
     int64_t failures = p->status.failed_issuance_attempts;
-    const struct backoff b = {p->env->config.failure_backoff_min,
-                              p->env->config.failure_backoff_max, 0};
+    int64_t longest = longest_wait(p);
+    int64_t min = p->env->config.failure_backoff_min, max = p->env->config.failure_backoff_max;
+    const struct backoff b = {min < longest ? min : longest, max < longest ? max : longest, 0};
     return p->status.last_failure_time +
            backoff_delay(&b, failures > 0 ? (unsigned)(failures - 1) : 0, NULL);
 }

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "pki/csr.h"
 #include "reconcilers/request.h"
+#include "reconcilers/solver.h"
 
 static struct err *ensure_created(struct order_pass *p);
 static struct err *ensure_finalized(struct order_pass *p);
@@ -92,21 +93,63 @@ static struct err *persist(struct order_pass *p, const struct acme_order *o)
     return e;
 }
 
+/* Draft-ietf-acme-profiles: a name that the CA does not list costs an order and is refused anyway. */
+static struct err *choose_profile(const struct order_pass *p, const struct acme_directory *d,
+                                  const char **ret_profile)
+{
+    const struct acme_issuer *acme = p->chain.issuer->spec.acme;
+    const char *asked = bind_map_get(&p->chain.request->obj.meta.annotations, API_PROFILE);
+    const char *required = str_or(asked, acme->profile);
+    bool preferred =
+        str_empty(required) && strlist_has(&d->profiles, str_or(acme->preferred_profile, ""));
+    *ret_profile = preferred ? acme->preferred_profile : NULL;
+    if (str_empty(required))
+        return NULL;
+    *ret_profile = required;
+    if (strlist_has(&d->profiles, required))
+        return NULL;
+    auto_free char *offered = strlist_join(&d->profiles, ", ", 10);
+    return err_new(ERR_INVALID, "ProfileNotOffered",
+                   "the CA does not offer the profile \"%.64s\": %s%s; nothing was ordered",
+                   required, d->profiles.len > 0 ? "it offers " : "it offers no profiles", offered);
+}
+
+/* What can be known to fail is not ordered: CAs count failures. Without a solver at all, the CA may know the
+ * names already. */
+static struct err *check_wildcards(const struct order_pass *p, const struct acme_identifier *ids,
+                                   size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!str_starts(ids[i].value, "*."))
+            continue;
+        const struct acme_solver *s = solver_select(p->chain.issuer->spec.acme, ids[i].value + 2,
+                                                    &p->chain.request->obj.meta.labels);
+        if (s != NULL && s->http01 != NULL)
+            return err_new(
+                ERR_INVALID, "InvalidSolver",
+                "%s: a wildcard cannot be proven by HTTP-01 (RFC 8555 section 8.3): add a "
+                "dns01 solver for it; nothing was ordered",
+                ids[i].value);
+    }
+    return NULL;
+}
+
 static struct err *place_order(struct order_pass *p, struct acme_order *ret_order)
 {
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     TRY(request_csr(p->chain.request, &csr));
     size_t most = csr.names.dns.len + csr.names.ips.len + 1;
     auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
-    size_t count = identifiers_of(&csr.names, ids);
-    const char *profile = p->chain.issuer->spec.acme->profile;
+    AUTO(acme_directory_release) struct acme_directory d = {0};
+    TRY(acme_ca_directory(p->chain.account.account.ca, &d));
     const char *replaces = bind_map_get(&p->chain.request->obj.meta.annotations, API_REPLACES);
-    const struct acme_order_spec spec = {
+    struct acme_order_spec spec = {
         .identifiers = ids,
-        .count = count,
-        .profile = str_empty(profile) ? NULL : profile,
+        .count = identifiers_of(&csr.names, ids),
         .replaces = acme_certificate_id_is_valid(replaces) ? replaces : NULL,
     };
+    TRY(check_wildcards(p, ids, spec.count));
+    TRY(choose_profile(p, &d, &spec.profile));
     TRY(acme_order_new(&p->chain.account.account, &spec, ret_order));
     log_info("order created", L_STR("url", ret_order->url));
     memo_set_text(p->env->placed, p->order->obj.meta.uid, ret_order->url);

@@ -42,6 +42,7 @@ ACCEPTED = [
     # Names.
     ("Certificate", {"dnsNames": ["example.com", "*.example.com", "xn--bcher-kva.example", "localhost", "_x.example",
                                   "UPPER.example", LONG_NAME]}),
+    ("Certificate", {"dnsNames": ["bücher.example", "*.BÜCHER.example", "例え.test"], "profile": "shortlived"}),
     ("Certificate", {"dnsNames": [f"n{i}.example.com" for i in range(1000)]}),
     ("Certificate", {"dnsNames": [f"{i:03}{LONG_NAME[3:]}" for i in range(1000)]}),
     ("Certificate", {"dnsNames": None, "commonName": "x" * 64}),
@@ -80,6 +81,7 @@ ACCEPTED = [
     ("ClusterIssuer", {"selfSigned": {"crlDistributionPoints": ["http://crl.example/1"]}}),
     *[("Issuer", {"acme": {**ACME, **more}}) for more in (
         {"solvers": None}, {"email": "a@example.com", "preferredChain": "ISRG Root X2", "profile": "shortlived"},
+        {"preferredProfile": "tlsserver", "renewalInfo": "disabled"}, {"profile": "", "preferredProfile": "tlsserver"},
         {"caBundle": B64}, {"skipTLSVerify": True}, {"caBundle": B64, "skipTLSVerify": False}, {"polling": "hint"},
         {"externalAccountBinding": {"keyID": "kid-1", "keySecretRef": {"name": "eab", "key": "secret"},
                                     "keyAlgorithm": "HS384"}},
@@ -99,7 +101,8 @@ ACCEPTED = [
     ("CertificateRequest", {"duration": "10m", "isCA": True, "usages": ["any"], "username": "u", "uid": "1",
                             "groups": ["system:authenticated"], "extra": {"example.com/pod-name": ["p"]}}),
     ("CertificateRequest", {"request": "A" * 131072}),
-    ("Order", {"commonName": "www.example.com", "ipAddresses": ["192.0.2.7"], "duration": "24h", "profile": "classic"}),
+    ("Order", {"commonName": "www.example.com", "ipAddresses": ["192.0.2.7"], "duration": "24h", "profile": "classic",
+               "replaces": "aYhba4dG.AIdlQyE"}),
     ("Challenge", {"type": "DNS-01", "wildcard": True}),
 ]
 
@@ -147,7 +150,7 @@ REFUSED = [
      NAME_IT),
     *[("Certificate", {"dnsNames": ["ok.example", name]}, "spec.dnsNames[1]", DNS) for name in (
         "", "example.com.", "https://example.com", "a b.example", "*", "a.*.example", "*.*.example", "*a.example",
-        "-a.example", "a-.example", ".example.com", "a..example", "bücher.example", "a" * 64 + ".example",
+        "-a.example", "a-.example", ".example.com", "a..example", "bü cher.example", "bücher.example/x", "*bücher.example", "a" * 64 + ".example",
         "example.com\n")],
     ("Certificate", {"dnsNames": [LONG_NAME + "b"]}, "spec.dnsNames[0]", "may not be more than 253"),
     ("Certificate", {"dnsNames": ["a.example"] * 1001}, "spec.dnsNames", "must have at most 1000 items"),
@@ -221,6 +224,10 @@ REFUSED = [
           ({"algorithm": "RS256", "size": 2049}, ".size", "multiple of 1024"),
           ({"size": 2048}, "", "size is for the algorithm RS256"),
           ({"algorithm": "ES384", "size": 3072}, "", "size is for the algorithm RS256"))],
+    ("Issuer", {"acme": {**ACME, "profile": "a", "preferredProfile": "b"}}, "spec.acme",
+     "write either profile, which must be there, or preferredProfile, which may be missing"),
+    ("Issuer", {"acme": {**ACME, "renewalInfo": "off"}}, "spec.acme.renewalInfo",
+     'supported values: "enabled", "disabled"'),
     ("Issuer", {"acme": {**ACME, "polling": "late"}}, "spec.acme.polling", 'supported values: "early", "hint"'),
     ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "may not be more than 64"),
     ("Issuer", with_solver({"http01": {"ingress": {"serviceType": "LoadBalancer"}}}),

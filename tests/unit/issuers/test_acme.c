@@ -70,7 +70,7 @@ static void expect_refused(struct attempt *a, const char *text)
 static void what_no_acme_ca_issues_is_refused(void **state)
 {
     (void)state;
-    ATTEMPT uris, emails, ca, nothing;
+    ATTEMPT uris, emails, ca, nothing, ip;
     attempt_init(&uris);
     strlist_add(&uris.csr.names.uris, "spiffe://x");
     expect_refused(&uris, "remove uris");
@@ -83,6 +83,10 @@ static void what_no_acme_ca_issues_is_refused(void **state)
     attempt_init(&nothing);
     strlist_release(&nothing.csr.names.dns);
     expect_refused(&nothing, "set dnsNames");
+    attempt_init(&ip);
+    ip.csr.names.common_name = x_strdup("2001:db8::1");
+    strlist_add(&ip.csr.names.ips, "2001:db8::1");
+    expect_refused(&ip, "commonName: ACME CAs take no IP address");
 }
 
 /* Creates an Order and returns what was sent. Owned. */

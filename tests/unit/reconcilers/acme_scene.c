@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "acme_scene.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "support/scripted_kube.h"
+
+/* As certroll tells accounts apart: by key and server. */
+static void account_hash(const struct pki_key *key, char out[PKI_SHA256_HEX])
+{
+    char spki[PKI_SHA256_HEX];
+    pki_key_spki_sha256(key, spki);
+    auto_free char *both = x_printf("%s %s", spki, ACME_CA "/dir");
+    pki_sha256_hex(both, strlen(both), out);
+}
+
+void acme_scene_issuer(struct scene *s, const char *more)
+{
+    AUTO_KEY key = NULL;
+    AUTO(secret_release) struct secret pem = {0};
+    char hash[PKI_SHA256_HEX];
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    expect_ok(pki_key_pem(key, PKI_PKCS8, &pem));
+    account_hash(key, hash);
+    auto_free char *issuer = x_printf(
+        "{\"metadata\":{\"name\":\"acme\",\"namespace\":\"shop\",\"uid\":\"i\",\"resourceVersion\":"
+        "\"2\"},\"spec\":{\"acme\":{\"server\":\"" ACME_CA "/dir\",\"privateKeySecretRef\":{"
+        "\"name\":\"key\"}%s}},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":"
+        "\"True\"}],\"acme\":{\"uri\":\"" ACME_ACCOUNT "\",\"lastPrivateKeyHash\":\"%s\"}}}",
+        more, hash);
+    scene_put(&s->env->issuers, issuer);
+    auto_free char *data = base64_encode(pem.data, pem.len);
+    auto_free char *secret = x_printf("{\"data\":{\"tls.key\":\"%s\"}}", data);
+    scripted_plan(&s->world, "GET https://api/api/v1/namespaces/shop/secrets/key", 200, secret);
+}
+
+void acme_scene_directory(struct scene *s, const char *more)
+{
+    auto_free char *body = x_printf("{" ACME_ENDPOINTS "%s}", more);
+    scripted_plan(&s->world, "GET " ACME_CA "/dir", 200, body);
+}
+
+void acme_scene_post(struct scene *s, const char *path, int status, const char *headers,
+                     const char *body)
+{
+    auto_free char *expected = x_printf("POST " ACME_CA "%s", path);
+    scripted_plan_headers(&s->world, "HEAD " ACME_CA "/nonce", 200, "replay-nonce: n\n", "");
+    scripted_plan_headers(&s->world, expected, status, headers, body);
+}
+
+json_t *acme_scene_payload(struct scene *s, size_t i)
+{
+    json_auto_t *jws = scripted_json(&s->world, i);
+    const char *text = JSTR(jws, "payload");
+    if (str_empty(text))
+        return NULL;
+    auto_free char *payload = NULL;
+    size_t len = 0;
+    expect_ok(base64url_decode(text, strlen(text), &payload, &len));
+    return parsed(payload);
+}

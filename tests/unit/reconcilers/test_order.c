@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is ordered, and what is refused before an order is spent. */
+#include "reconcilers/order.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "acme_scene.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "pki/csr.h"
+#include "support/scripted_kube.h"
+
+#define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
+#define HTTP01 ",\"solvers\":[{\"http01\":{\"ingress\":{}}}]"
+#define PROFILES ",\"meta\":{\"profiles\":{\"classic\":\"90 days\",\"shortlived\":\"6 days\"}}"
+
+/* Puts a request for one name, with these annotations, and its Order. */
+static void put_order(struct scene *s, const char *name, const char *annotations)
+{
+    AUTO_KEY key = NULL;
+    AUTO(pki_names_release) struct pki_names names = {0};
+    auto_free char *pem = NULL;
+    strlist_add(&names.dns, name);
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
+    auto_free char *csr = base64_encode(pem, strlen(pem));
+    auto_free char *request =
+        x_printf("{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
+                 "\"resourceVersion\":\"2\",\"annotations\":{%s}},\"spec\":{\"request\":\"%s\","
+                 "\"issuerRef\":{\"name\":\"acme\"}}}",
+                 annotations, csr);
+    auto_free char *order =
+        x_printf("{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
+                 "\"resourceVersion\":\"2\",\"ownerReferences\":[{\"apiVersion\":"
+                 "\"certroll.dev/v1\",\"kind\":\"CertificateRequest\",\"name\":\"web-1\",\"uid\":"
+                 "\"r\",\"controller\":true}]},\"spec\":{\"request\":\"%s\",\"issuerRef\":{"
+                 "\"name\":\"acme\"}}}",
+                 csr);
+    scene_put(&s->env->requests, request);
+    scene_put(&s->env->orders, order);
+}
+
+/* One pass that ends in a write of status; what it wrote. Owned. */
+static json_t *pass(struct scene *s)
+{
+    const struct object_name name = {.ns = "shop", .name = "o"};
+    int64_t next = 0;
+    scripted_plan(&s->world, STATUS, 200,
+                  "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
+                  "\"resourceVersion\":\"3\"},\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{"
+                  "\"name\":\"acme\"}}}");
+    expect_ok(order_reconcile((void *)(uintptr_t)s->env, &name, &next));
+    json_auto_t *sent = scripted_json(&s->world, s->world.done - 1);
+    return json_copy_deep(JGET(sent, "status"));
+}
+
+static void expect_refused(const char *issuer, const char *annotations, const char *name,
+                           const char *directory, const char *text)
+{
+    SCENE s = {0};
+    scene_open(&s);
+    acme_scene_issuer(&s, issuer);
+    put_order(&s, name, annotations);
+    acme_scene_directory(&s, directory);
+    json_auto_t *status = pass(&s); /* and nothing was POSTed to the CA */
+    assert_string_equal(JSTR(status, "state"), "errored");
+    if (strstr(JSTR(status, "reason"), text) == NULL)
+        fail_msg("%s", JSTR(status, "reason"));
+}
+
+static void what_must_fail_is_not_ordered(void **state)
+{
+    (void)state;
+    expect_refused(",\"profile\":\"tlsserver\"" HTTP01, "", "a.test", PROFILES,
+                   "the profile \"tlsserver\": it offers classic, shortlived; nothing was ordered");
+    expect_refused(",\"profile\":\"tlsserver\"" HTTP01, "", "a.test", "", "it offers no profiles");
+    expect_refused(",\"preferredProfile\":\"classic\"" HTTP01, "\"certroll.dev/profile\":\"x\"",
+                   "a.test", PROFILES, "the profile \"x\"");
+    expect_refused(HTTP01, "", "*.a.test", "", "*.a.test: a wildcard cannot be proven by HTTP-01");
+}
+
+/* Places an order and returns the payload of newOrder. Owned. */
+static json_t *ordered(const char *issuer, const char *annotations, const char *name,
+                       const char *directory)
+{
+    SCENE s = {0};
+    scene_open(&s);
+    acme_scene_issuer(&s, issuer);
+    put_order(&s, name, annotations);
+    acme_scene_directory(&s, directory);
+    acme_scene_post(&s, "/new-order", 201, "location: " ACME_CA "/order/1\n",
+                    "{\"status\":\"pending\",\"finalize\":\"" ACME_CA "/finalize/1\"}");
+    json_auto_t *status = pass(&s);
+    assert_string_equal(JSTR(status, "url"), ACME_CA "/order/1");
+    return acme_scene_payload(&s, s.world.done - 2);
+}
+
+static void the_profile_is_chosen(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *issuer, *annotations, *directory, *want;
+    } rows[] = {
+        {"", "", PROFILES, NULL},
+        {",\"profile\":\"classic\"", "", PROFILES, "classic"},
+        {",\"preferredProfile\":\"classic\"", "", PROFILES, "classic"},
+        {",\"preferredProfile\":\"tlsserver\"", "", PROFILES, NULL},
+        {",\"preferredProfile\":\"tlsserver\"", "", "", NULL},
+        {",\"profile\":\"classic\"", "\"certroll.dev/profile\":\"shortlived\"", PROFILES,
+         "shortlived"},
+        {",\"preferredProfile\":\"classic\"", "\"certroll.dev/profile\":\"shortlived\"", PROFILES,
+         "shortlived"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        json_auto_t *payload =
+            ordered(rows[i].issuer, rows[i].annotations, "a.test", rows[i].directory);
+        if (rows[i].want == NULL)
+            assert_null(JSTR(payload, "profile"));
+        else
+            assert_string_equal(JSTR(payload, "profile"), rows[i].want);
+    }
+}
+
+/* Without a solver the CA may know the name already: it decides. */
+static void a_wildcard_without_a_solver_is_ordered(void **state)
+{
+    (void)state;
+    json_auto_t *payload = ordered("", "", "*.a.test", "");
+    assert_string_equal(JSTR(payload, "identifiers", "0", "value"), "*.a.test");
+}
+
+static void what_is_replaced_comes_from_the_request(void **state)
+{
+    (void)state;
+    json_auto_t *good = ordered("", "\"certroll.dev/replaces\":\"aYhba4dG.AIdlQyE\"", "a.test", "");
+    assert_string_equal(JSTR(good, "replaces"), "aYhba4dG.AIdlQyE");
+    json_auto_t *bad = ordered("", "\"certroll.dev/replaces\":\"../x\"", "a.test", "");
+    assert_null(JSTR(bad, "replaces"));
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_must_fail_is_not_ordered),
+        cmocka_unit_test(the_profile_is_chosen),
+        cmocka_unit_test(a_wildcard_without_a_solver_is_ordered),
+        cmocka_unit_test(what_is_replaced_comes_from_the_request),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
