@@ -87,6 +87,16 @@ static const struct bind_field renewal_info_fields[] = {
 static const struct bind_table renewal_info_table =
     BIND_TABLE("CertificateRenewalInfo", struct certificate_renewal_info, renewal_info_fields);
 
+#define REVOCATION(type, member, name, ...)                                                        \
+    BIND_ROW(struct certificate_revocation, type, member, name, __VA_ARGS__)
+static const struct bind_field revocation_fields[] = {
+    REVOCATION(STRING, request, "request"), REVOCATION(STRING, serial_number, "serialNumber"),
+    REVOCATION(STRING, reason, "reason"),   REVOCATION(TIME, time, "time"),
+    REVOCATION(STRING, message, "message"),
+};
+static const struct bind_table revocation_table =
+    BIND_TABLE("CertificateRevocation", struct certificate_revocation, revocation_fields);
+
 #define STATUS(type, member, name, ...)                                                            \
     BIND_ROW(struct certificate_status, type, member, name, __VA_ARGS__)
 static const struct bind_field status_fields[] = {
@@ -96,6 +106,7 @@ static const struct bind_field status_fields[] = {
     STATUS(TIME, not_after, "notAfter"),
     STATUS(TIME, renewal_time, "renewalTime"),
     STATUS(OBJECT, renewal_info, "renewalInfo", .table = &renewal_info_table),
+    STATUS(OBJECT, revocation, "revocation", .table = &revocation_table),
     STATUS(INT, revision, "revision"),
     STATUS(STRING, next_private_key_secret_name, "nextPrivateKeySecretName"),
     STATUS(INT, failed_issuance_attempts, "failedIssuanceAttempts"),

@@ -66,6 +66,15 @@ struct certificate_renewal_info {
     int64_t early_renewals; /* in a row, on the CA's word alone */
 };
 
+/* The last wish to revoke. Written first without a time: from then on it is about that serial number. */
+struct certificate_revocation {
+    const char *request; /* value of the annotation */
+    const char *serial_number;
+    const char *reason;
+    int64_t time;        /* when it was settled, 0 = not yet */
+    const char *message; /* why it was not done; NULL = it was */
+};
+
 struct certificate_status {
     condition_list conditions;
     int64_t last_failure_time;
@@ -73,6 +82,7 @@ struct certificate_status {
     int64_t not_after;
     int64_t renewal_time;
     struct certificate_renewal_info renewal_info;
+    struct certificate_revocation revocation;
     int64_t revision;
     const char *next_private_key_secret_name;
     int64_t failed_issuance_attempts;

@@ -51,6 +51,10 @@ struct api_names {
 /* On a CertificateRequest: the ACME profile that its Certificate asks for, and so on a Certificate
  * itself where spec.profile cannot be written. */
 #define API_PROFILE "certroll.dev/profile"
+/* On a Certificate: revocation_request_parse() reads it; another value is another wish. With "true" in the second
+ * one, no new certificate takes the place of the revoked one. */
+#define API_REVOKE "certroll.dev/revoke"
+#define API_REVOKE_ONLY "certroll.dev/revoke-only"
 #define API_ISSUED_AT "certroll.dev/issued-at" /* on the Secret: when it was written */
 #define API_ROLLOUT "certroll.dev/rollout"     /* on a workload: "true" opts in, "false" out */
 #define API_CERTIFICATES "certroll.dev/certificates" /* on a workload and its pod template */

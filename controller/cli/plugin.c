@@ -15,11 +15,11 @@
 #include "net/http_client.h"
 
 #define EXIT_USAGE 2
-#define CLI_FLAGS 9
+#define CLI_FLAGS 11
 #define COMPLAINTS_MAX (16 * 1024 * 1024)
 #define USER_AGENT "kubectl-certroll/" CERTROLL_VERSION
 
-static const struct verb *const verbs[] = {&verb_status, &verb_renew, &verb_why};
+static const struct verb *const verbs[] = {&verb_status, &verb_renew, &verb_revoke, &verb_why};
 
 static const struct verb *find_verb(const char *name)
 {
@@ -49,6 +49,12 @@ static size_t flag_table(const struct verb *v, struct cli_flags *f, struct flag 
     }
     if (v->flags & VERB_ALL)
         out[n++] = FLAG(BOOL, &f->all, "all", "false", "all Certificates of the namespace");
+    if (v->flags & VERB_REVOKES) {
+        out[n++] = FLAG(STRING, &f->reason, "reason", "unspecified",
+                        "why: keyCompromise, superseded, cessationOfOperation, ...");
+        out[n++] = FLAG(STRING, &f->serial, "serial", NULL,
+                        "serial number in hex: an earlier certificate, not the Secret's");
+    }
     if (v->flags & VERB_OUTPUT)
         out[n++] = FLAG(STRING, &f->output, "output", "text", "text or json", .letter = 'o');
     out[n++] =

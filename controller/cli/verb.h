@@ -18,6 +18,8 @@ struct cli_flags {
     char *selector;
     bool all;
     char *output; /* "text" or "json" */
+    char *reason; /* of a revocation */
+    char *serial;
     char *api_group;
     char *kubeconfig;
     char *context;
@@ -45,6 +47,7 @@ enum verb_flags {
     VERB_SELECTS = 1 << 0, /* has -A and -l */
     VERB_ALL = 1 << 1,     /* has --all */
     VERB_OUTPUT = 1 << 2,  /* has -o */
+    VERB_REVOKES = 1 << 3, /* has --reason and --serial */
 };
 
 struct verb {
@@ -58,6 +61,7 @@ struct verb {
 };
 extern const struct verb verb_status;
 extern const struct verb verb_renew;
+extern const struct verb verb_revoke;
 extern const struct verb verb_why;
 
 #endif

@@ -138,6 +138,20 @@ struct err *pki_cert_parse(const void *pem, size_t len, struct pki_cert *ret_cer
     return NULL;
 }
 
+struct err *pki_cert_der(const void *pem, size_t len, unsigned char **ret_der, size_t *ret_len)
+{
+    OPENSSL_SCOPE;
+    AUTO(x509_chain_freep) x509_chain *chain = NULL;
+    TRY(x509_chain_parse(pem, len, &chain));
+    unsigned char *der = NULL;
+    int size = i2d_X509(sk_X509_value(chain, 0), &der);
+    openssl_must(size > 0);
+    *ret_der = x_memdup(der, (size_t)size);
+    *ret_len = (size_t)size;
+    OPENSSL_free(der);
+    return NULL;
+}
+
 void pki_cert_release(struct pki_cert *c)
 {
     pki_names_release(&c->names);

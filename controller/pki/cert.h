@@ -35,6 +35,10 @@ void pki_cert_release(struct pki_cert *c);
  * PEM label than CERTIFICATE is ERR_INVALID (RFC 8555 section 9.1). */
 struct err *pki_cert_parse(const void *pem, size_t len, struct pki_cert *ret_cert) MUST_CHECK;
 
+/* The DER of the first certificate of a PEM text, owned. */
+struct err *pki_cert_der(const void *pem, size_t len, unsigned char **ret_der, size_t *ret_len)
+    MUST_CHECK;
+
 /* Checks a chain and brings it into order: leaf first, each signed by the next, the root (signed by
  * itself) cut off into ret_ca when there is one. ret_chain and ret_ca are owned PEM; ret_ca is NULL
  * when the chain holds no root. A self-signed leaf is both. */

@@ -21,6 +21,7 @@ static const struct {
     {"Spec", ensure_spec},                      /* it can be understood */
     {"Ownership", ensure_ownership},            /* the Secret's name is ours to write */
     {"Inspected", ensure_inspected},            /* we know what the Secret holds */
+    {"Revoked", ensure_revoked},                /* what was wished to be revoked is */
     {"Metadata", ensure_metadata},              /* labels and annotations follow the spec */
     {"Needed", ensure_needed},                  /* stop here unless a certificate is due */
     {"Issuer", ensure_issuer},                  /* who can issue it is there and ready */
@@ -109,6 +110,8 @@ static void pass_release(struct certificate_pass *p)
     free(p->violation.message);
     free(p->waiting);
     free(p->explanation);
+    free(p->revocation_request);
+    free(p->revocation_message);
     object_unref(p->secret);
     object_unref(p->issuer);
     object_unref(p->attempt);

@@ -6,6 +6,8 @@
 #ifndef CERTROLL_RECONCILERS_CERTIFICATE_H
 #define CERTROLL_RECONCILERS_CERTIFICATE_H
 
+
+#include "api/revocation.h"
 #include "api/wanted.h"
 #include "pki/cert.h"
 #include "reconcilers/env.h"
@@ -47,6 +49,7 @@ struct certificate_pass {
     const struct tls_secret *secret; /* metadata, may be NULL */
     struct held held;
     struct violation violation;
+    bool revoked;                              /* what the Secret holds, and with it its key */
     bool renewing;                             /* violation is only that it is time */
     const struct issuer *issuer;               /* NULL for an external one */
     const struct issuer_driver *driver;        /* NULL for an external one */
@@ -58,7 +61,10 @@ struct certificate_pass {
     int64_t next;       /* wall ns of the next look, 0 = none */
     int64_t next_check; /* when the CA is asked for renewal information, 0 = never */
     char *explanation;  /* status.renewalInfo.explanationURL */
-    char *waiting;      /* status.nextAction */
+    struct revocation_request revocation; /* strings of status.revocation */
+    char *revocation_request;
+    char *revocation_message;
+    char *waiting;                      /* status.nextAction */
     char key_secret[KUBE_NAME_MAX + 1]; /* status.nextPrivateKeySecretName */
     struct certificate_status status;   /* under construction */
     struct condition_set conditions;
@@ -76,6 +82,8 @@ void pass_violation(struct certificate_pass *p, const char *reason, const char *
 void attempt_name(const struct certificate_pass *p, char out[KUBE_NAME_MAX + 1]);
 void attempt_key_name(const struct certificate_pass *p, char out[KUBE_NAME_MAX + 1]);
 
+/* The name of what the Secret holds in RFC 9773 section 4.1, when its annotations are about that; else "". */
+const char *held_certificate_id(const struct certificate_pass *p);
 /* Brings status.renewalInfo up to the CA's last answer and has the CA asked when that is due. */
 struct err *follow_renewal_info(struct certificate_pass *p) MUST_CHECK;
 /* What was just written is new to its CA: nothing is known yet. Needs the violation that led to it. */
@@ -88,6 +96,7 @@ const char *replaced_certificate(const struct certificate_pass *p);
 struct err *ensure_spec(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_ownership(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_inspected(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_revoked(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_metadata(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_needed(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_issuer(struct certificate_pass *p) MUST_CHECK;

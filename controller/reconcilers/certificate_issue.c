@@ -20,7 +20,7 @@
 /* rotationPolicy Never: the key in the Secret is used again while it fits the spec. */
 static struct err *reuse_key(struct certificate_pass *p, struct pki_key **ret_key)
 {
-    if (p->wanted.rotate || p->secret == NULL)
+    if (p->wanted.rotate || p->revoked || p->secret == NULL)
         return NULL;
     AUTO(secret_release) struct secret pem = {0};
     struct err *e = kube_secret_value(p->env->kube, p->crt->obj.meta.namespace,

@@ -58,8 +58,7 @@ static int64_t seconds(int64_t wall_ns)
     return wall_ns - wall_ns % NS_PER_SEC;
 }
 
-/* Is the certificate that the Secret's annotations speak of the one that it holds? */
-static const char *held_id(const struct certificate_pass *p)
+const char *held_certificate_id(const struct certificate_pass *p)
 {
     const char *fingerprint = tls_secret_annotation(p->secret, API_FINGERPRINT);
     if (!p->held.certificate || !str_eq(fingerprint, p->held.fingerprint))
@@ -115,7 +114,7 @@ static int64_t next_check(const struct certificate_pass *p)
 struct err *follow_renewal_info(struct certificate_pass *p)
 {
     const struct object_meta *meta = &p->crt->obj.meta;
-    const char *id = held_id(p);
+    const char *id = held_certificate_id(p);
     AUTO_OBJECT(struct issuer) issuer = NULL;
     if (*id != '\0' && p->held.not_after > p->now)
         TRY(renewal_info_issuer(p->env, p->secret, meta->namespace, &issuer));
@@ -152,7 +151,7 @@ void begin_renewal_info(struct certificate_pass *p)
 
 const char *replaced_certificate(const struct certificate_pass *p)
 {
-    const char *id = held_id(p);
+    const char *id = held_certificate_id(p);
     if (*id == '\0' || p->issuer == NULL || p->issuer->spec.acme == NULL ||
         str_eq(p->issuer->spec.acme->renewal_info, "disabled"))
         return NULL;

@@ -43,6 +43,7 @@ struct env_controllers {
     struct controller *order;
     struct controller *challenge;
     struct controller *renewal_info;
+    struct controller *revocation;
     struct controller *solver;
     struct controller *rollout[WORKLOAD_KINDS];
 };
@@ -85,6 +86,8 @@ struct env {
     struct memo *presented; /* by key of the Order: when and by which tiers routes were made */
     struct http01_env http01;
     struct renewal_board *renewal_board;
+    struct memo
+        *revoked; /* by uid of the Certificate: how its wish ended, until that is in status */
     struct solver_needs *solver_needs;
 
     struct env_controllers controllers;

@@ -13,12 +13,13 @@
 #include "reconcilers/order.h"
 #include "reconcilers/renewal_info.h"
 #include "reconcilers/request.h"
+#include "reconcilers/revocation.h"
 #include "reconcilers/rollout.h"
 #include "reconcilers/solver.h"
 
 #define CACHES 10
 #define INSIDE_CONTROLLERS (3 + WORKLOAD_KINDS) /* the first ones: Kubernetes and CPU work */
-#define CONTROLLERS (INSIDE_CONTROLLERS + 4)
+#define CONTROLLERS (INSIDE_CONTROLLERS + 5)
 
 struct reconcilers {
     struct env env;
@@ -285,6 +286,7 @@ static void make_controllers(struct reconcilers *r, const struct reconcilers_opt
     c->order = add_controller(r, o, "order", order_reconcile, env);
     c->challenge = add_controller(r, o, "challenge", challenge_reconcile, env);
     c->renewal_info = add_controller(r, o, "renewalinfo", renewal_info_reconcile, env);
+    c->revocation = add_controller(r, o, "revocation", revocation_reconcile, env);
 }
 
 /* ---- life ---- */
@@ -308,6 +310,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
         .replicas = http01_replicas_new(o->clock),
     };
     env->renewal_board = renewal_board_new();
+    env->revoked = memo_new();
     env->solver_needs = solver_needs_new();
 }
 
@@ -353,6 +356,7 @@ void reconcilers_free(struct reconcilers *r)
     memo_free(r->env.placed);
     memo_free(r->env.presented);
     renewal_board_free(r->env.renewal_board);
+    memo_free(r->env.revoked);
     solver_needs_free(r->env.solver_needs);
     http01_replicas_free(r->env.http01.replicas);
     free(r);

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the annotation to the CA and back into status: bound to a serial number, asked once, told truly. */
+#include "reconcilers/revocation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "acme_scene.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "kube/workqueue.h"
+#include "pki/cert.h"
+#include "reconcilers/certificate.h"
+#include "support/scripted_kube.h"
+
+#define SECRET_URL "GET https://api/api/v1/namespaces/shop/secrets/web-tls"
+#define STATUS "PUT https://api/apis/certroll.dev/v1/namespaces/shop/certificates/web/status"
+#define SPEC                                                                                       \
+    "\"spec\":{\"secretName\":\"web-tls\",\"dnsNames\":[\"a.test\"],\"issuerRef\":{"               \
+    "\"name\":\"acme\"},\"privateKey\":{\"algorithm\":\"ECDSA\"}}"
+#define READY                                                                                      \
+    "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"reason\":\"Ready\",\"message\":"    \
+    "\"Certificate is up to date and has not expired\",\"observedGeneration\":1}]"
+#define NAMES                                                                                      \
+    "\"certroll.dev/certificate-name\":\"web\",\"certroll.dev/issuer-name\":\"acme\","             \
+    "\"certroll.dev/issuer-kind\":\"Issuer\",\"certroll.dev/issuer-group\":\"certroll.dev\""
+
+/* A certificate, its key, and what it is called. */
+struct pair {
+    char *crt;
+    char *key;
+    char *serial;
+};
+
+static void pair_release(struct pair *p)
+{
+    free(p->crt);
+    free(p->key);
+    free(p->serial);
+}
+#define PAIR __attribute__((cleanup(pair_release))) struct pair
+
+static void pair_init(struct pair *p)
+{
+    AUTO_KEY key = NULL;
+    AUTO(pki_names_release) struct pki_names names = {0};
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    AUTO(pki_usages_release) struct pki_usages usages = {0};
+    AUTO(secret_release) struct secret pem = {0};
+    AUTO(pki_cert_release) struct pki_cert cert = {0};
+    auto_free char *request = NULL;
+    strlist_add(&names.dns, "a.test");
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &request));
+    expect_ok(pki_csr_parse(request, strlen(request), &csr));
+    const struct pki_self_sign_spec spec = {.csr = &csr,
+                                            .key = key,
+                                            .usages = &usages,
+                                            .not_before = SCENE_NOW,
+                                            .not_after = SCENE_NOW + 90 * NS_PER_DAY};
+    expect_ok(pki_cert_self_sign(&spec, &p->crt));
+    expect_ok(pki_cert_parse(p->crt, strlen(p->crt), &cert));
+    expect_ok(pki_key_pem(key, PKI_PKCS8, &pem));
+    p->serial = x_strdup(cert.serial);
+    p->key = x_strndup(pem.data, pem.len);
+}
+
+/* The Certificate with this annotation and status.revocation. */
+static void put_certificate(struct scene *s, const char *annotations, const char *revocation)
+{
+    auto_free char *text =
+        x_printf("{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
+                 "\"resourceVersion\":\"5\",\"generation\":1,\"annotations\":{%s}}," SPEC
+                 ",\"status\":{\"notBefore\":\"2025-12-31T00:00:00Z\",\"notAfter\":"
+                 "\"2026-03-31T00:00:00Z\",\"revision\":1,\"fingerprint\":\"f1\"%s," READY "}}",
+                 annotations, revocation);
+    scene_put(&s->env->certificates, text);
+}
+
+/* ---- the certificate reconciler's part ---- */
+
+/* The Secret in the cache holds a certificate with the serial number 0a1b2c. */
+static void put_secret(struct scene *s)
+{
+    scene_put(&s->env->secrets,
+              "{\"metadata\":{\"name\":\"web-tls\",\"namespace\":\"shop\",\"uid\":\"s\","
+              "\"resourceVersion\":\"3\",\"annotations\":{" NAMES ",\"certroll.dev/fingerprint\":"
+              "\"f1\",\"certroll.dev/certificate-id\":\"aYhba4dG.AAobLA\"},\"managedFields\":[{"
+              "\"manager\":\"certroll\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:data\":{"
+              "\"f:tls.crt\":{},\"f:tls.key\":{}}}}]}}");
+}
+
+/* One pass that writes status; what it wrote of the wish. Owned. */
+static json_t *pass(struct scene *s)
+{
+    const struct object_name name = {.ns = "shop", .name = "web"};
+    int64_t next = 0;
+    scripted_plan(&s->world, STATUS, 200,
+                  "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
+                  "\"resourceVersion\":\"6\"}," SPEC "}");
+    expect_ok(certificate_reconcile((void *)(uintptr_t)s->env, &name, &next));
+    json_auto_t *sent = scripted_json(&s->world, s->world.done - 1);
+    return json_copy_deep(JGET(sent, "status", "revocation"));
+}
+
+static void a_wish_is_bound_to_what_is_held(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *wish, *serial;
+    } rows[] = {{"superseded", "0a1b2c"}, {"superseded:0F:ff", "0fff"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        auto_free char *wish = x_printf("\"certroll.dev/revoke\":\"%s\"", rows[i].wish);
+        put_certificate(&s, wish, "");
+        put_secret(&s);
+        json_auto_t *revocation = pass(&s);
+        assert_string_equal(JSTR(revocation, "request"), rows[i].wish);
+        assert_string_equal(JSTR(revocation, "serialNumber"), rows[i].serial);
+        assert_string_equal(JSTR(revocation, "reason"), "superseded");
+        assert_null(JGET(revocation, "time"));
+        assert_int_equal(workqueue_len(controller_queue(s.env->controllers.revocation)), 0);
+    }
+}
+
+static void a_wish_without_sense_is_refused_once(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    put_certificate(&s, "\"certroll.dev/revoke\":\"because\"", "");
+    put_secret(&s);
+    json_auto_t *revocation = pass(&s);
+    assert_string_equal(JSTR(revocation, "request"), "because");
+    assert_non_null(strstr(JSTR(revocation, "message"), "\"because\" is no reason"));
+    assert_string_equal(JSTR(revocation, "time"), "2026-01-01T00:00:00Z");
+    assert_int_equal(s.told, 1);
+    /* The same one again is settled. */
+    SCENE later = {0};
+    scene_open(&later);
+    put_certificate(&later, "\"certroll.dev/revoke\":\"because\"",
+                    ",\"revocation\":{\"request\":\"because\",\"message\":\"no\",\"time\":"
+                    "\"2026-01-01T00:00:00Z\"}");
+    put_secret(&later);
+    json_auto_t *unchanged = pass(&later); /* for the renewal time */
+    assert_string_equal(JSTR(unchanged, "message"), "no");
+    assert_int_equal(later.told, 0);
+}
+
+#define OPEN                                                                                       \
+    ",\"revocation\":{\"request\":\"superseded\",\"serialNumber\":\"0a1b2c\",\"reason\":"          \
+    "\"superseded\"}"
+
+static void the_end_comes_into_status(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *memo, *message;
+        bool settled;
+    } rows[] = {{"0a1b2c ", NULL, true},
+                {"0a1b2c the CA said no", "the CA said no", true},
+                {"ffff ", NULL, false}}; /* of an earlier wish */
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_certificate(&s, "\"certroll.dev/revoke\":\"superseded\"", OPEN);
+        put_secret(&s);
+        memo_set_text(s.env->revoked, "crt", rows[i].memo);
+        json_auto_t *revocation = pass(&s);
+        assert_int_equal(JSTR(revocation, "time") != NULL, rows[i].settled);
+        assert_int_equal(workqueue_len(controller_queue(s.env->controllers.revocation)),
+                         !rows[i].settled);
+        if (rows[i].message != NULL)
+            assert_string_equal(JSTR(revocation, "message"), rows[i].message);
+        else
+            assert_null(JGET(revocation, "message"));
+    }
+}
+
+/* ---- the CA's part ---- */
+
+static void answer_secret(struct scene *s, const char *crt, const char *key)
+{
+    auto_free char *crt64 = base64_encode(crt, strlen(crt));
+    auto_free char *key64 = base64_encode(key, strlen(key));
+    auto_free char *secret =
+        x_printf("{\"type\":\"kubernetes.io/tls\",\"metadata\":{\"annotations\":{" NAMES
+                 "}},\"data\":{\"tls.crt\":\"%s\",\"tls.key\":\"%s\"}}",
+                 crt64, key64);
+    scripted_plan(&s->world, SECRET_URL, 200, secret);
+}
+
+static void put_open(struct scene *s, const char *serial)
+{
+    auto_free char *open = x_printf(",\"revocation\":{\"request\":\"keyCompromise\","
+                                    "\"serialNumber\":\"%s\",\"reason\":\"keyCompromise\"}",
+                                    serial);
+    put_certificate(s, "\"certroll.dev/revoke\":\"keyCompromise\"", open);
+}
+
+static struct err *revoke(struct scene *s)
+{
+    const struct object_name name = {.ns = "shop", .name = "web"};
+    int64_t next = 0;
+    return revocation_reconcile((void *)(uintptr_t)s->env, &name, &next);
+}
+
+/* "" or the message, after the serial number. Owned; NULL when there is none. */
+static char *ended(struct scene *s)
+{
+    auto_free char *how = memo_text(s->env->revoked, "crt");
+    return how == NULL ? NULL : x_strdup(strchr(how, ' ') + 1);
+}
+
+static void the_account_revokes(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    PAIR p;
+    pair_init(&p);
+    scene_open(&s);
+    put_open(&s, p.serial);
+    answer_secret(&s, p.crt, p.key);
+    acme_scene_issuer(&s, "");
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/revoke", 200, "", "");
+    expect_ok(revoke(&s));
+    json_auto_t *payload = acme_scene_payload(&s, s.world.done - 1);
+    assert_int_equal(JINT(payload, -1, "reason"), 1);
+    auto_free char *how = ended(&s);
+    assert_string_equal(how, "");
+    expect_ok(revoke(&s)); /* settled: nobody is asked again */
+}
+
+static void the_own_key_revokes_what_another_account_ordered(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    PAIR p;
+    pair_init(&p);
+    scene_open(&s);
+    put_open(&s, p.serial);
+    answer_secret(&s, p.crt, p.key);
+    acme_scene_issuer(&s, "");
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/revoke", 403, "content-type: application/problem+json\n",
+                    ACME_PROBLEM("unauthorized"));
+    acme_scene_post(&s, "/revoke", 200, "", "");
+    expect_ok(revoke(&s));
+    auto_free char *how = ended(&s);
+    assert_string_equal(how, "");
+}
+
+/* A certificate of somebody else, put into a Secret: our account might have ordered it, for another tenant. */
+static void only_with_its_key_is_it_ours(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    PAIR mine, theirs;
+    pair_init(&mine);
+    pair_init(&theirs);
+    scene_open(&s);
+    put_open(&s, theirs.serial);
+    answer_secret(&s, theirs.crt, mine.key);
+    expect_ok(revoke(&s));
+    auto_free char *how = ended(&s);
+    assert_non_null(strstr(how, "neither Secret web-tls nor a CertificateRequest"));
+}
+
+static void what_is_refused_is_told_and_what_passes_is_repeated(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    PAIR p;
+    pair_init(&p);
+    scene_open(&s);
+    put_open(&s, p.serial);
+    answer_secret(&s, p.crt, p.key);
+    acme_scene_issuer(&s, "");
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/revoke", 503, "", "");
+    expect_err(revoke(&s), ERR_TRANSIENT, NULL, NULL);
+    assert_null(memo_text(s.env->revoked, "crt"));
+    answer_secret(&s, p.crt, p.key);
+    acme_scene_post(&s, "/revoke", 400, "content-type: application/problem+json\n",
+                    ACME_PROBLEM("badRevocationReason"));
+    expect_ok(revoke(&s));
+    auto_free char *how = ended(&s);
+    assert_non_null(strstr(how, "badRevocationReason"));
+}
+
+static void other_issuers_are_not_told(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    PAIR p;
+    pair_init(&p);
+    scene_open(&s);
+    put_open(&s, p.serial);
+    answer_secret(&s, p.crt, p.key);
+    expect_ok(revoke(&s));
+    auto_free char *how = ended(&s);
+    assert_non_null(strstr(how, "Issuer acme is not an ACME issuer"));
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wish_is_bound_to_what_is_held),
+        cmocka_unit_test(a_wish_without_sense_is_refused_once),
+        cmocka_unit_test(the_end_comes_into_status),
+        cmocka_unit_test(the_account_revokes),
+        cmocka_unit_test(the_own_key_revokes_what_another_account_ordered),
+        cmocka_unit_test(only_with_its_key_is_it_ours),
+        cmocka_unit_test(what_is_refused_is_told_and_what_passes_is_repeated),
+        cmocka_unit_test(other_issuers_are_not_told),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
