@@ -129,7 +129,7 @@ struct err *acme_order_finalize(const struct acme_account *account, const char *
 }
 
 struct err *acme_certificate_get(const struct acme_account *account, const char *url,
-                                 char **ret_pem)
+                                 char **ret_pem, struct strlist *ret_alternates)
 {
     AUTO(acme_answer_release) struct acme_answer a = {0};
     TRY(acme_send(
@@ -141,5 +141,13 @@ struct err *acme_certificate_get(const struct acme_account *account, const char 
         return acme_invalid_answer("certificate %s: the answer is not a PEM certificate chain",
                                    url);
     *ret_pem = TAKE(a.text);
+    if (ret_alternates == NULL)
+        return NULL;
+    for (size_t i = 0; i < ACME_ALTERNATES_MAX; i++) {
+        const char *other = acme_links_get(&a.links, "alternate", i);
+        if (other == NULL)
+            break;
+        strlist_add(ret_alternates, other);
+    }
     return NULL;
 }

@@ -41,9 +41,11 @@ struct err *acme_order_get(const struct acme_account *account, const char *url,
 struct err *acme_order_finalize(const struct acme_account *account, const char *finalize_url,
                                 const void *csr_der, size_t len, struct acme_order *ret_order)
     MUST_CHECK;
-/* The PEM chain as sent (7.4.2), bounded, owned; pki/ checks it. */
+#define ACME_ALTERNATES_MAX 8
+/* The PEM chain as sent (7.4.2), bounded, owned; pki/ checks it. ret_alternates, which may be NULL, gets the URLs of
+ * the first ACME_ALTERNATES_MAX other chains. */
 struct err *acme_certificate_get(const struct acme_account *account, const char *url,
-                                 char **ret_pem) MUST_CHECK;
+                                 char **ret_pem, struct strlist *ret_alternates) MUST_CHECK;
 
 struct acme_challenge {
     char *type; /* "http-01" */

@@ -45,6 +45,12 @@ struct err *pki_cert_der(const void *pem, size_t len, unsigned char **ret_der, s
 struct err *pki_chain_arrange(const void *pem, size_t len, char **ret_chain, char **ret_ca)
     MUST_CHECK;
 
+/* Does the chain lead to what is preferred: a certificate of it, or the issuer of one, has that common name, or, with
+ * "spki:" before 64 hex digits, a certificate of it has a public key with that SHA-256? False also for what is no
+ * chain. */
+#define PKI_PREFERRED_SPKI "spki:"
+bool pki_chain_is_preferred(const void *pem, size_t len, const char *preferred);
+
 struct pki_self_sign_spec {
     const struct pki_csr *csr;
     const struct pki_key *key;       /* the private half of the CSR's key */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "pki/cert.h"
 #include "pki/internal.h"
 #include "pki/pem.h"
@@ -160,4 +161,48 @@ struct err *pki_chain_arrange(const void *pem, size_t len, char **ret_chain, cha
     *ret_chain = buf_take(&out);
     *ret_ca = root >= 0 ? x509_pem(sk_X509_value(chain, root)) : NULL;
     return NULL;
+}
+
+/* ---- which chain ---- */
+
+static bool has_common_name(const X509_NAME *name, const char *wanted)
+{
+    for (int i = -1; (i = X509_NAME_get_index_by_NID(name, NID_commonName, i)) >= 0;) {
+        auto_free char *text = NULL;
+        AUTO_ERR unreadable =
+            pki_asn1_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, i)), &text);
+        if (unreadable == NULL && str_eq(text, wanted))
+            return true;
+    }
+    return false;
+}
+
+static bool has_spki(const X509 *cert, const char *wanted)
+{
+    unsigned char *der = NULL;
+    char hex[PKI_SHA256_HEX];
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+    openssl_must(len > 0);
+    pki_sha256_hex(der, (size_t)len, hex);
+    OPENSSL_free(der);
+    return strcasecmp(hex, wanted) == 0;
+}
+
+bool pki_chain_is_preferred(const void *pem, size_t len, const char *preferred)
+{
+    OPENSSL_SCOPE;
+    AUTO(x509_chain_freep) x509_chain *chain = NULL;
+    AUTO_ERR unreadable = x509_chain_parse(pem, len, &chain);
+    bool by_key = str_starts(preferred, PKI_PREFERRED_SPKI);
+    bool found = false;
+    /* The leaf's own name is the user's: a CA is preferred, not a site that is called like one. */
+    for (int i = 0; unreadable == NULL && i < sk_X509_num(chain) && !found; i++) {
+        const X509 *cert = sk_X509_value(chain, i);
+        if (by_key)
+            found = i > 0 && has_spki(cert, preferred + strlen(PKI_PREFERRED_SPKI));
+        else
+            found = has_common_name(X509_get_issuer_name(cert), preferred) ||
+                    (i > 0 && has_common_name(X509_get_subject_name(cert), preferred));
+    }
+    return found;
 }

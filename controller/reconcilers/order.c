@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
@@ -185,10 +186,45 @@ static struct err *ensure_created(struct order_pass *p)
 
 /* ---- finalize ---- */
 
+static void warn_of_chain(const struct order_pass *p, size_t others)
+{
+    auto_free char *note = x_printf("No chain that the CA offers (%zu beside the default) has "
+                                    "spec.acme.preferredChain \"%.80s\": "
+                                    "the default chain is taken",
+                                    others, p->chain.issuer->spec.acme->preferred_chain);
+    env_event(p->env, &kind_order, p->order, true, "ChainNotFound", note);
+}
+
+/* Section 7.4.2: the chain that was asked for, or the default one. A chain that cannot be had is not waited for. */
+static struct err *choose_chain(const struct order_pass *p, const struct strlist *others,
+                                char **pem)
+{
+    const char *preferred = p->chain.issuer->spec.acme->preferred_chain;
+    if (str_empty(preferred) || pki_chain_is_preferred(*pem, strlen(*pem), preferred))
+        return NULL;
+    for (size_t i = 0; i < others->len; i++) {
+        auto_free char *other = NULL;
+        struct err *e =
+            acme_certificate_get(&p->chain.account.account, others->items[i], &other, NULL);
+        if (err_is(e, ERR_CANCELLED))
+            return e;
+        err_drop(e); /* the next one may do */
+        if (other == NULL || !pki_chain_is_preferred(other, strlen(other), preferred))
+            continue;
+        free(*pem);
+        *pem = TAKE(other);
+        return NULL;
+    }
+    warn_of_chain(p, others->len);
+    return NULL;
+}
+
 static struct err *download(struct order_pass *p, const struct acme_order *o)
 {
     auto_free char *pem = NULL;
-    TRY(acme_certificate_get(&p->chain.account.account, o->certificate, &pem));
+    AUTO(strlist_release) struct strlist others = {0};
+    TRY(acme_certificate_get(&p->chain.account.account, o->certificate, &pem, &others));
+    TRY(choose_chain(p, &others, &pem));
     p->owned[1] = base64_encode(pem, strlen(pem));
     p->status.certificate = p->owned[1];
     p->status.state = "valid";

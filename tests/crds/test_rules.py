@@ -81,7 +81,7 @@ ACCEPTED = [
     ("ClusterIssuer", {"selfSigned": {"crlDistributionPoints": ["http://crl.example/1"]}}),
     *[("Issuer", {"acme": {**ACME, **more}}) for more in (
         {"solvers": None}, {"email": "a@example.com", "preferredChain": "ISRG Root X2", "profile": "shortlived"},
-        {"preferredProfile": "tlsserver", "renewalInfo": "disabled"}, {"profile": "", "preferredProfile": "tlsserver"},
+        {"preferredChain": "spki:" + "0aF9" * 16}, {"preferredProfile": "tlsserver", "renewalInfo": "disabled"}, {"profile": "", "preferredProfile": "tlsserver"},
         {"caBundle": B64}, {"skipTLSVerify": True}, {"caBundle": B64, "skipTLSVerify": False}, {"polling": "hint"},
         {"externalAccountBinding": {"keyID": "kid-1", "keySecretRef": {"name": "eab", "key": "secret"},
                                     "keyAlgorithm": "HS384"}},
@@ -229,7 +229,9 @@ REFUSED = [
     ("Issuer", {"acme": {**ACME, "renewalInfo": "off"}}, "spec.acme.renewalInfo",
      'supported values: "enabled", "disabled"'),
     ("Issuer", {"acme": {**ACME, "polling": "late"}}, "spec.acme.polling", 'supported values: "early", "hint"'),
-    ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "may not be more than 64"),
+    ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "at most 64 characters"),
+    *[("Issuer", {"acme": {**ACME, "preferredChain": chain}}, "spec.acme.preferredChain", "write spki: and the 64")
+      for chain in ("spki:", "spki:" + "g" * 64, "spki:" + "a" * 63)],
     ("Issuer", with_solver({"http01": {"ingress": {"serviceType": "LoadBalancer"}}}),
      "spec.acme.solvers[0].http01.ingress.serviceType", 'supported values: "ClusterIP", "NodePort"'),
     *[row for one, field, complaint in SOLVERS for row in (

@@ -171,7 +171,11 @@ static struct err *get_authz(const struct acme_account *account)
 static struct err *get_certificate(const struct acme_account *account)
 {
     auto_free char *pem = NULL;
-    TRY(acme_certificate_get(account, HOST "/c", &pem));
+    AUTO(strlist_release) struct strlist others = {0};
+    TRY(acme_certificate_get(account, HOST "/c", &pem, &others));
+    MUST(others.len <= ACME_ALTERNATES_MAX);
+    for (size_t i = 0; i < others.len; i++)
+        check_text(others.items[i], 2048);
     MUST(strstr(pem, "-----BEGIN CERTIFICATE-----") != NULL);
     return NULL;
 }

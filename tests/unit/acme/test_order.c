@@ -291,11 +291,38 @@ static void a_certificate_is_downloaded(void **state)
     fake_ca_init(&f);
     auto_free char *pem = NULL;
     fake_answer(&f, 200, "content-type: application/pem-certificate-chain\n", PEM PEM);
-    assert_ok(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem));
+    assert_ok(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem, NULL));
     assert_string_equal(pem, PEM PEM);
     assert_string_equal(f.accept, "application/pem-certificate-chain");
     assert_int_equal(f.max_body, 95000);
     assert_null(f.payload);
+}
+
+/* Section 7.4.2: several, in one header or more, relative ones too; no more than make sense. */
+static void other_chains_are_named(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    AUTO(strlist_release) struct strlist others = {0};
+    auto_free char *pem = NULL;
+    fake_answer(&f, 200,
+                "link: <" FAKE_HOST "/dir>;rel=\"index\", </cert/1/1>; rel=\"alternate\"\n"
+                "link: <" FAKE_HOST "/cert/1/2>;rel=alternate\n",
+                PEM);
+    assert_ok(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem, &others));
+    assert_int_equal(others.len, 2);
+    assert_string_equal(others.items[0], FAKE_HOST "/cert/1/1");
+    assert_string_equal(others.items[1], FAKE_HOST "/cert/1/2");
+    AUTO(strlist_release) struct strlist many = {0};
+    auto_free char *again = NULL;
+    struct buf headers = BUF_INIT(65536);
+    for (int i = 0; i < 20; i++)
+        buf_putf(&headers, "link: </c/%d>;rel=alternate\n", i);
+    fake_answer(&f, 200, buf_str(&headers), PEM);
+    assert_ok(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &again, &many));
+    assert_int_equal(many.len, ACME_ALTERNATES_MAX);
+    buf_release(&headers);
 }
 
 static void what_is_no_certificate_is_refused(void **state)
@@ -317,14 +344,14 @@ static void what_is_no_certificate_is_refused(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char *pem = NULL;
         fake_answer_bytes(&f, 200, "", cases[i].body, cases[i].len);
-        assert_error(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem), ERR_TRANSIENT,
-                     "InvalidAnswer", "certificate");
+        assert_error(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem, NULL),
+                     ERR_TRANSIENT, "InvalidAnswer", "certificate");
         assert_null(pem);
     }
     char *pem = NULL;
     fake_answer(&f, 404, PROBLEM_HEADER, PROBLEM("malformed", "gone"));
-    assert_error(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem), ERR_NOT_FOUND, NULL,
-                 "gone");
+    assert_error(acme_certificate_get(&f.account, FAKE_HOST "/cert/1", &pem, NULL), ERR_NOT_FOUND,
+                 NULL, "gone");
 }
 
 int main(void)
@@ -342,6 +369,7 @@ int main(void)
         cmocka_unit_test(without_a_directory_nothing_is_ordered),
         cmocka_unit_test(orders_are_bounded),
         cmocka_unit_test(a_certificate_is_downloaded),
+        cmocka_unit_test(other_chains_are_named),
         cmocka_unit_test(what_is_no_certificate_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,13 @@ static char *text_of(const char *letters)
     return buf_take(&b);
 }
 
+static char *common_name(X509 *cert)
+{
+    char text[256];
+    X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, text, sizeof(text));
+    return x_strdup(text);
+}
+
 static void assert_arranged(const char *in, const char *chain, const char *ca)
 {
     auto_free char *text = text_of(in), *expected = text_of(chain);
@@ -181,6 +188,36 @@ static int teardown(void **state)
     return 0;
 }
 
+/* As cert-manager compares names, and by the key of a CA. */
+static void a_chain_is_preferred_by_name_or_key(void **state)
+{
+    (void)state;
+    AUTO(pki_cert_release) struct pki_cert ca = {0}, own = {0};
+    char spki[PKI_SHA256_HEX], leafs[PKI_SHA256_HEX];
+    assert_ok(pki_cert_parse(intermediate.pem, strlen(intermediate.pem), &ca));
+    assert_ok(pki_cert_parse(leaf.pem, strlen(leaf.pem), &own));
+    pki_key_spki_sha256(ca.public_key, spki);
+    pki_key_spki_sha256(own.public_key, leafs);
+    auto_free char *by_key = x_printf("spki:%s", spki), *by_leaf = x_printf("spki:%s", leafs);
+    auto_free char *root_name = common_name(root.cert), *middle = common_name(intermediate.cert);
+    auto_free char *leaf_name = common_name(leaf.cert);
+    const struct {
+        const char *letters, *preferred;
+        bool want;
+    } rows[] = {
+        {"li", root_name, true},  {"l", root_name, false},     {"l", middle, true},
+        {"li", middle, true},     {"li", "Other Root", false}, {"li", "", false},
+        {"lir", root_name, true}, {"li", leaf_name, false},    {"li", by_key, true},
+        {"l", by_key, false},     {"li", by_leaf, false},      {"li", "spki:", false},
+        {"", root_name, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_free char *text = text_of(rows[i].letters);
+        if (pki_chain_is_preferred(text, strlen(text), rows[i].preferred) != rows[i].want)
+            fail_msg("row %zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +229,7 @@ int main(void)
         cmocka_unit_test(hostile_text_is_refused),
         cmocka_unit_test(text_between_the_blocks_is_not_passed_on),
         cmocka_unit_test(ten_links_of_one_name_are_arranged),
+        cmocka_unit_test(a_chain_is_preferred_by_name_or_key),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
