@@ -86,6 +86,9 @@ static const struct bind_field acme_fields[] = {
     ACME(STRING, preferred_profile, "preferredProfile"),
     ACME(STRING, polling, "polling", .enumeration = pollings),
     ACME(STRING, renewal_info, "renewalInfo", .enumeration = switches),
+    ACME(LIST, failover, "failover", .table = &issuer_ref_table),
+    ACME(INT, failover_attempts, "failoverAfterAttempts", .dflt = "3"),
+    ACME(DURATION, failover_outage, "failoverAfterOutage", .dflt = "10m"),
     ACME(LIST, solvers, "solvers", .table = &acme_solver_table),
 };
 static const struct bind_table acme_table =

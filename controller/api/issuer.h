@@ -57,10 +57,13 @@ struct acme_issuer {
     struct acme_account_key account_key;
     bool disable_account_key_generation;
     const char *preferred_chain;
-    const char *profile;           /* required */
-    const char *preferred_profile; /* taken when the CA offers it */
-    const char *polling;           /* "early" (default) or "hint" */
-    const char *renewal_info;      /* "enabled" (default) or "disabled" */
+    const char *profile;                      /* required */
+    const char *preferred_profile;            /* taken when the CA offers it */
+    const char *polling;                      /* "early" (default) or "hint" */
+    const char *renewal_info;                 /* "enabled" (default) or "disabled" */
+    BIND_LIST_OF(struct issuer_ref) failover; /* who issues when this one does not */
+    int64_t failover_attempts;                /* failures in a row before that; default 3 */
+    int64_t failover_outage;                  /* ns; default 10 min */
     BIND_LIST_OF(struct acme_solver) solvers;
 };
 

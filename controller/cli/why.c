@@ -151,6 +151,27 @@ static void why_certificate(struct why *w)
 
 /* ---- the issuer ---- */
 
+/* The latest request is the one that made what the Secret holds. */
+static bool is_old(const struct chain *c)
+{
+    const char *text =
+        bind_map_get(&c->request->obj.meta.annotations, api_names()->certificate_revision);
+    auto_free char *held = x_printf("%lld", (long long)c->crt->status.revision);
+    return str_eq(text, held);
+}
+
+/* The latest request may be at an issuer that took over. */
+static bool failed_over(struct why *w)
+{
+    const struct certificate_request *r = w->chain->request;
+    const struct issuer_ref *ref = &w->chain->crt->spec.issuer_ref;
+    if (r == NULL || is_old(w->chain) || issuer_ref_equal(&r->spec.issuer_ref, ref))
+        return false;
+    why_say(w, "%s %s has failed or cannot be reached; %s %s has taken over.", issuer_ref_kind(ref),
+            ref->name, issuer_ref_kind(&r->spec.issuer_ref), r->spec.issuer_ref.name);
+    return true;
+}
+
 static void why_issuer(struct why *w)
 {
     const struct certificate *crt = w->chain->crt;
@@ -174,6 +195,8 @@ static void why_issuer(struct why *w)
     }
     if (say_unread(w, CHAIN_ISSUER, "issuer") || w->chain->issuer == NULL)
         return;
+    if (failed_over(w))
+        return;
     const struct condition *ready = condition_of(&w->chain->issuer->status.conditions, "Ready");
     if (is(ready, "True")) {
         why_say(w, "%s %s is Ready.", kind, ref->name);
@@ -191,15 +214,6 @@ static void why_issuer(struct why *w)
 }
 
 /* ---- the request ---- */
-
-/* The latest request is the one that made what the Secret holds. */
-static bool is_old(const struct chain *c)
-{
-    const char *text =
-        bind_map_get(&c->request->obj.meta.annotations, api_names()->certificate_revision);
-    auto_free char *held = x_printf("%lld", (long long)c->crt->status.revision);
-    return str_eq(text, held);
-}
 
 static void conclude_no_request(struct why *w)
 {

@@ -83,7 +83,7 @@ static struct err *annotations_of(const struct tls_secret_content *c, const stru
                                   json_t **ret_annotations)
 {
     const struct api_names *n = api_names();
-    const struct issuer_ref *issuer = &c->crt->spec.issuer_ref;
+    const struct issuer_ref *issuer = c->issuer != NULL ? c->issuer : &c->crt->spec.issuer_ref;
     char issued_at[RFC3339_MAX];
     rfc3339_format(c->issued_at, issued_at);
     json_auto_t *a = json_from_map(&c->crt->spec.secret_template.annotations);

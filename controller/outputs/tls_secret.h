@@ -12,7 +12,8 @@
 
 struct tls_secret_content {
     const struct certificate *crt;
-    const char *chain; /* PEM, leaf first */
+    const struct issuer_ref *issuer; /* who issued it; NULL: the Certificate's */
+    const char *chain;               /* PEM, leaf first */
     const struct secret *key;
     const char *ca;      /* PEM, or NULL */
     const char *type;    /* of the Secret that is there (immutable), or NULL */

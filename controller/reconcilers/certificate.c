@@ -113,6 +113,7 @@ static void pass_release(struct certificate_pass *p)
     free(p->revocation_request);
     free(p->revocation_message);
     object_unref(p->secret);
+    object_unref(p->primary);
     object_unref(p->issuer);
     object_unref(p->attempt);
     pki_key_free(p->key);

@@ -6,7 +6,6 @@
 #ifndef CERTROLL_RECONCILERS_CERTIFICATE_H
 #define CERTROLL_RECONCILERS_CERTIFICATE_H
 
-
 #include "api/revocation.h"
 #include "api/wanted.h"
 #include "pki/cert.h"
@@ -41,6 +40,9 @@ struct violation {
     char *message;
 };
 
+/* An issuer, and as many as it may fail over to. */
+#define ISSUERS_MAX 5
+
 struct certificate_pass {
     const struct env *env;
     const struct certificate *crt;
@@ -49,10 +51,15 @@ struct certificate_pass {
     const struct tls_secret *secret; /* metadata, may be NULL */
     struct held held;
     struct violation violation;
-    bool revoked;                              /* what the Secret holds, and with it its key */
-    bool renewing;                             /* violation is only that it is time */
-    const struct issuer *issuer;               /* NULL for an external one */
-    const struct issuer_driver *driver;        /* NULL for an external one */
+    bool revoked;                 /* what the Secret holds, and with it its key */
+    bool renewing;                /* violation is only that it is time */
+    const struct issuer *primary; /* spec.issuerRef's; NULL for an external one */
+    const struct issuer_ref
+        *refs[ISSUERS_MAX];             /* who may issue: spec.issuerRef, then its failover */
+    size_t ref_count;                   /* 0 until issuers_known() */
+    const struct issuer_ref *ref;       /* who is to issue */
+    const struct issuer *issuer;        /* that one; NULL for an external one */
+    const struct issuer_driver *driver; /* NULL for an external one */
     const struct certificate_request *attempt; /* of revision + 1, may be NULL */
     struct pki_key *key;                       /* of the attempt, when at hand */
 
@@ -115,6 +122,14 @@ struct err *current_request(struct certificate_pass *p,
 struct err *request_difference(struct certificate_pass *p,
                                const struct certificate_request *request, char **ret_difference)
     MUST_CHECK;
+
+/* Fills refs: the issuers that may have issued, or may issue, the certificate. */
+struct err *issuers_known(struct certificate_pass *p) MUST_CHECK;
+/* The one of refs that means the same issuer; NULL when there is none. */
+const struct issuer_ref *issuers_find(const struct certificate_pass *p,
+                                      const struct issuer_ref *ref);
+/* Gives up an attempt: deletes its request. */
+struct err *drop_attempt(struct certificate_pass *p) MUST_CHECK;
 
 /* Deletes the Secrets that hold keys of this Certificate's attempts. */
 struct err *drop_key_secrets(struct certificate_pass *p) MUST_CHECK;

@@ -40,7 +40,7 @@ static char *fields_difference(const struct certificate_pass *p,
                                const struct certificate_request_spec *r)
 {
     const struct certificate_spec *spec = &p->crt->spec;
-    if (!issuer_ref_equal(&r->issuer_ref, &spec->issuer_ref))
+    if (issuers_find(p, &r->issuer_ref) == NULL)
         return x_strdup("spec.issuerRef");
     if (r->is_ca != spec->is_ca)
         return x_strdup("spec.isCA");
@@ -57,6 +57,7 @@ struct err *request_difference(struct certificate_pass *p,
                                const struct certificate_request *request, char **ret_difference)
 {
     const char *profile = bind_map_get(&request->obj.meta.annotations, API_PROFILE);
+    TRY(issuers_known(p));
     *ret_difference = fields_difference(p, &request->spec);
     if (*ret_difference == NULL && !str_eq(str_or(profile, ""), certificate_profile(p->crt)))
         *ret_difference = x_strdup("spec.profile");
@@ -75,7 +76,7 @@ struct err *request_difference(struct certificate_pass *p,
     return NULL;
 }
 
-static struct err *drop_attempt(struct certificate_pass *p)
+struct err *drop_attempt(struct certificate_pass *p)
 {
     TRY(store_delete(&p->env->requests, p->attempt));
     object_unref(p->attempt);
@@ -185,39 +186,6 @@ struct err *ensure_needed(struct certificate_pass *p)
     return NULL;
 }
 
-/* ---- who issues ---- */
-
-static void wait_for_issuer(struct certificate_pass *p, const char *reason, char *message)
-{
-    pass_set_issuing(p, "True", reason, message);
-    pass_wait(p, 0, "%s", message);
-    free(message);
-}
-
-struct err *ensure_issuer(struct certificate_pass *p)
-{
-    const struct issuer_ref *ref = &p->crt->spec.issuer_ref;
-    if (!issuer_ref_is_ours(ref))
-        return NULL;
-    const char *kind = issuer_ref_kind(ref);
-    TRY(env_issuer(p->env, ref, p->crt->obj.meta.namespace, &p->issuer));
-    if (p->issuer == NULL) {
-        wait_for_issuer(
-            p, "IssuerNotFound",
-            x_printf("%s %s does not exist: create it or correct spec.issuerRef", kind, ref->name));
-        return NULL;
-    }
-    p->driver = issuer_driver_of(&p->issuer->spec);
-    if (p->driver != NULL && issuer_is_ready(p->issuer))
-        return NULL;
-    const condition_list *c = &p->issuer->status.conditions;
-    const struct condition *ready = condition_find(c->items, c->len, "Ready");
-    wait_for_issuer(p, "IssuerNotReady",
-                    x_printf("%s %s is not ready: %s", kind, ref->name,
-                             ready != NULL ? ready->message : "it is being looked at"));
-    return NULL;
-}
-
 /* ---- the attempt under way ---- */
 
 /* A request that asks for something else than the spec does now is a waste: the next one is a new
@@ -235,6 +203,7 @@ struct err *ensure_attempt_current(struct certificate_pass *p)
     if (difference == NULL)
         return NULL;
     p->status.failed_issuance_attempts = 0;
+    p->status.failed_request = NULL;
     p->status.last_failure_time = 0;
     keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);
     return drop_attempt(p);
@@ -271,12 +240,11 @@ static void wait_for_retry(struct certificate_pass *p)
 struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char *reason,
                            const char *message)
 {
-    /* Seconds are what the API keeps: the count must survive a read back. And where our clock is behind the
-     * API server's, a failure is still not before the attempt that failed: it would be counted again. */
+    /* Seconds are what the API keeps. Whether it was counted is told by the uid: clocks differ, and two attempts
+     * may fall into one second. */
     p->status.last_failure_time = when - when % NS_PER_SEC;
-    if (p->attempt != NULL && !attempt_is_counted(p))
-        p->status.last_failure_time = p->attempt->obj.meta.creation_timestamp;
     p->status.failed_issuance_attempts++;
+    p->status.failed_request = p->attempt->obj.meta.uid;
     pass_set_issuing(p, "False", reason, message);
     env_event(p->env, &kind_certificate, p->crt, true, reason, message);
     wait_for_retry(p);
@@ -306,7 +274,7 @@ struct err *attempt_retry(struct certificate_pass *p)
 
 bool attempt_is_counted(const struct certificate_pass *p)
 {
-    return p->status.last_failure_time >= p->attempt->obj.meta.creation_timestamp;
+    return str_eq(p->status.failed_request, p->attempt->obj.meta.uid);
 }
 
 struct err *ensure_backoff(struct certificate_pass *p)

@@ -121,15 +121,15 @@ static void hold_from_status(struct certificate_pass *p)
     str_copy(p->held.fingerprint, sizeof(p->held.fingerprint), p->crt->status.fingerprint);
 }
 
-/* Who issued it: the annotations we (or cert-manager) wrote. */
-static bool issuer_matches(const json_t *secret, const struct issuer_ref *ref)
+/* Who issued it, by the annotations we (or cert-manager) wrote: one of those that may, or NULL. */
+static const struct issuer_ref *issued_by(const struct certificate_pass *p)
 {
     const struct api_names *n = api_names();
-    const json_t *a = JGET(secret, "metadata", "annotations");
-    const char *group = JSTR(a, n->issuer_group);
-    return str_eq(JSTR(a, n->issuer_name), ref->name) &&
-           str_eq(str_or(JSTR(a, n->issuer_kind), "Issuer"), issuer_ref_kind(ref)) &&
-           str_eq(str_or(group, n->group), issuer_ref_group(ref));
+    const json_t *a = JGET(p->held.json, "metadata", "annotations");
+    const struct issuer_ref ref = {.name = JSTR(a, n->issuer_name),
+                                   .kind = JSTR(a, n->issuer_kind),
+                                   .group = JSTR(a, n->issuer_group)};
+    return issuers_find(p, &ref);
 }
 
 /* The request of the current revision says exactly what was asked for; without it the certificate's
@@ -159,8 +159,8 @@ static struct err *compare_request(struct certificate_pass *p,
 static struct err *compare_with_spec(struct certificate_pass *p, const struct pki_cert *cert,
                                      const struct pki_key *key)
 {
-    const json_t *secret = p->held.json;
-    if (!issuer_matches(secret, &p->crt->spec.issuer_ref)) {
+    TRY(issuers_known(p));
+    if (issued_by(p) == NULL) {
         pass_violation(p, "IncorrectIssuer", "Secret %s was issued by another issuer",
                        p->crt->spec.secret_name);
         return NULL;
@@ -285,6 +285,7 @@ struct err *ensure_metadata(struct certificate_pass *p)
         err_drop(rfc3339_parse(issued, &issued_at)); /* unreadable: as if written now */
     const struct tls_secret_content content = {
         .crt = p->crt,
+        .issuer = issued_by(p),
         .chain = chain.data,
         .key = &key,
         .ca = ca.data,

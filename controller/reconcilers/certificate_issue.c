@@ -158,7 +158,7 @@ struct err *ensure_request(struct certificate_pass *p)
     char name[KUBE_NAME_MAX + 1];
     attempt_name(p, name);
     json_auto_t *body = NULL;
-    TRY(wanted_request(p->crt, &p->wanted, p->key, name, &p->crt->spec.issuer_ref, &body));
+    TRY(wanted_request(p->crt, &p->wanted, p->key, name, p->ref, &body));
     annotate_attempt(p, JGET(body, "metadata", "annotations"));
     TRY(store_create(&p->env->requests, p->crt->obj.meta.namespace, name, body));
     say_issuing(p);
@@ -229,6 +229,7 @@ static struct err *write_secret(struct certificate_pass *p, const char *chain, c
     TRY(pki_check_pair(&check), "not written");
     const struct tls_secret_content content = {
         .crt = p->crt,
+        .issuer = &p->attempt->spec.issuer_ref,
         .chain = chain,
         .key = &key,
         .ca = ca,
@@ -258,12 +259,15 @@ struct err *ensure_secret(struct certificate_pass *p)
 {
     auto_free char *chain = NULL;
     auto_free char *ca = NULL;
-    TRY(decode_pem("status.certificate", p->attempt->status.certificate, &chain));
-    TRY(decode_pem("status.ca", p->attempt->status.ca, &ca));
-    if (chain == NULL)
+    struct err *e = decode_pem("status.certificate", p->attempt->status.certificate, &chain);
+    if (e == NULL)
+        e = decode_pem("status.ca", p->attempt->status.ca, &ca);
+    if (e == NULL && chain == NULL)
         return err_new(ERR_BUG, "NoCertificate", "an issued request has no certificate");
-    TRY(know_type(p));
-    struct err *e = write_secret(p, chain, ca);
+    if (e == NULL)
+        TRY(know_type(p));
+    if (e == NULL)
+        e = write_secret(p, chain, ca);
     if (e != NULL)
         return reject(p, e);
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
@@ -320,6 +324,7 @@ struct err *ensure_recorded(struct certificate_pass *p)
     keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);
     s->last_failure_time = 0;
     s->failed_issuance_attempts = 0;
+    s->failed_request = NULL;
     s->next_private_key_secret_name = NULL;
     s->not_before = p->held.not_before;
     s->not_after = p->held.not_after;

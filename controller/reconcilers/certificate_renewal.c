@@ -162,7 +162,6 @@ const char *replaced_certificate(const struct certificate_pass *p)
         .group = tls_secret_annotation(p->secret, n->issuer_group),
     };
     const char *account = tls_secret_annotation(p->secret, API_ACME_ACCOUNT);
-    bool same = issuer_ref_equal(&from, &p->crt->spec.issuer_ref) &&
-                str_eq(account, p->issuer->status.acme.uri);
+    bool same = issuer_ref_equal(&from, p->ref) && str_eq(account, p->issuer->status.acme.uri);
     return same ? id : NULL;
 }

@@ -86,6 +86,7 @@ struct env {
     struct memo *presented; /* by key of the Order: when and by which tiers routes were made */
     struct http01_env http01;
     struct renewal_board *renewal_board;
+    struct memo *outages; /* see outage.h */
     struct memo
         *revoked; /* by uid of the Certificate: how its wish ended, until that is in status */
     struct solver_needs *solver_needs;

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
+#include "reconcilers/outage.h"
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
 
@@ -135,6 +136,13 @@ static struct err *check_wildcards(const struct order_pass *p, const struct acme
     return NULL;
 }
 
+/* Whether the CA is there is what issuers fail over by. */
+static struct err *heard(const struct order_pass *p, struct err *e)
+{
+    outage_note(p->env, p->chain.issuer, e);
+    return e;
+}
+
 static struct err *place_order(struct order_pass *p, struct acme_order *ret_order)
 {
     AUTO(pki_csr_release) struct pki_csr csr = {0};
@@ -176,9 +184,9 @@ static struct err *ensure_created(struct order_pass *p)
     AUTO(acme_order_release) struct acme_order o = {0};
     auto_free char *url = memo_text(p->env->placed, uid);
     if (url == NULL)
-        TRY(place_order(p, &o));
+        TRY(heard(p, place_order(p, &o)));
     else
-        TRY(recall_order(p, url, &o));
+        TRY(heard(p, recall_order(p, url, &o)));
     TRY(persist(p, &o), "order %s is at the CA and its URL could not be stored", o.url);
     order_wait(p, p->now);
     return NULL;
@@ -255,11 +263,11 @@ static struct err *follow(struct order_pass *p, const struct acme_order *o)
 static struct err *ensure_finalized(struct order_pass *p)
 {
     AUTO(acme_order_release) struct acme_order o = {0};
-    TRY(acme_order_get(&p->chain.account.account, p->order->status.url, &o));
+    TRY(heard(p, acme_order_get(&p->chain.account.account, p->order->status.url, &o)));
     if (!str_eq(o.status, "ready"))
         return follow(p, &o);
     AUTO(acme_order_release) struct acme_order after = {0};
-    TRY(send_csr(p, &after), "finalize");
+    TRY(heard(p, send_csr(p, &after)), "finalize");
     return follow(p, &after);
 }
 

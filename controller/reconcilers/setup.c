@@ -311,6 +311,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
     };
     env->renewal_board = renewal_board_new();
     env->revoked = memo_new();
+    env->outages = memo_new();
     env->solver_needs = solver_needs_new();
 }
 
@@ -357,6 +358,7 @@ void reconcilers_free(struct reconcilers *r)
     memo_free(r->env.presented);
     renewal_board_free(r->env.renewal_board);
     memo_free(r->env.revoked);
+    memo_free(r->env.outages);
     solver_needs_free(r->env.solver_needs);
     http01_replicas_free(r->env.http01.replicas);
     free(r);

@@ -55,7 +55,9 @@ static void put_certificate(struct scene *s, const struct story *t)
     char when[RFC3339_MAX];
     rfc3339_format(t->failed_at, when);
     auto_free char *last =
-        t->failed_at == 0 ? x_strdup("") : x_printf("\"lastFailureTime\":\"%s\",", when);
+        t->failed_at == 0
+            ? x_strdup("")
+            : x_printf("\"lastFailureTime\":\"%s\",\"failedRequestUID\":\"request\",", when);
     auto_free char *text =
         x_printf("{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
                  "\"resourceVersion\":\"5\",\"generation\":1,\"annotations\":{%s}}," SPEC

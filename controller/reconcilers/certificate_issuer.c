@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The step Issuer: who issues, and who does when that one fails or is not there. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "reconcilers/certificate.h"
+#include "reconcilers/outage.h"
+#include "reconcilers/request.h"
+
+/* An outage is no event, and changes of the issuers that take over wake nobody here: while a certificate is due,
+ * issuers that can be failed over from are looked at this often. */
+#define LOOK_AGAIN NS_PER_MIN
+
+/* ---- who may issue ---- */
+
+/* A ClusterIssuer cannot know the issuers of a namespace. */
+static bool may_take_over(const struct certificate_pass *p, const struct issuer_ref *ref)
+{
+    bool clustered = p->primary->obj.meta.namespace == NULL;
+    return issuer_ref_is_ours(ref) && (!clustered || str_eq(issuer_ref_kind(ref), "ClusterIssuer"));
+}
+
+struct err *issuers_known(struct certificate_pass *p)
+{
+    const struct issuer_ref *ref = &p->crt->spec.issuer_ref;
+    if (p->ref_count > 0)
+        return NULL;
+    if (issuer_ref_is_ours(ref))
+        TRY(env_issuer(p->env, ref, p->crt->obj.meta.namespace, &p->primary));
+    p->refs[p->ref_count++] = ref;
+    if (p->primary == NULL || p->primary->spec.acme == NULL)
+        return NULL;
+    const struct acme_issuer *acme = p->primary->spec.acme;
+    for (size_t i = 0; i < acme->failover.len && p->ref_count < ISSUERS_MAX; i++) {
+        const struct issuer_ref *next = &acme->failover.items[i];
+        if (may_take_over(p, next) && issuers_find(p, next) == NULL)
+            p->refs[p->ref_count++] = next;
+    }
+    return NULL;
+}
+
+const struct issuer_ref *issuers_find(const struct certificate_pass *p,
+                                      const struct issuer_ref *ref)
+{
+    for (size_t i = 0; i < p->ref_count; i++)
+        if (issuer_ref_equal(p->refs[i], ref))
+            return p->refs[i];
+    return NULL;
+}
+
+/* ---- who can ---- */
+
+static const struct condition *readiness(const struct issuer *issuer)
+{
+    return condition_find(issuer->status.conditions.items, issuer->status.conditions.len, "Ready");
+}
+
+/* Since when an issuer cannot be used: its CA does not answer, or it is not Ready. 0 = it can. */
+static int64_t down_since(const struct certificate_pass *p, const struct issuer *issuer)
+{
+    const struct condition *ready = readiness(issuer);
+    if (ready != NULL && !issuer_is_ready(issuer))
+        return ready->last_transition_time;
+    return outage_since(p->env, issuer);
+}
+
+static bool is_out(const struct certificate_pass *p, const struct issuer *issuer)
+{
+    int64_t since = down_since(p, issuer);
+    return since != 0 && p->now - since >= p->primary->spec.acme->failover_outage;
+}
+
+/* References the issuer. usable: it is there, Ready, and not out of order. */
+static struct err *look_at(const struct certificate_pass *p, const struct issuer_ref *ref,
+                           const struct issuer **ret_issuer, bool *ret_usable)
+{
+    TRY(env_issuer(p->env, ref, p->crt->obj.meta.namespace, ret_issuer));
+    *ret_usable = *ret_issuer != NULL && issuer_driver_of(&(*ret_issuer)->spec) != NULL &&
+                  issuer_is_ready(*ret_issuer) && !is_out(p, *ret_issuer);
+    return NULL;
+}
+
+/* ---- whose turn it is ---- */
+
+/* Where to begin: an attempt stays where it is; the next one goes on after so many failures. */
+static size_t first_choice(const struct certificate_pass *p)
+{
+    const char *why = NULL;
+    bool running = p->attempt != NULL && !request_has_failed(p->attempt, &why);
+    const struct issuer_ref *at = running ? issuers_find(p, &p->attempt->spec.issuer_ref) : NULL;
+    for (size_t i = 0; i < p->ref_count; i++)
+        if (p->refs[i] == at)
+            return i;
+    int64_t after = p->primary->spec.acme->failover_attempts;
+    int64_t turn = p->crt->status.failed_issuance_attempts / (after > 0 ? after : 1);
+    return (size_t)(turn % (int64_t)p->ref_count);
+}
+
+/* The first that can be used, from there on. One that is down only for a while is still waited for; when all are,
+ * it is the first choice that is. */
+static struct err *choose(struct certificate_pass *p)
+{
+    size_t first = first_choice(p);
+    p->ref = p->refs[first];
+    for (size_t i = 0; i < p->ref_count; i++) {
+        const struct issuer_ref *ref = p->refs[(first + i) % p->ref_count];
+        AUTO_OBJECT(struct issuer) issuer = NULL;
+        bool usable = false;
+        TRY(look_at(p, ref, &issuer, &usable));
+        bool is_waited_for = i == 0 && issuer != NULL && !is_out(p, issuer);
+        if (!usable && !is_waited_for)
+            continue;
+        p->ref = ref;
+        return NULL;
+    }
+    return NULL;
+}
+
+/* The attempt at an issuer that is out of order is given up; that is no failure of the attempt. */
+static struct err *follow_choice(struct certificate_pass *p)
+{
+    const struct issuer_ref *before =
+        p->attempt != NULL ? issuers_find(p, &p->attempt->spec.issuer_ref) : p->refs[0];
+    const char *why = NULL;
+    if (before == NULL || before == p->ref)
+        return NULL;
+    bool running = p->attempt != NULL && !request_has_failed(p->attempt, &why);
+    if (p->attempt != NULL && !running)
+        return NULL; /* once its wait is over, the next one goes there */
+    auto_free char *note = x_printf(
+        "%s %s cannot be used or has failed %lld times: %s %s takes over", issuer_ref_kind(before),
+        before->name, (long long)p->crt->status.failed_issuance_attempts, issuer_ref_kind(p->ref),
+        p->ref->name);
+    env_event(p->env, &kind_certificate, p->crt, true, "FailedOver", note);
+    return running ? drop_attempt(p) : NULL;
+}
+
+/* ---- the step ---- */
+
+/* A wait is no wish: what was turned off after a failure stays so, else an issuer that comes and goes would skip the
+ * back-off. */
+static void wait_for_issuer(struct certificate_pass *p, const char *reason, char *message)
+{
+    const condition_list *c = &p->crt->status.conditions;
+    const struct condition *issuing = condition_find(c->items, c->len, "Issuing");
+    bool off = issuing != NULL && str_eq(issuing->status, "False");
+    pass_set_issuing(p, off ? "False" : "True", reason, message);
+    pass_wait(p, 0, "%s", message);
+    free(message);
+}
+
+struct err *ensure_issuer(struct certificate_pass *p)
+{
+    TRY(issuers_known(p));
+    p->ref = p->refs[0];
+    if (!issuer_ref_is_ours(p->ref))
+        return NULL;
+    if (p->ref_count > 1) {
+        TRY(choose(p));
+        TRY(follow_choice(p));
+        p->next = earlier(p->next, p->now + LOOK_AGAIN);
+    }
+    const char *kind = issuer_ref_kind(p->ref);
+    TRY(env_issuer(p->env, p->ref, p->crt->obj.meta.namespace, &p->issuer));
+    if (p->issuer == NULL) {
+        wait_for_issuer(p, "IssuerNotFound",
+                        x_printf("%s %s does not exist: create it or correct spec.issuerRef", kind,
+                                 p->ref->name));
+        return NULL;
+    }
+    p->driver = issuer_driver_of(&p->issuer->spec);
+    if (p->driver != NULL && issuer_is_ready(p->issuer))
+        return NULL;
+    const struct condition *ready = readiness(p->issuer);
+    wait_for_issuer(p, "IssuerNotReady",
+                    x_printf("%s %s is not ready: %s", kind, p->ref->name,
+                             ready != NULL ? ready->message : "it is being looked at"));
+    return NULL;
+}

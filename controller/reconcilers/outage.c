@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/outage.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define FORGOTTEN_AFTER NS_PER_HOUR
+
+/* The uid is for the first silence, this for the last. */
+static char *last_key(const struct issuer *issuer)
+{
+    return x_printf("%s/last", issuer->obj.meta.uid);
+}
+
+static bool is_recent(const struct env *env, const char *last)
+{
+    int64_t at = memo_get(env->outages, last).time;
+    return at != 0 && clock_wall(env->clock) - at < FORGOTTEN_AFTER;
+}
+
+void outage_note(const struct env *env, const struct issuer *issuer, const struct err *e)
+{
+    auto_free char *last = last_key(issuer);
+    bool answered = e == NULL || (e->http_status > 0 && e->http_status < 500);
+    if (answered) {
+        memo_drop(env->outages, issuer->obj.meta.uid);
+        memo_drop(env->outages, last);
+    } else if (e->kind == ERR_TRANSIENT) {
+        int64_t now = clock_wall(env->clock);
+        if (!is_recent(env, last))
+            memo_set(env->outages, issuer->obj.meta.uid, now);
+        memo_set(env->outages, last, now);
+    }
+}
+
+int64_t outage_since(const struct env *env, const struct issuer *issuer)
+{
+    auto_free char *last = last_key(issuer);
+    return is_recent(env, last) ? memo_get(env->outages, issuer->obj.meta.uid).time : 0;
+}

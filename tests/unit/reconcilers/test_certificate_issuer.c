@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose turn it is to issue: the issuer of the spec, or one that it fails over to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "pki/csr.h"
+#include "reconciler_scene.h"
+#include "reconcilers/certificate.h"
+#include "reconcilers/outage.h"
+#include "support/scripted_kube.h"
+
+#define REQUESTS "https://api/apis/certroll.dev/v1/namespaces/shop/certificaterequests"
+#define STATUS "PUT https://api/apis/certroll.dev/v1/namespaces/shop/certificates/web/status"
+#define STALE "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"code\":409}"
+#define SPEC                                                                                       \
+    "\"spec\":{\"secretName\":\"web-tls\",\"dnsNames\":[\"a.test\"],\"issuerRef\":{"               \
+    "\"name\":\"acme\"},\"privateKey\":{\"algorithm\":\"ECDSA\"}}"
+
+/* The state of the world before one pass. "acme" fails over to "one", then to "two"; these sign by themselves, so that
+ * a request is all that is written. */
+struct story {
+    int64_t failures;    /* status.failedIssuanceAttempts */
+    int64_t not_ready;   /* ns that "acme" is not Ready; 0 = it is */
+    int64_t silent;      /* ns that its CA does not answer; 0 = it does */
+    bool one_is_missing; /* there is no such issuer */
+    const char *attempt; /* issuer of an attempt that runs; NULL = there is none */
+};
+
+static void put_issuer(struct scene *s, const char *name, const char *spec, int64_t not_ready)
+{
+    char since[RFC3339_MAX];
+    rfc3339_format(SCENE_NOW - not_ready, since);
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"shop\",\"uid\":\"%s\",\"resourceVersion\":"
+        "\"2\"},\"spec\":{%s},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\","
+        "\"lastTransitionTime\":\"%s\"}]}}",
+        name, name, spec, not_ready != 0 ? "False" : "True", since);
+    scene_put(&s->env->issuers, text);
+}
+
+static char *request_text(void)
+{
+    AUTO_KEY key = NULL;
+    AUTO(pki_names_release) struct pki_names names = {0};
+    auto_free char *pem = NULL;
+    strlist_add(&names.dns, "a.test");
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
+    return base64_encode(pem, strlen(pem));
+}
+
+static void put_attempt(struct scene *s, const char *issuer)
+{
+    auto_free char *csr = request_text();
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"request\","
+        "\"resourceVersion\":\"5\",\"creationTimestamp\":\"2025-12-31T00:00:00Z\","
+        "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"Certificate\","
+        "\"name\":\"web\",\"uid\":\"crt\",\"controller\":true}]},\"spec\":{\"request\":\"%s\","
+        "\"issuerRef\":{\"name\":\"%s\"},\"usages\":[\"digital signature\",\"key "
+        "encipherment\"]}}",
+        csr, issuer);
+    scene_put(&s->env->requests, text);
+}
+
+static void open_story(struct scene *s, const struct story *t)
+{
+    scene_open(s);
+    put_issuer(s, "acme",
+               "\"acme\":{\"server\":\"https://ca.test/dir\",\"privateKeySecretRef\":{\"name\":"
+               "\"key\"},\"failover\":[{\"name\":\"one\"},{\"name\":\"two\"},{\"name\":\"x\","
+               "\"kind\":\"StepIssuer\",\"group\":\"step.sm\"}]}",
+               t->not_ready);
+    if (!t->one_is_missing)
+        put_issuer(s, "one", "\"selfSigned\":{}", 0);
+    put_issuer(s, "two", "\"selfSigned\":{}", 0);
+    auto_free char *crt =
+        x_printf("{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
+                 "\"resourceVersion\":\"5\",\"generation\":1}," SPEC
+                 ",\"status\":{\"failedIssuanceAttempts\":%lld,\"conditions\":[{\"type\":"
+                 "\"Issuing\",\"status\":\"False\",\"reason\":\"R\",\"message\":\"M\"}]}}",
+                 (long long)t->failures);
+    scene_put(&s->env->certificates, crt);
+    if (t->attempt != NULL)
+        put_attempt(s, t->attempt);
+    if (t->silent == 0)
+        return;
+    const struct issuer acme = {.obj.meta.uid = "acme"};
+    AUTO_ERR e = err_new(ERR_TRANSIENT, "Timeout", "nobody there");
+    int64_t now = s->hands.wall_ns;
+    s->hands.wall_ns = now - t->silent;
+    outage_note(s->env, &acme, e);
+    s->hands.wall_ns = now - NS_PER_SEC;
+    if (t->silent < NS_PER_HOUR)
+        outage_note(s->env, &acme, e);
+    s->hands.wall_ns = now;
+}
+
+static struct err *reconcile(struct scene *s, int64_t *ret_next)
+{
+    const struct object_name name = {.ns = "shop", .name = "web"};
+    return certificate_reconcile((void *)(uintptr_t)s->env, &name, ret_next);
+}
+
+/* A request goes to that issuer; a running attempt is deleted before. */
+static void expect_issuer(const struct story *t, const char *want)
+{
+    SCENE s = {0};
+    open_story(&s, t);
+    int64_t next = 0;
+    if (t->attempt != NULL)
+        scripted_plan(&s.world, "DELETE " REQUESTS "/web-1", 200, "{}");
+    scripted_plan(&s.world, "POST " REQUESTS, 409, STALE);
+    expect_err(reconcile(&s, &next), ERR_CONFLICT, NULL, NULL);
+    json_auto_t *body = scripted_json(&s.world, s.world.done - 1);
+    assert_string_equal(JSTR(body, "spec", "issuerRef", "name"), want);
+    assert_int_equal(s.told, 1); /* FailedOver */
+}
+
+/* The pass waits for "acme" and does not take it for a wish. */
+static void expect_wait(const struct story *t)
+{
+    SCENE s = {0};
+    open_story(&s, t);
+    int64_t next = 0;
+    scripted_plan(&s.world, STATUS, 200,
+                  "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
+                  "\"resourceVersion\":\"6\"}," SPEC "}");
+    expect_ok(reconcile(&s, &next));
+    assert_int_equal(next, SCENE_NOW + NS_PER_MIN);
+    assert_int_equal(s.told, 0);
+    json_auto_t *sent = scripted_json(&s.world, 0);
+    const json_t *all = JGET(sent, "status", "conditions");
+    for (size_t i = 0; i < json_count(all); i++)
+        if (str_eq(JSTR(json_item(all, i), "type"), "Issuing"))
+            assert_string_equal(JSTR(json_item(all, i), "status"), "False");
+}
+
+static void failures_move_it_on(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t failures;
+        const char *want;
+    } rows[] = {{3, "one"}, {5, "one"}, {6, "two"}, {8, "two"}, {12, "one"}, {15, "two"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        expect_issuer(&(struct story){.failures = rows[i].failures}, rows[i].want);
+}
+
+static void an_outage_moves_it_on(void **state)
+{
+    (void)state;
+    expect_issuer(&(struct story){.not_ready = 10 * NS_PER_MIN}, "one");
+    expect_issuer(&(struct story){.not_ready = NS_PER_DAY, .one_is_missing = true}, "two");
+    expect_issuer(&(struct story){.silent = 10 * NS_PER_MIN}, "one");
+    /* An attempt that runs is given up; a wait that is short is waited. */
+    expect_issuer(&(struct story){.silent = 11 * NS_PER_MIN, .attempt = "acme"}, "one");
+    expect_wait(&(struct story){.not_ready = 9 * NS_PER_MIN});
+}
+
+/* Whose failures are its own is not given up for the one that is back. */
+static void a_running_attempt_stays(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    open_story(&s, &(struct story){.failures = 3, .attempt = "one"});
+    int64_t next = 0;
+    scripted_plan(&s.world, "DELETE " REQUESTS "/web-1", 200, "{}"); /* its key was in memory */
+    scripted_plan(&s.world, "POST " REQUESTS, 409, STALE);
+    expect_err(reconcile(&s, &next), ERR_CONFLICT, NULL, NULL);
+    json_auto_t *body = scripted_json(&s.world, 1);
+    assert_string_equal(JSTR(body, "spec", "issuerRef", "name"), "one");
+    assert_int_equal(s.told, 0);
+}
+
+static void silence_is_forgotten(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    const struct issuer acme = {.obj.meta.uid = "acme"};
+    AUTO_ERR timeout = err_new(ERR_TRANSIENT, "Timeout", "x");
+    AUTO_ERR refusal = err_new(ERR_INVALID, "BadCSR", "x");
+    AUTO_ERR local = err_new(ERR_INVALID, "InvalidRequest", "x");
+    AUTO_ERR busy = err_new(ERR_TRANSIENT, "HTTP503", "x");
+    refusal->http_status = 400;
+    busy->http_status = 503;
+    assert_int_equal(outage_since(s.env, &acme), 0);
+    outage_note(s.env, &acme, busy);
+    clock_manual_advance(&s.hands, NS_PER_MIN);
+    outage_note(s.env, &acme, timeout);
+    outage_note(s.env, &acme, local);
+    assert_int_equal(outage_since(s.env, &acme), SCENE_NOW);
+    clock_manual_advance(&s.hands, NS_PER_HOUR);
+    assert_int_equal(outage_since(s.env, &acme), 0);
+    outage_note(s.env, &acme, timeout); /* the first of another */
+    assert_int_equal(outage_since(s.env, &acme), SCENE_NOW + NS_PER_HOUR + NS_PER_MIN);
+    outage_note(s.env, &acme, refusal);
+    assert_int_equal(outage_since(s.env, &acme), 0);
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(failures_move_it_on),
+        cmocka_unit_test(an_outage_moves_it_on),
+        cmocka_unit_test(a_running_attempt_stays),
+        cmocka_unit_test(silence_is_forgotten),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
