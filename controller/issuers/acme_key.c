@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "issuers/acme_registry.h"
 #include "kube/secret.h"
 
 char *acme_key_hash(const struct pki_key *key, const char *server)
@@ -24,8 +25,15 @@ struct err *acme_key_read(const struct issuer_env *env, const struct issuer *iss
     const char *ns = issuer_secret_namespace(env, issuer);
     AUTO(secret_release) struct secret pem = {0};
     TRY(kube_secret_value(env->kube, ns, ref->name, str_or(ref->key, "tls.key"), &pem));
-    return err_wrap(pki_key_parse(pem.data, pem.len, ret_key),
-                    "Secret %s/%s, spec.acme.privateKeySecretRef", ns, ref->name);
+    char hash[PKI_SHA256_HEX];
+    pki_sha256_hex(pem.data, pem.len, hash);
+    *ret_key = acme_registry_read(env, issuer, hash);
+    if (*ret_key != NULL)
+        return NULL;
+    TRY(pki_key_parse(pem.data, pem.len, ret_key), "Secret %s/%s, spec.acme.privateKeySecretRef",
+        ns, ref->name);
+    acme_registry_put_read(env, issuer, *ret_key, hash);
+    return NULL;
 }
 
 /* RSA of 4096 bits takes a second or two: once per account, on a worker for calls to the outside, which

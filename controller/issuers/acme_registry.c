@@ -28,7 +28,9 @@ struct shared_ca {
 struct known {
     char *ca; /* key into cas, or NULL */
     struct pki_key *key;
-    char *hash;        /* of the account that the key is for */
+    char *hash; /* of the account that the key is for */
+    struct pki_key *read_key;
+    char *read_hash;   /* of the text that it was read from */
     int64_t next_look; /* mono ns */
     char *doubted;     /* URL of the account that the CA may have forgotten, or NULL */
 };
@@ -44,6 +46,8 @@ static void known_free(void *value)
 {
     struct known *k = value;
     pki_key_free(k->key);
+    pki_key_free(k->read_key);
+    free(k->read_hash);
     free(k->ca);
     free(k->hash);
     free(k->doubted);
@@ -169,6 +173,31 @@ void acme_registry_put_key(const struct issuer_env *env, const struct issuer *is
     free(k->hash);
     k->hash = x_strdup(hash);
     pthread_mutex_unlock(&a->lock);
+}
+
+void acme_registry_put_read(const struct issuer_env *env, const struct issuer *issuer,
+                            struct pki_key *key, const char *text_hash)
+{
+    struct acme_accounts *a = env->accounts;
+    pthread_mutex_lock(&a->lock);
+    struct known *k = known_of(a, issuer->obj.meta.uid);
+    pki_key_free(k->read_key);
+    free(k->read_hash);
+    k->read_key = pki_key_ref(key);
+    k->read_hash = x_strdup(text_hash);
+    pthread_mutex_unlock(&a->lock);
+}
+
+struct pki_key *acme_registry_read(const struct issuer_env *env, const struct issuer *issuer,
+                                   const char *text_hash)
+{
+    struct acme_accounts *a = env->accounts;
+    pthread_mutex_lock(&a->lock);
+    const struct known *k = map_get(&a->issuers, issuer->obj.meta.uid);
+    bool same = k != NULL && str_eq(k->read_hash, text_hash);
+    struct pki_key *key = same ? pki_key_ref(k->read_key) : NULL;
+    pthread_mutex_unlock(&a->lock);
+    return key;
 }
 
 struct pki_key *acme_registry_key(const struct issuer_env *env, const struct issuer *issuer)

@@ -20,6 +20,13 @@ void acme_registry_put_key(const struct issuer_env *env, const struct issuer *is
 /* A reference to the key that the Issuer's status speaks of, or NULL. */
 struct pki_key *acme_registry_key(const struct issuer_env *env, const struct issuer *issuer);
 
+/* The key as it was last read for an Issuer, and the SHA-256 of the text that it was read from: the Secret is
+ * read at each look, and rarely says anything new. A reference, or NULL when the text is another. */
+void acme_registry_put_read(const struct issuer_env *env, const struct issuer *issuer,
+                            struct pki_key *key, const char *text_hash);
+struct pki_key *acme_registry_read(const struct issuer_env *env, const struct issuer *issuer,
+                                   const char *text_hash);
+
 /* The account at this URL may be gone, or not valid any more, until it is known again. */
 void acme_registry_doubt(const struct issuer_env *env, const struct issuer *issuer);
 bool acme_registry_doubts(const struct issuer_env *env, const struct issuer *issuer);
