@@ -350,6 +350,15 @@ int64_t workqueue_next_due(struct workqueue *q)
     return due;
 }
 
+bool workqueue_has(struct workqueue *q, const char *key)
+{
+    pthread_mutex_lock(&q->lock);
+    const struct item *i = map_get(&q->items, key);
+    bool has = i != NULL && (i->ready || i->processing || i->heap_at != NOT_DELAYED);
+    pthread_mutex_unlock(&q->lock);
+    return has;
+}
+
 size_t workqueue_len(struct workqueue *q)
 {
     pthread_mutex_lock(&q->lock);

@@ -44,6 +44,8 @@ void workqueue_forget(struct workqueue *q, const char *key);
 /* Mono time of the next delayed key, INT64_MAX when none: the simulator moves its clock there. */
 int64_t workqueue_next_due(struct workqueue *q);
 size_t workqueue_len(struct workqueue *q); /* ready keys */
+/* Is the key ready, delayed or running? Else only a change will bring it back. */
+bool workqueue_has(struct workqueue *q, const char *key);
 /* Wakes all takers for good: nothing is taken any more. */
 void workqueue_shutdown(struct workqueue *q);
 /* fn is called, outside the lock, when a key became ready, workqueue_next_due() moved or the queue

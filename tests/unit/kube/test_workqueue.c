@@ -95,6 +95,23 @@ static void test_low_keys_do_not_starve(void **state)
     workqueue_free(q);
 }
 
+static void test_a_key_is_known_while_it_will_be_taken(void **state)
+{
+    (void)state;
+    struct workqueue *q = new_queue();
+    assert_false(workqueue_has(q, "k"));
+    workqueue_add_after(q, "k", NS_PER_SEC);
+    assert_true(workqueue_has(q, "k")); /* delayed */
+    clock_manual_advance(&hands, NS_PER_SEC);
+    assert_true(workqueue_has(q, "k")); /* due */
+    expect_take(q, "k");
+    assert_true(workqueue_has(q, "k")); /* running */
+    workqueue_failed(q, "k");
+    workqueue_done(q, "k");
+    assert_false(workqueue_has(q, "k")); /* only its failures are remembered */
+    workqueue_free(q);
+}
+
 static void test_delayed_keys_come_when_due_and_in_order(void **state)
 {
     (void)state;
@@ -285,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_key_added_while_processing_runs_again),
         cmocka_unit_test(test_changes_overtake_the_initial_list),
         cmocka_unit_test(test_low_keys_do_not_starve),
+        cmocka_unit_test(test_a_key_is_known_while_it_will_be_taken),
         cmocka_unit_test(test_delayed_keys_come_when_due_and_in_order),
         cmocka_unit_test(test_the_earlier_time_stays),
         cmocka_unit_test(test_a_run_drops_the_look_planned_before_it),
