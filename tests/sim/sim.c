@@ -8,7 +8,9 @@
 #include "sim/sim_ca.h"
 #include "sim/sim_check.h"
 #include "sim/sim_cluster.h"
+#include "sim/sim_external.h"
 #include "sim/sim_net.h"
+#include "sim/sim_pending.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
 #include "sim/sim_trace.h"
@@ -47,6 +49,7 @@ void sim_happen(struct sim *s)
     sim_user_happen(s->user);
     sim_cluster_happen(s->cluster);
     sim_ca_happen(s->ca);
+    sim_external_happen(s->external);
     sim_process_happen(s->process);
 }
 
@@ -58,7 +61,8 @@ static int64_t sooner(int64_t a, int64_t b)
 int64_t sim_next(const struct sim *s)
 {
     return sooner(sooner(sim_user_next(s->user), sim_cluster_next(s->cluster)),
-                  sooner(sim_ca_next(s->ca), sim_process_next(s->process)));
+                  sooner(sooner(sim_ca_next(s->ca), sim_external_next(s->external)),
+                         sim_process_next(s->process)));
 }
 
 /* One reconcile, or on to the next thing that happens; not beyond until. False when nothing is left
@@ -73,6 +77,8 @@ static bool advance(struct sim *s, int64_t until)
         clock_manual_advance(&s->clock, sim_delay(s, 2 * NS_PER_MS));
         return true;
     }
+    if (!wait)
+        sim_check_pending(s, false);
     int64_t next = sim_next(s), now = sim_now(s);
     if (wait)
         next = sooner(next, now + NS_PER_MS);
@@ -140,6 +146,7 @@ static void rest(struct sim *s)
 {
     sim_note(s, "at rest");
     sim_check_rest(s->check);
+    sim_check_pending(s, true);
     int64_t until = sim_now(s) + REST;
     while (advance(s, until))
         ;
@@ -158,6 +165,7 @@ static struct sim *sim_new(uint64_t seed, bool verbose)
     s->api = sim_api_new(s);
     s->cluster = sim_cluster_new(s);
     s->ca = sim_ca_new(s);
+    s->external = sim_external_new(s);
     s->net = sim_net_new(s);
     s->process = sim_process_new(s);
     s->user = sim_user_new(s);
@@ -169,6 +177,7 @@ static void sim_free(struct sim *s)
     sim_process_free(s->process);
     sim_user_free(s->user);
     sim_net_free(s->net);
+    sim_external_free(s->external);
     sim_ca_free(s->ca);
     sim_cluster_free(s->cluster);
     sim_api_free(s->api);

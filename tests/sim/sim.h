@@ -16,6 +16,7 @@ struct sim_api;
 struct sim_ca;
 struct sim_check;
 struct sim_cluster;
+struct sim_external;
 struct sim_net;
 struct sim_process;
 struct sim_trace;
@@ -31,6 +32,7 @@ struct sim {
     struct sim_api *api;
     struct sim_cluster *cluster;
     struct sim_ca *ca;
+    struct sim_external *external;
     struct sim_net *net;
     struct sim_user *user;
     struct sim_check *check;
@@ -39,6 +41,13 @@ struct sim {
 };
 
 #define SIM_NEVER INT64_MAX
+
+/* One life in a thousand lasts for years; most are over after days, for years of looking on the hour at
+ * what is well cost a second. */
+static inline bool sim_is_long(const struct sim *s)
+{
+    return s->seed % 1000 == 500;
+}
 
 /* Wall time, ns. */
 static inline int64_t sim_now(const struct sim *s)

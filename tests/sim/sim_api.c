@@ -43,6 +43,11 @@ const struct sim_resource *sim_resource(const char *plural)
     return NULL;
 }
 
+bool sim_resource_is_workload(const struct sim_resource *res)
+{
+    return str_eq(res->group, "apps");
+}
+
 struct sim_api *sim_api_new(struct sim *s)
 {
     struct sim_api *a = x_calloc(1, sizeof(*a));

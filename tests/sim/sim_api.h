@@ -21,6 +21,8 @@ struct sim_resource {
 };
 /* By plural, which is unique here; NULL when there is none. */
 const struct sim_resource *sim_resource(const char *plural);
+/* Deployment, StatefulSet, DaemonSet. */
+bool sim_resource_is_workload(const struct sim_resource *res);
 
 /* One version of an object. */
 struct sim_object {

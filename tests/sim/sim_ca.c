@@ -30,6 +30,7 @@ struct authz {
     char *token;
     bool processing;
     int64_t validate_at; /* SIM_NEVER */
+    int64_t expires;     /* wall ns: while it is pending, and then as long as it is reused */
     const char *error;
 };
 struct order {
@@ -39,6 +40,7 @@ struct order {
     const char *status; /* once finalized; before that it follows from the authorizations */
     char *csr;
     size_t csr_len;
+    int64_t expires; /* wall ns; unless it is finalized before */
     int64_t sign_at; /* SIM_NEVER */
     char *certificate;
 };
@@ -48,24 +50,32 @@ struct sim_ca {
     struct strlist accounts; /* thumbprints */
     size_t forgotten;        /* the first so many are not known any more */
     struct strlist contacts; /* of each account; "" for none */
+    json_t *keys;            /* of each account: an array of JWKs */
     struct authz *authz;
     size_t authz_count;
     struct order *orders;
     size_t order_count;
     struct map nonces;
     uint64_t nonce;
-    int64_t life; /* of certificates */
-    bool reuses;  /* valid authorizations */
+    int64_t life;    /* of certificates */
+    int64_t pending; /* so long may an order wait */
+    int64_t reuse;   /* so long is a valid authorization used again; 0 = never */
+    bool forgets;    /* what has expired is not found any more, else it is invalid */
 };
 
 struct sim_ca *sim_ca_new(struct sim *s)
 {
-    static const int64_t lives[] = {90 * NS_PER_DAY, 6 * NS_PER_DAY, NS_PER_DAY};
+    static const int64_t lives[] = {30 * NS_PER_DAY, 6 * NS_PER_DAY, NS_PER_DAY};
     struct sim_ca *ca = x_calloc(1, sizeof(*ca));
     ca->sim = s;
     ca->nonces = MAP_INIT(NULL);
-    ca->life = lives[sim_pick(s, ARRAY_LEN(lives))];
-    ca->reuses = sim_chance(s, 500);
+    ca->life = sim_is_long(s) ? 90 * NS_PER_DAY : lives[sim_pick(s, ARRAY_LEN(lives))];
+    static const int64_t waits[] = {7 * NS_PER_DAY, NS_PER_HOUR, 5 * NS_PER_MIN};
+    static const int64_t reuses[] = {0, 30 * NS_PER_DAY, 7 * NS_PER_HOUR};
+    ca->pending = waits[sim_pick(s, ARRAY_LEN(waits))];
+    ca->reuse = reuses[sim_pick(s, ARRAY_LEN(reuses))];
+    ca->forgets = sim_chance(s, 500);
+    ca->keys = json_new_array();
     return ca;
 }
 
@@ -86,6 +96,7 @@ void sim_ca_free(struct sim_ca *ca)
     strlist_release(&ca->accounts);
     strlist_release(&ca->contacts);
     map_release(&ca->nonces);
+    json_decref(ca->keys);
     free(ca);
 }
 
@@ -95,6 +106,7 @@ struct call {
     struct sim_ca *ca;
     const struct http_request *req;
     struct http_response *res;
+    const json_t *jws;
     json_t *header;
     json_t *payload; /* NULL for POST-as-GET */
     size_t account;
@@ -173,6 +185,7 @@ static void new_account(struct call *c)
     if (is_new) {
         strlist_add(&c->ca->accounts, thumbprint);
         strlist_add(&c->ca->contacts, str_or(JSTR(c->payload, "contact", "0"), ""));
+        json_push(c->ca->keys, json_copy_deep(JGET(c->header, "jwk")));
     }
     auto_free char *url = x_printf(BASE "/account/%zu", n);
     add_header(c, "location", url);
@@ -194,14 +207,25 @@ static json_t *challenge_json(const struct sim_ca *ca, size_t i, const char *typ
     return json;
 }
 
+static const char *authz_status(const struct sim_ca *ca, const struct authz *a)
+{
+    bool late = str_eq(a->status, "pending") && sim_now(ca->sim) >= a->expires;
+    return late ? "expired" : a->status;
+}
+
 static void show_authz(struct call *c, size_t i)
 {
     const struct authz *a = &c->ca->authz[i];
+    const char *status = authz_status(c->ca, a);
+    if (c->ca->forgets && str_eq(status, "expired")) {
+        refuse(c, 404, "malformed", "there is no such authorization");
+        return;
+    }
     json_auto_t *body =
         json_build("{s:{s:s,s:s},s:s,s:[o,o]}", "identifier", "type", "dns", "value", a->identifier,
-                   "status", a->status, "challenges", challenge_json(c->ca, i, "dns-01"),
+                   "status", status, "challenges", challenge_json(c->ca, i, "dns-01"),
                    challenge_json(c->ca, i, "http-01"));
-    if (str_eq(a->status, "pending"))
+    if (str_eq(status, "pending"))
         add_header(c, "retry-after", "3");
     answer(c, 200, body);
 }
@@ -210,6 +234,10 @@ static void accept_challenge(struct call *c, size_t i)
 {
     struct authz *a = &c->ca->authz[i];
     sim_check_order_used(c->ca->sim, a->order);
+    if (str_eq(authz_status(c->ca, a), "expired")) {
+        refuse(c, 400, "malformed", "the authorization has expired");
+        return;
+    }
     if (c->payload != NULL && str_eq(a->status, "pending") && !a->processing) {
         a->processing = true;
         a->validate_at = sim_now(c->ca->sim) + sim_delay(c->ca->sim, VALIDATION_MAX);
@@ -229,15 +257,16 @@ static void validate(struct sim_ca *ca, struct authz *a)
     bool unlucky = !ca->sim->calm && sim_chance(ca->sim, 50);
     bool good = status == 200 && str_eq(buf_str(&body), expected) && !unlucky;
     a->status = good ? "valid" : "invalid";
+    a->expires = sim_now(ca->sim) + ca->reuse;
     a->error = good ? NULL : "the answer was not the key authorization";
     sim_note(ca->sim, "the CA finds %s %s (%d)", a->identifier, a->status, status);
 }
 
 static size_t authz_for(struct sim_ca *ca, size_t account, const char *identifier)
 {
-    for (size_t i = 0; i < ca->authz_count && ca->reuses; i++)
-        if (ca->authz[i].account == account && str_eq(ca->authz[i].identifier, identifier) &&
-            str_eq(ca->authz[i].status, "valid"))
+    for (size_t i = 0; i < ca->authz_count && ca->reuse > 0; i++)
+        if (ca->authz[i].expires > sim_now(ca->sim) && ca->authz[i].account == account &&
+            str_eq(ca->authz[i].identifier, identifier) && str_eq(ca->authz[i].status, "valid"))
             return i;
     unsigned char token[24];
     ca->sim->dice.rng.fill(ca->sim->dice.rng.ctx, token, sizeof(token));
@@ -247,14 +276,23 @@ static size_t authz_for(struct sim_ca *ca, size_t account, const char *identifie
                                                 .order = ca->order_count,
                                                 .status = "pending",
                                                 .token = base64url_encode(token, sizeof(token)),
+                                                .expires = sim_now(ca->sim) + ca->pending,
                                                 .validate_at = SIM_NEVER};
     return ca->authz_count++;
 }
 
 /* ---- orders ---- */
 
+/* Nobody went on with it in time. */
+static bool has_expired(const struct sim_ca *ca, const struct order *o)
+{
+    return o->status == NULL && sim_now(ca->sim) >= o->expires;
+}
+
 static const char *status_of(const struct sim_ca *ca, const struct order *o)
 {
+    if (has_expired(ca, o))
+        return "invalid";
     if (o->status != NULL)
         return o->status;
     const char *status = "ready";
@@ -293,7 +331,8 @@ static void new_order(struct call *c)
 {
     struct sim_ca *ca = c->ca;
     const json_t *identifiers = JGET(c->payload, "identifiers");
-    struct order o = {.account = c->account, .sign_at = SIM_NEVER};
+    struct order o = {
+        .account = c->account, .expires = sim_now(ca->sim) + ca->pending, .sign_at = SIM_NEVER};
     o.authz = x_calloc(json_count(identifiers) + 1, sizeof(*o.authz));
     for (size_t i = 0; i < json_count(identifiers); i++) {
         const char *name = JSTR(json_item(identifiers, i), "value");
@@ -375,13 +414,28 @@ static json_t *decode_part(const json_t *jws, const char *name)
     return json;
 }
 
-/* RFC 8555 sections 6.2 to 6.5, but the signature itself. */
+/* The key that has to have signed: that of the header, or the account's; NULL when there is none or it
+ * is named twice (RFC 8555 section 6.2). */
+static const json_t *signer(const struct call *c)
+{
+    const json_t *jwk = JGET(c->header, "jwk");
+    const char *kid = JSTR(c->header, "kid");
+    if ((jwk == NULL) == (kid == NULL) || !str_eq(JSTR(c->header, "alg"), "ES256"))
+        return NULL;
+    return jwk != NULL ? jwk : json_item(c->ca->keys, number_in(kid, "account"));
+}
+
+/* RFC 8555 sections 6.2 to 6.5. */
 static bool check_message(struct call *c)
 {
     const char *nonce = str_or(JSTR(c->header, "nonce"), "");
     bool unlucky = !c->ca->sim->calm && sim_chance(c->ca->sim, 30);
     bool known = map_has(&c->ca->nonces, nonce);
     map_remove(&c->ca->nonces, nonce);
+    const json_t *key = signer(c);
+    /* Nobody else calls: what cannot be verified is a bug. */
+    if (key == NULL || !sim_pki_jws_verifies(c->jws, key))
+        sim_fail(c->ca->sim, "%s: the signature does not verify", c->req->url);
     if (!str_eq(JSTR(c->header, "url"), c->req->url)) {
         refuse(c, 401, "unauthorized", "the url of the header is another");
     } else if (!known || unlucky) {
@@ -399,7 +453,10 @@ static bool check_message(struct call *c)
 
 static void get_order(struct call *c, size_t n)
 {
-    show_order(c, n, 200);
+    if (c->ca->forgets && has_expired(c->ca, &c->ca->orders[n]))
+        refuse(c, 404, "malformed", "there is no such order");
+    else
+        show_order(c, n, 200);
 }
 
 static void serve_post(struct call *c)
@@ -452,6 +509,7 @@ void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http
     } else {
         json_auto_t *jws = NULL;
         err_drop(json_parse(req->body, req->body_len, &jws)); /* then it has no parts */
+        c.jws = jws;
         c.header = decode_part(jws, "protected");
         c.payload = decode_part(jws, "payload");
         if (check_message(&c))

@@ -36,7 +36,7 @@ struct sim_check {
     struct map paces;     /* "controller key" -> struct pace */
     struct map orders;    /* number of the CA's order -> uid of the request, owned */
     struct map requests;  /* uid -> number of the CA's order, owned */
-    struct map delivered; /* PEM chains that were in a Secret */
+    struct map delivered; /* PEM chains that certroll wrote into a Secret -> int64_t, when first */
     struct map disturbed; /* "ns/certificate" -> int64_t, when */
     unsigned torn;        /* Orders that were deleted before their URL could be stored */
     unsigned writes;
@@ -51,7 +51,7 @@ struct sim_check *sim_check_new(struct sim *s)
     c->paces = MAP_INIT(free);
     c->orders = MAP_INIT(free);
     c->requests = MAP_INIT(free);
-    c->delivered = MAP_INIT(NULL);
+    c->delivered = MAP_INIT(free);
     c->disturbed = MAP_INIT(free);
     return c;
 }
@@ -195,7 +195,9 @@ static void check_secret(struct sim *s, const json_t *now)
     const char *name = JSTR(now, "metadata", "name");
     if (crt == NULL)
         return;
-    map_put(&s->check->delivered, crt, NULL);
+    int64_t when = sim_now(s);
+    if (!map_has(&s->check->delivered, crt))
+        map_put(&s->check->delivered, crt, x_memdup(&when, sizeof(when)));
     if (key == NULL || !sim_pki_pair_matches(crt, key))
         sim_fail(s, "certroll wrote Secret %s with a key that is not the certificate's", name);
 }
@@ -259,14 +261,14 @@ static int64_t issued_at(struct sim *s, const char *ns, const char *secret)
     return at;
 }
 
-static const char *secret_of(const json_t *deployment)
+static const char *secret_of(const json_t *workload)
 {
-    return JSTR(deployment, "spec", "template", "spec", "volumes", "0", "secret", "secretName");
+    return JSTR(workload, "spec", "template", "spec", "volumes", "0", "secret", "secretName");
 }
 
-static const char *rolled_for(const json_t *deployment)
+static const char *rolled_for(const json_t *workload)
 {
-    return str_or(JSTR(deployment, "spec", "template", "metadata", "annotations", API_CERTIFICATES),
+    return str_or(JSTR(workload, "spec", "template", "metadata", "annotations", API_CERTIFICATES),
                   "");
 }
 
@@ -281,7 +283,7 @@ static void check_rollout(struct sim *s, const json_t *old, const json_t *now)
     int64_t issued = issued_at(s, JSTR(now, "metadata", "namespace"), secret_of(now));
     /* 0: somebody has just deleted the Secret. */
     if (!seen && issued != 0 && sim_cluster_oldest_container(s, now) > issued)
-        sim_fail(s, "Deployment %s was rolled though all its containers are newer than the Secret",
+        sim_fail(s, "workload %s was rolled though all its containers are newer than the Secret",
                  JSTR(now, "metadata", "name"));
 }
 
@@ -311,7 +313,7 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
         check_secret(s, now);
     else if (now != NULL && str_eq(kind, "certificates"))
         check_certificate(s, old, now);
-    else if (now != NULL && str_eq(kind, "deployments"))
+    else if (now != NULL && sim_resource_is_workload(res))
         check_rollout(s, old, now);
 }
 
@@ -393,11 +395,11 @@ static char *unfinished_certificate(struct sim *s, const json_t *crt)
     return NULL;
 }
 
-static bool is_followed(struct sim *s, const json_t *deployment, const json_t **ret_secret)
+static bool is_followed(struct sim *s, const json_t *workload, const json_t **ret_secret)
 {
-    const char *ns = JSTR(deployment, "metadata", "namespace");
-    const char *opt = JSTR(deployment, "metadata", "annotations", API_ROLLOUT);
-    *ret_secret = sim_api_json(s->api, "secrets", ns, str_or(secret_of(deployment), ""));
+    const char *ns = JSTR(workload, "metadata", "namespace");
+    const char *opt = JSTR(workload, "metadata", "annotations", API_ROLLOUT);
+    *ret_secret = sim_api_json(s->api, "secrets", ns, str_or(secret_of(workload), ""));
     const char *owner = JSTR(*ret_secret, "metadata", "annotations", api_names()->certificate_name);
     const json_t *crt = owner != NULL ? sim_api_json(s->api, "certificates", ns, owner) : NULL;
     if (str_eq(opt, "false") || owner == NULL)
@@ -405,17 +407,22 @@ static bool is_followed(struct sim *s, const json_t *deployment, const json_t **
     return str_eq(opt, "true") || JBOOL(crt, "spec", "rollout", "enabled");
 }
 
-static char *unfinished_deployment(struct sim *s, const json_t *deployment)
+static char *unfinished_workload(struct sim *s, const json_t *workload)
 {
     const json_t *secret = NULL;
-    if (!is_followed(s, deployment, &secret))
+    if (!is_followed(s, workload, &secret))
         return NULL;
+    /* A Secret that was deleted may be written again with the certificate that pods run with. */
+    auto_free char *crt = secret_text(secret, "tls.crt");
+    const int64_t *delivered = crt != NULL ? map_get(&s->check->delivered, crt) : NULL;
     int64_t issued =
         issued_at(s, JSTR(secret, "metadata", "namespace"), JSTR(secret, "metadata", "name")) -
         sim_process_greatest_skew(s->process);
-    if (sim_cluster_oldest_container(s, deployment) < issued)
-        return x_printf("Deployment %s has containers that are older than the Secret",
-                        JSTR(deployment, "metadata", "name"));
+    if (delivered != NULL && *delivered < issued)
+        issued = *delivered;
+    if (sim_cluster_oldest_container(s, workload) < issued)
+        return x_printf("workload %s has containers that are older than the Secret",
+                        JSTR(workload, "metadata", "name"));
     return NULL;
 }
 
@@ -441,8 +448,10 @@ static char *unfinished_object(struct sim *s, const struct sim_object *o)
         return x_printf("%s is left: %s", what, JSTR(o->json, "metadata", "name"));
     if (str_eq(o->res->plural, "certificates"))
         return unfinished_certificate(s, o->json);
-    if (str_eq(o->res->plural, "deployments"))
-        return unfinished_deployment(s, o->json);
+    if (str_ends(o->res->plural, "issuers") && !condition_is(o->json, "Ready", "True"))
+        return x_printf("%s %s is not ready", o->res->kind, JSTR(o->json, "metadata", "name"));
+    if (sim_resource_is_workload(o->res))
+        return unfinished_workload(s, o->json);
     return NULL;
 }
 

@@ -155,15 +155,25 @@ static void look_at_pod(struct sim *s, struct sim_object *o)
         start_pod(s, o);
 }
 
-/* ---- Deployments ---- */
+/* ---- workloads: Deployments, StatefulSets, DaemonSets (on a cluster of one node) ---- */
 
-static bool runs_here(const json_t *pod, const json_t *deployment)
+static bool is_daemon(const json_t *workload)
 {
-    return str_eq(JSTR(pod, "metadata", "namespace"), JSTR(deployment, "metadata", "namespace")) &&
-           str_eq(JSTR(pod, "metadata", "labels", "app"), JSTR(deployment, "metadata", "name"));
+    return str_eq(JSTR(workload, "kind"), "DaemonSet");
 }
 
-int64_t sim_cluster_oldest_container(struct sim *s, const json_t *deployment)
+static int64_t wanted_pods(const json_t *workload)
+{
+    return is_daemon(workload) ? 1 : JINT(workload, 1, "spec", "replicas");
+}
+
+static bool runs_here(const json_t *pod, const json_t *workload)
+{
+    return str_eq(JSTR(pod, "metadata", "namespace"), JSTR(workload, "metadata", "namespace")) &&
+           str_eq(JSTR(pod, "metadata", "labels", "app"), JSTR(workload, "metadata", "name"));
+}
+
+int64_t sim_cluster_oldest_container(struct sim *s, const json_t *workload)
 {
     auto_free struct sim_object **pods = sim_api_all(s->api, "pods");
     int64_t oldest = SIM_NEVER;
@@ -171,48 +181,55 @@ int64_t sim_cluster_oldest_container(struct sim *s, const json_t *deployment)
         const char *text = JSTR(pods[i]->json, "status", "containerStatuses", "0", "state",
                                 "running", "startedAt");
         int64_t at = SIM_NEVER;
-        if (text != NULL && runs_here(pods[i]->json, deployment))
+        if (text != NULL && runs_here(pods[i]->json, workload))
             err_drop(rfc3339_parse(text, &at)); /* we wrote it */
         oldest = at < oldest ? at : oldest;
     }
     return oldest;
 }
 
-static void put_status(struct sim *s, const json_t *deployment, int64_t updated)
+static void put_status(struct sim *s, const struct sim_resource *res, const json_t *workload,
+                       int64_t updated)
 {
-    json_t *now = json_copy_deep(deployment);
-    json_put(now, "status",
-             json_build("{s:I,s:I,s:I}", "observedGeneration",
-                        JINT(deployment, 0, "metadata", "generation"), "updatedReplicas", updated,
-                        "availableReplicas", updated));
-    sim_api_put(s->api, "deployments", now, &sim_cluster_writer);
+    json_t *now = json_copy_deep(workload);
+    json_int_t seen = JINT(workload, 0, "metadata", "generation");
+    json_t *status =
+        is_daemon(workload)
+            ? json_build("{s:I,s:I,s:I,s:I}", "observedGeneration", seen, "desiredNumberScheduled",
+                         (json_int_t)1, "updatedNumberScheduled", updated, "numberAvailable",
+                         updated)
+            : json_build("{s:I,s:I,s:I,s:I}", "observedGeneration", seen, "replicas", updated,
+                         "updatedReplicas", updated, "availableReplicas", updated);
+    json_put(now, "status", status);
+    sim_api_put(s->api, res->plural, now, &sim_cluster_writer);
 }
 
-static void remove_pods(struct sim *s, const json_t *deployment)
+static void remove_pods(struct sim *s, const json_t *workload)
 {
     auto_free struct sim_object **pods = sim_api_all(s->api, "pods");
     for (size_t i = 0; pods[i] != NULL; i++)
-        if (runs_here(pods[i]->json, deployment))
+        if (runs_here(pods[i]->json, workload))
             sim_store_remove(s->api, pods[i], &sim_cluster_writer);
 }
 
-static const char *mounted_secret(const json_t *deployment)
+static const char *mounted_secret(const json_t *workload)
 {
-    return JSTR(deployment, "spec", "template", "spec", "volumes", "0", "secret", "secretName");
+    return JSTR(workload, "spec", "template", "spec", "volumes", "0", "secret", "secretName");
 }
 
 /* All pods at once: how carefully they are replaced is not what is tested. They start when their
  * volume can be mounted. */
 static void replace_pods(struct sim *s, struct sim_object *o)
 {
-    json_auto_t *deployment = json_incref(o->json);
-    const char *ns = JSTR(deployment, "metadata", "namespace");
-    const char *name = JSTR(deployment, "metadata", "name");
-    if (sim_api_find(s->api, "secrets", ns, mounted_secret(deployment)) == NULL)
+    const struct sim_resource *res = o->res;
+    json_auto_t *workload = json_incref(o->json);
+    const char *ns = JSTR(workload, "metadata", "namespace");
+    const char *name = JSTR(workload, "metadata", "name");
+    if (sim_api_find(s->api, "secrets", ns, mounted_secret(workload)) == NULL)
         return;
-    remove_pods(s, deployment);
+    remove_pods(s, workload);
     auto_free char *version = sim_api_version(s->api);
-    for (int64_t i = 0; i < JINT(deployment, 1, "spec", "replicas"); i++) {
+    for (int64_t i = 0; i < wanted_pods(workload); i++) {
         auto_free char *pod = x_printf("%s-%s-%lld", name, version, (long long)i);
         char when[RFC3339_MAX];
         rfc3339_format(sim_now(s), when);
@@ -222,25 +239,25 @@ static void replace_pods(struct sim *s, struct sim_object *o)
             "phase", "Running", "containerStatuses", "state", "running", "startedAt", when);
         sim_api_put(s->api, "pods", json, &sim_cluster_writer);
     }
-    put_status(s, deployment, JINT(deployment, 1, "spec", "replicas"));
+    put_status(s, res, workload, wanted_pods(workload));
 }
 
-static bool is_observed(const json_t *deployment)
+static bool is_observed(const json_t *workload)
 {
-    return JINT(deployment, 0, "status", "observedGeneration") ==
-           JINT(deployment, 0, "metadata", "generation");
+    return JINT(workload, 0, "status", "observedGeneration") ==
+           JINT(workload, 0, "metadata", "generation");
 }
 
-static bool is_rolled(const json_t *deployment)
+static bool is_rolled(const json_t *workload)
 {
-    return is_observed(deployment) && JINT(deployment, 0, "status", "availableReplicas") ==
-                                          JINT(deployment, 1, "spec", "replicas");
+    const char *field = is_daemon(workload) ? "numberAvailable" : "availableReplicas";
+    return is_observed(workload) && JINT(workload, 0, "status", field) == wanted_pods(workload);
 }
 
-static void look_at_deployment(struct sim *s, struct sim_object *o)
+static void look_at_workload(struct sim *s, struct sim_object *o)
 {
     if (!is_observed(o->json))
-        put_status(s, o->json, 0);
+        put_status(s, o->res, o->json, 0);
     else if (!is_rolled(o->json))
         replace_pods(s, o);
 }
@@ -252,7 +269,7 @@ static void wake_pods(struct sim *s, const json_t *secret)
 {
     for (size_t i = 0; i < s->api->len; i++) {
         struct sim_object *o = s->api->objects[i];
-        if (str_eq(o->res->plural, "deployments") && !is_rolled(o->json) &&
+        if (sim_resource_is_workload(o->res) && !is_rolled(o->json) &&
             str_eq(JSTR(o->json, "metadata", "namespace"), JSTR(secret, "metadata", "namespace")) &&
             str_eq(mounted_secret(o->json), JSTR(secret, "metadata", "name")))
             o->due = sim_now(s) + sim_delay(s, ROLLOUT_DELAY_MAX);
@@ -265,7 +282,7 @@ void sim_cluster_changed(struct sim *s, struct sim_object *o, const json_t *old)
         wake_pods(s, o->json);
     if (str_eq(o->res->plural, "pods") && JSTR(o->json, "status", "phase") == NULL)
         o->due = sim_now(s) + sim_delay(s, KUBELET_DELAY_MAX);
-    if (str_eq(o->res->plural, "deployments") && !is_rolled(o->json))
+    if (sim_resource_is_workload(o->res) && !is_rolled(o->json))
         o->due = sim_now(s) + sim_delay(s, ROLLOUT_DELAY_MAX);
 }
 
@@ -299,7 +316,7 @@ static bool look_at_one(struct sim_cluster *c)
         if (str_eq(o->res->plural, "pods"))
             look_at_pod(s, o);
         else
-            look_at_deployment(s, o);
+            look_at_workload(s, o);
         return true;
     }
     return false;

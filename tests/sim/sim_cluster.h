@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rest of the cluster: the garbage collector, kubelets, the controller of Deployments, and an
+ * The rest of the cluster: the garbage collector, kubelets, the controllers of workloads, and an
  * ingress controller that learns of its objects late.
  */
 #ifndef CERTROLL_TESTS_SIM_SIM_CLUSTER_H
@@ -20,7 +20,7 @@ void sim_cluster_happen(struct sim_cluster *c);
 /* GET http://host/path from outside: the HTTP status; the body of a 200. */
 int sim_cluster_fetch(struct sim_cluster *c, const char *host, const char *path, struct buf *body);
 
-/* When the first of the running containers of a Deployment started; SIM_NEVER when none runs. */
-int64_t sim_cluster_oldest_container(struct sim *s, const json_t *deployment);
+/* When the first of the running containers of a workload started; SIM_NEVER when none runs. */
+int64_t sim_cluster_oldest_container(struct sim *s, const json_t *workload);
 
 #endif

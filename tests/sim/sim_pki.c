@@ -3,6 +3,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "sim/sim_pki.h"
 
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -14,9 +15,11 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/str.h"
 
 static struct rng_seeded source;
 static EVP_PKEY *root_key, *intermediate_key;
@@ -140,26 +143,119 @@ static char *san_text(const struct strlist *names)
     return x_printf("critical,%s", all); /* the subject is empty (RFC 5280 section 4.2.1.6) */
 }
 
-char *sim_pki_issue(const void *csr_der, size_t len, const struct strlist *names,
-                    int64_t not_before, int64_t not_after)
+/* For a subject alternative name that is a list of names, or an extension taken over (borrowed). */
+static char *issue(X509_REQ *csr, const char *san, X509_EXTENSION *taken, int64_t not_before,
+                   int64_t not_after)
 {
-    const unsigned char *at = csr_der;
-    X509_REQ *csr = d2i_X509_REQ(NULL, &at, (long)len);
     EVP_PKEY *key = csr != NULL ? X509_REQ_get0_pubkey(csr) : NULL;
-    if (key == NULL || X509_REQ_verify(csr, key) != 1) {
-        X509_REQ_free(csr);
+    if (key == NULL || X509_REQ_verify(csr, key) != 1)
         return NULL;
-    }
     X509 *leaf = make_cert(NULL, key, not_before, not_after);
-    auto_free char *san = san_text(names);
-    add_extension(leaf, intermediate, NID_subject_alt_name, san);
+    if (taken != NULL)
+        need(X509_add_ext(leaf, taken, -1) == 1);
+    else
+        add_extension(leaf, intermediate, NID_subject_alt_name, san);
     add_extension(leaf, intermediate, NID_key_usage, "critical,digitalSignature,keyEncipherment");
     add_extension(leaf, intermediate, NID_ext_key_usage, "serverAuth");
     sign(leaf, intermediate, intermediate_key);
     char *pem = pem_of(leaf, intermediate);
     X509_free(leaf);
+    return pem;
+}
+
+char *sim_pki_issue(const void *csr_der, size_t len, const struct strlist *names,
+                    int64_t not_before, int64_t not_after)
+{
+    const unsigned char *at = csr_der;
+    X509_REQ *csr = d2i_X509_REQ(NULL, &at, (long)len);
+    auto_free char *san = san_text(names);
+    char *pem = issue(csr, san, NULL, not_before, not_after);
     X509_REQ_free(csr);
     return pem;
+}
+
+char *sim_pki_issue_as_asked(const char *csr_pem, int64_t not_before, int64_t not_after)
+{
+    BIO *bio = BIO_new_mem_buf(csr_pem, -1);
+    X509_REQ *csr = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    STACK_OF(X509_EXTENSION) *asked = csr != NULL ? X509_REQ_get_extensions(csr) : NULL;
+    int at = X509v3_get_ext_by_NID(asked, NID_subject_alt_name, -1);
+    char *pem = NULL;
+    if (at >= 0)
+        pem = issue(csr, NULL, X509v3_get_ext(asked, at), not_before, not_after);
+    sk_X509_EXTENSION_pop_free(asked, X509_EXTENSION_free);
+    X509_REQ_free(csr);
+    ERR_clear_error();
+    return pem;
+}
+
+/* ---- JWS ---- */
+
+#define COORDINATE 32 /* bytes, P-256 */
+
+static bool read_base64url(const char *text, unsigned char *out, size_t len)
+{
+    auto_free char *raw = NULL;
+    size_t got = 0;
+    err_drop(base64url_decode(text, strlen(text), &raw, &got)); /* then there is none */
+    if (raw == NULL || got != len)
+        return false;
+    memcpy(out, raw, len);
+    return true;
+}
+
+static EVP_PKEY *key_of_jwk(const json_t *jwk)
+{
+    unsigned char point[1 + 2 * COORDINATE] = {4};
+    if (!read_base64url(str_or(JSTR(jwk, "x"), ""), point + 1, COORDINATE) ||
+        !read_base64url(str_or(JSTR(jwk, "y"), ""), point + 1 + COORDINATE, COORDINATE))
+        return NULL;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char[]){"P-256"}, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY *key = NULL;
+    need(EVP_PKEY_fromdata_init(ctx) == 1);
+    if (EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+        key = NULL;
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+    return key;
+}
+
+static int der_of_raw(const unsigned char raw[2 * COORDINATE], unsigned char **ret_der)
+{
+    ECDSA_SIG *sig = ECDSA_SIG_new();
+    need(sig != NULL && ECDSA_SIG_set0(sig, BN_bin2bn(raw, COORDINATE, NULL),
+                                       BN_bin2bn(raw + COORDINATE, COORDINATE, NULL)) == 1);
+    int len = i2d_ECDSA_SIG(sig, ret_der);
+    ECDSA_SIG_free(sig);
+    return len;
+}
+
+bool sim_pki_jws_verifies(const json_t *jws, const json_t *jwk)
+{
+    unsigned char raw[2 * COORDINATE];
+    auto_free char *name = x_printf("%s.%s", JSTR(jwk, "x"), JSTR(jwk, "y"));
+    EVP_PKEY *key = map_get(&keys, name);
+    if (key == NULL && (key = key_of_jwk(jwk)) != NULL)
+        map_put(&keys, name, key);
+    if (key == NULL || !read_base64url(str_or(JSTR(jws, "signature"), ""), raw, sizeof(raw)))
+        return false;
+    unsigned char *der = NULL;
+    int len = der_of_raw(raw, &der);
+    auto_free char *input = x_printf("%s.%s", JSTR(jws, "protected"), JSTR(jws, "payload"));
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool good =
+        EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+        EVP_DigestVerify(ctx, der, (size_t)len, (const unsigned char *)input, strlen(input)) == 1;
+    EVP_MD_CTX_free(ctx);
+    OPENSSL_free(der);
+    ERR_clear_error();
+    return good;
 }
 
 /* ---- checking ---- */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "json/json.h"
 
 /* Makes OpenSSL draw from that seed, so that keys and signatures are the same in each run. */
 void sim_pki_seed(uint64_t seed);
@@ -17,6 +18,12 @@ void sim_pki_init(void);
 /* Signs what a DER CSR asks for: PEM, leaf and intermediate; owned. NULL when the CSR cannot be read. */
 char *sim_pki_issue(const void *csr_der, size_t len, const struct strlist *names,
                     int64_t not_before, int64_t not_after);
+
+/* The same for a PEM CSR and the names that it carries. */
+char *sim_pki_issue_as_asked(const char *csr_pem, int64_t not_before, int64_t not_after);
+
+/* Is that JWS (flattened, RFC 7515 section 7.2.2) signed with ES256 by the key of that JWK? */
+bool sim_pki_jws_verifies(const json_t *jws, const json_t *jwk);
 
 /* Does the key belong to the first certificate? False for what cannot be read. */
 bool sim_pki_pair_matches(const char *crt_pem, const char *key_pem);

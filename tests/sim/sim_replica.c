@@ -110,6 +110,11 @@ unsigned sim_replica_number(const struct sim_replica *r)
     return r->number;
 }
 
+static bool is_frozen(const struct sim_replica *r)
+{
+    return sim_now(r->sim) < r->frozen_until;
+}
+
 /* ---- streams ---- */
 
 static void fill(void *arg, const struct sim_event *e)
@@ -297,9 +302,22 @@ unsigned sim_replica_deaths(const struct sim_replica *r)
     return r->deaths;
 }
 
-struct reconcilers *sim_replica_reconcilers(const struct sim_replica *r)
+bool sim_replica_is_up_to_date(struct sim_replica *r)
 {
-    return r->working && !r->dying ? r->reconcilers : NULL;
+    if (!r->working || r->dying || is_frozen(r))
+        return false;
+    for (size_t i = 0; i < r->watch_count; i++)
+        if (sim_stream_next(&r->watches[i].stream) != SIM_NEVER)
+            return false;
+    return true;
+}
+
+bool sim_replica_plans(const struct sim_replica *r, const char *controller, const char *key)
+{
+    for (struct controller *const *c = reconcilers_controllers(r->reconcilers); *c != NULL; c++)
+        if (str_eq(controller_name(*c), controller))
+            return workqueue_has(controller_queue(*c), key);
+    return false;
 }
 
 /* ---- what the world does to it ---- */
@@ -326,11 +344,6 @@ void sim_replica_cut_off(struct sim_replica *r, int64_t until)
 int64_t sim_replica_frozen_until(const struct sim_replica *r)
 {
     return r->frozen_until;
-}
-
-static bool is_frozen(const struct sim_replica *r)
-{
-    return sim_now(r->sim) < r->frozen_until;
 }
 
 bool sim_replica_is_cut_off(const struct sim_replica *r)

@@ -52,7 +52,9 @@ void sim_replica_carry(struct sim_replica *r, bool leads);
 /* Does it lead and nothing disturb it? */
 bool sim_replica_leads_calmly(const struct sim_replica *r);
 
-/* Its controllers, NULL while it does not work; for the checks. */
-struct reconcilers *sim_replica_reconcilers(const struct sim_replica *r);
+/* Does it work, and has it seen everything there is to see? */
+bool sim_replica_is_up_to_date(struct sim_replica *r);
+/* Will that controller look at that key, now or at some time? */
+bool sim_replica_plans(const struct sim_replica *r, const char *controller, const char *key);
 
 #endif

@@ -12,16 +12,19 @@
 #include "sim/sim_api.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_check.h"
+#include "sim/sim_external.h"
+#include "sim/sim_net.h"
 #include "sim/sim_process.h"
 
 #define ACTS_MAX 16
 #define CERTIFICATES_MAX 6
+#define LONG_PAUSE_MAX (120 * NS_PER_DAY) /* between the acts of a life of years */
 
 struct sim_user {
     struct sim *sim;
     unsigned acts; /* still to come */
     int64_t next;
-    unsigned deployments;
+    unsigned workloads;
     unsigned wishes; /* values of the renew annotation */
 };
 
@@ -51,9 +54,23 @@ static json_t *acme_spec(const char *account)
 struct issuer_choice {
     const char *kind;
     const char *name;
+    const char *group; /* or NULL */
 };
-static const struct issuer_choice issuers[] = {
-    {"Issuer", "self"}, {"ClusterIssuer", "acme"}, {"Issuer", "acme"}};
+static const struct issuer_choice issuers[] = {{"Issuer", "self", NULL},
+                                               {"ClusterIssuer", "acme", NULL},
+                                               {"Issuer", "acme", NULL},
+                                               {"ExternalIssuer", "other", SIM_EXTERNAL_GROUP}};
+
+/* Mostly one of ours. */
+static const struct issuer_choice *some_issuer(struct sim *s)
+{
+    return &issuers[sim_pick(s, ARRAY_LEN(issuers) - (sim_chance(s, 700) ? 1 : 0))];
+}
+
+static json_t *issuer_ref(const struct issuer_choice *i)
+{
+    return json_build("{s:s,s:s,s:s*}", "kind", i->kind, "name", i->name, "group", i->group);
+}
 
 static json_t *some_names(struct sim_user *u, const char *certificate)
 {
@@ -77,20 +94,20 @@ static char *some_secret_name(struct sim_user *u, const char *certificate)
 /* The name may be that of one that was deleted. */
 static void create_certificate(struct sim_user *u)
 {
-    static const char *const durations[] = {"8h", "24h", "720h", "2160h"};
+    static const char *const durations[] = {"8h", "24h", "72h", "720h", "2160h"};
     struct sim *s = u->sim;
     auto_free char *name = x_printf("c%u", sim_pick(s, CERTIFICATES_MAX));
     auto_free char *secret = some_secret_name(u, name);
     const char *ns = namespaces[sim_pick(s, ARRAY_LEN(namespaces))];
-    const struct issuer_choice *issuer = &issuers[sim_pick(s, ARRAY_LEN(issuers))];
+    const struct issuer_choice *issuer = some_issuer(s);
     if (sim_api_find(s->api, "certificates", ns, name) != NULL)
         return;
     json_t *spec = json_build(
-        "{s:s,s:{s:s,s:s},s:o,s:s,s:{s:s,s:i,s:s},s:{s:b}}", "secretName", secret, "issuerRef",
-        "kind", issuer->kind, "name", issuer->name, "dnsNames", some_names(u, name), "duration",
-        durations[sim_pick(s, ARRAY_LEN(durations))], "privateKey", "algorithm", "ECDSA", "size",
-        256, "rotationPolicy", sim_chance(s, 800) ? "Always" : "Never", "rollout", "enabled",
-        sim_chance(s, 500));
+        "{s:s,s:o,s:o,s:s,s:{s:s,s:i,s:s},s:{s:b}}", "secretName", secret, "issuerRef",
+        issuer_ref(issuer), "dnsNames", some_names(u, name), "duration",
+        durations[sim_pick(s, ARRAY_LEN(durations) - (sim_is_long(s) ? 0 : 1))], "privateKey",
+        "algorithm", "ECDSA", "size", 256, "rotationPolicy",
+        sim_chance(s, 800) ? "Always" : "Never", "rollout", "enabled", sim_chance(s, 500));
     sim_api_put(s->api, "certificates",
                 json_build("{s:s,s:s,s:{s:s,s:s},s:o}", "apiVersion", "certroll.dev/v1", "kind",
                            "Certificate", "metadata", "name", name, "namespace", ns, "spec", spec),
@@ -144,10 +161,9 @@ static void change_issuer(struct sim_user *u)
     json_t *crt = some_copy(u->sim, "certificates");
     if (crt == NULL)
         return;
-    const struct issuer_choice *issuer = &issuers[sim_pick(u->sim, ARRAY_LEN(issuers))];
+    const struct issuer_choice *issuer = some_issuer(u->sim);
     disturb(u->sim, crt);
-    json_put(JGET(crt, "spec"), "issuerRef",
-             json_build("{s:s,s:s}", "kind", issuer->kind, "name", issuer->name));
+    json_put(JGET(crt, "spec"), "issuerRef", issuer_ref(issuer));
     sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
 }
 
@@ -308,6 +324,13 @@ static void delete_account_key(struct sim_user *u)
     sim_api_delete(u->sim->api, "secrets", where[i][0], where[i][1]);
 }
 
+static void take_ca_down(struct sim_user *u)
+{
+    int64_t down = sim_delay(u->sim, 3 * NS_PER_DAY);
+    sim_note(u->sim, "the CA is down for %lld s", (long long)(down / NS_PER_SEC));
+    sim_net_ca_outage(u->sim->net, sim_now(u->sim) + down);
+}
+
 static void forget_accounts(struct sim_user *u)
 {
     sim_ca_forget_accounts(u->sim->ca);
@@ -315,47 +338,62 @@ static void forget_accounts(struct sim_user *u)
 
 /* ---- workloads ---- */
 
-static void create_deployment(struct sim_user *u)
+struct workload_kind {
+    const char *plural;
+    const char *kind;
+};
+static const struct workload_kind kinds_of_workload[] = {
+    {"deployments", "Deployment"}, {"statefulsets", "StatefulSet"}, {"daemonsets", "DaemonSet"}};
+
+static const struct workload_kind *some_kind(struct sim *s)
+{
+    return &kinds_of_workload[sim_chance(s, 500) ? 0 : sim_pick(s, ARRAY_LEN(kinds_of_workload))];
+}
+
+static void create_workload(struct sim_user *u)
 {
     struct sim *s = u->sim;
     const struct sim_object *crt = some(s, "certificates");
     if (crt == NULL)
         return;
-    auto_free char *name = x_printf("web%u", u->deployments++);
+    const struct workload_kind *kind = some_kind(s);
+    auto_free char *name = x_printf("web%u", u->workloads++);
     json_t *template = json_build("{s:{s:{s:s}},s:{s:[{s:s,s:{s:s}}]}}", "metadata", "labels",
                                   "app", name, "spec", "volumes", "name", "tls", "secret",
                                   "secretName", JSTR(crt->json, "spec", "secretName"));
-    json_t *d = json_build("{s:s,s:s,s:{s:s,s:s},s:{s:i,s:{s:{s:s}},s:o}}", "apiVersion", "apps/v1",
-                           "kind", "Deployment", "metadata", "name", name, "namespace",
+    json_t *w = json_build("{s:s,s:s,s:{s:s,s:s},s:{s:i,s:{s:{s:s}},s:o}}", "apiVersion", "apps/v1",
+                           "kind", kind->kind, "metadata", "name", name, "namespace",
                            ns_of(crt->json), "spec", "replicas", 1 + (int)sim_pick(s, 2),
                            "selector", "matchLabels", "app", name, "template", template);
     static const char *const options[] = {NULL, "true", "false"};
     const char *option = options[sim_pick(s, ARRAY_LEN(options))];
     if (option != NULL)
-        annotate(d, API_ROLLOUT, option);
-    sim_api_put(s->api, "deployments", d, &sim_kubectl);
+        annotate(w, API_ROLLOUT, option);
+    sim_api_put(s->api, kind->plural, w, &sim_kubectl);
 }
 
 static void opt_in(struct sim_user *u)
 {
-    json_t *d = some_copy(u->sim, "deployments");
-    if (d == NULL)
+    const struct workload_kind *kind = some_kind(u->sim);
+    json_t *w = some_copy(u->sim, kind->plural);
+    if (w == NULL)
         return;
-    annotate(d, API_ROLLOUT, sim_chance(u->sim, 700) ? "true" : "false");
-    sim_api_put(u->sim->api, "deployments", d, &sim_kubectl);
+    annotate(w, API_ROLLOUT, sim_chance(u->sim, 700) ? "true" : "false");
+    sim_api_put(u->sim->api, kind->plural, w, &sim_kubectl);
 }
 
 /* kubectl rollout restart */
-static void restart_deployment(struct sim_user *u)
+static void restart_workload(struct sim_user *u)
 {
-    json_t *d = some_copy(u->sim, "deployments");
-    if (d == NULL)
+    const struct workload_kind *kind = some_kind(u->sim);
+    json_t *w = some_copy(u->sim, kind->plural);
+    if (w == NULL)
         return;
     char when[RFC3339_MAX];
     rfc3339_format(sim_now(u->sim), when);
-    json_t *template = JGET(d, "spec", "template");
+    json_t *template = JGET(w, "spec", "template");
     annotate(template, "kubectl.kubernetes.io/restartedAt", when);
-    sim_api_put(u->sim->api, "deployments", d, &sim_kubectl);
+    sim_api_put(u->sim->api, kind->plural, w, &sim_kubectl);
 }
 
 /* ---- time ---- */
@@ -388,8 +426,8 @@ static const struct {
 } acts[] = {
     {"creates a Certificate", create_certificate},
     {"creates a Certificate", create_certificate},
-    {"creates a Deployment", create_deployment},
-    {"creates a Deployment", create_deployment},
+    {"creates a workload", create_workload},
+    {"creates a workload", create_workload},
     {"changes dnsNames", change_names},
     {"changes the issuer", change_issuer},
     {"turns rollouts on or off", toggle_rollout},
@@ -403,8 +441,9 @@ static const struct {
     {"evicts a pod", evict},
     {"deletes an account key", delete_account_key},
     {"makes the CA forget its accounts", forget_accounts},
-    {"opts a Deployment in or out", opt_in},
-    {"restarts a Deployment", restart_deployment},
+    {"sees the CA go down", take_ca_down},
+    {"opts a workload in or out", opt_in},
+    {"restarts a workload", restart_workload},
     {"takes certroll down", take_down},
     {"sleeps", sleep_long},
 };
@@ -414,6 +453,8 @@ static void plan_next(struct sim_user *u)
     static const int64_t longest[] = {2 * NS_PER_SEC, 2 * NS_PER_SEC, NS_PER_MIN,
                                       NS_PER_MIN,     NS_PER_HOUR,    NS_PER_DAY};
     u->next = sim_now(u->sim) + sim_delay(u->sim, longest[sim_pick(u->sim, ARRAY_LEN(longest))]);
+    if (sim_is_long(u->sim))
+        u->next += rng_between(&u->sim->dice.rng, 0, LONG_PAUSE_MAX);
 }
 
 struct sim_user *sim_user_new(struct sim *s)
@@ -421,6 +462,8 @@ struct sim_user *sim_user_new(struct sim *s)
     struct sim_user *u = x_calloc(1, sizeof(*u));
     u->sim = s;
     u->acts = 2 + sim_pick(s, ACTS_MAX - 1);
+    if (sim_is_long(s))
+        u->acts = ACTS_MAX;
     return u;
 }
 
