@@ -25,6 +25,7 @@
 #include "kube/informer.h"
 #include "kube/lease.h"
 #include "metrics/metrics.h"
+#include "net/dns_client.h"
 #include "net/http_client.h"
 #include "net/httpd.h"
 #include "reconcilers/http01_answer.h"
@@ -49,6 +50,7 @@ struct app {
     struct stop *lease_stop; /* outlives stop: the lease is released last */
     struct http_client *http;
     struct http_plain *lease_http;
+    struct dns_client *dns;
     struct kube_client *kube;
     struct kube_client *lease_kube;
     struct event_recorder *events;
@@ -160,6 +162,17 @@ static char *host_of(const char *url)
     return x_strndup(host, strcspn(host, ":/"));
 }
 
+static struct err *make_dns(struct app *app)
+{
+    const struct dns_client_options o = {
+        .rng = rng_system(),
+        .servers = app->flags.nameservers,
+        .allow_private = app->flags.allow_private_urls,
+        .forbidden = (const char *const *)app->forbidden,
+    };
+    return err_wrap(dns_client_new(&o, &app->dns), "--nameservers");
+}
+
 static struct err *make_clients(struct app *app)
 {
     app->forbidden[0] = host_of(app->config.server);
@@ -171,6 +184,7 @@ static struct err *make_clients(struct app *app)
         .forbidden = (const char *const *)app->forbidden,
     };
     TRY(http_client_new(&o, &app->http));
+    TRY(make_dns(app));
     const struct clock *clock = clock_system();
     TRY(kube_client_new(&app->config, http_client_transport(app->http), clock, app->stop,
                         &app->kube));
@@ -202,6 +216,7 @@ static void make_reconcilers(struct app *app)
         .stop = app->stop,
         .kube = app->kube,
         .outside = http_client_transport(app->http),
+        .dns = dns_client_transport(app->dns),
         .events = event_recorder_sink(app->events),
         .observe = telemetry_observe,
     });
@@ -335,6 +350,7 @@ static void release(struct app *app)
     kube_client_free(app->kube);
     kube_client_free(app->lease_kube);
     http_client_free(app->http);
+    dns_client_free(app->dns);
     http_plain_free(app->lease_http);
     lease_free(app->lease);
     kube_config_release(&app->config);

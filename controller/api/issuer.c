@@ -29,9 +29,21 @@ static const struct bind_field shared_fields[] = {
 static const struct bind_table shared_table =
     BIND_TABLE("HTTP01Shared", struct http01_shared, shared_fields);
 
+static const char *const self_check_modes[] = {"dns", "ingressStatus", "wait", "none", NULL};
+
+static const struct bind_field self_check_fields[] = {
+    BIND_ROW(struct http01_self_check, STRING, mode, "mode", .enumeration = self_check_modes),
+    BIND_ROW(struct http01_self_check, DURATION, wait, "wait"),
+    BIND_ROW(struct http01_self_check, STRINGS, nameservers, "nameservers"),
+};
+static const struct bind_table self_check_table =
+    BIND_TABLE("HTTP01SelfCheck", struct http01_self_check, self_check_fields);
+
 static const struct bind_field http01_fields[] = {
     BIND_ROW(struct solver_http01, POINTER, ingress, "ingress", .table = &ingress_table),
     BIND_ROW(struct solver_http01, POINTER, shared, "shared", .table = &shared_table),
+    BIND_ROW(struct solver_http01, JSON, external, "external"),
+    BIND_ROW(struct solver_http01, POINTER, self_check, "selfCheck", .table = &self_check_table),
 };
 static const struct bind_table http01_table =
     BIND_TABLE("SolverHTTP01", struct solver_http01, http01_fields);
@@ -47,6 +59,7 @@ static const struct bind_table selector_table =
 static const struct bind_field solver_fields[] = {
     BIND_ROW(struct acme_solver, OBJECT, selector, "selector", .table = &selector_table),
     BIND_ROW(struct acme_solver, POINTER, http01, "http01", .table = &http01_table),
+    BIND_ROW(struct acme_solver, STRING, wait_instead_of_self_check, "waitInsteadOfSelfCheck"),
 };
 const struct bind_table acme_solver_table =
     BIND_TABLE("ACMESolver", struct acme_solver, solver_fields);

@@ -19,9 +19,17 @@ struct http01_shared {
     const char *class_name;
     const char *ingress_template;
 };
+/* Whether the answer is looked at before the CA is asked to, and where. */
+struct http01_self_check {
+    const char *mode;                /* "dns" (default), "ingressStatus", "wait" or "none" */
+    int64_t wait;                    /* ns, for "wait" */
+    struct bind_strings nameservers; /* "ADDRESS" or "ADDRESS:PORT" instead of the system's */
+};
 struct solver_http01 {
     const struct http01_ingress *ingress;
     const struct http01_shared *shared;
+    const char *external; /* JSON, an empty object: somebody else's web server answers */
+    const struct http01_self_check *self_check;
 };
 struct solver_selector {
     struct bind_map match_labels;
@@ -31,6 +39,7 @@ struct solver_selector {
 struct acme_solver {
     struct solver_selector selector;
     const struct solver_http01 *http01;
+    const char *wait_instead_of_self_check; /* a duration as text, because 0s means something */
 };
 extern const struct bind_table acme_solver_table;
 

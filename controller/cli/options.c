@@ -11,7 +11,7 @@
 
 /* ---- certroll controller ---- */
 
-#define CONTROLLER_FLAGS 22
+#define CONTROLLER_FLAGS 24
 
 static size_t controller_table(struct controller_flags *f, struct flag out[CONTROLLER_FLAGS])
 {
@@ -23,6 +23,9 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
     out[n++] = FLAG(STRING, &f->kubeconfig, "kubeconfig", NULL, "run outside a cluster");
     out[n++] = FLAG(STRING, &f->context, "context", NULL, "context of the kubeconfig");
     out[n++] = FLAG(STRING, &f->namespace, "namespace", NULL, "watch one namespace only");
+    out[n++] =
+        FLAG(STRING, &f->nameservers, "nameservers", NULL,
+             "DNS servers for self-checks and CAA, as ADDRESS[:PORT],...: the system's unless set");
     out[n++] = FLAG(BOOL, &f->leader_elect, "leader-elect", "true",
                     "act only while holding its lease; off: for a single process only");
     out[n++] = FLAG(STRING, &f->leader_election_namespace, "leader-election-namespace", NULL,

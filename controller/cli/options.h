@@ -16,6 +16,7 @@ struct controller_flags {
     char *kubeconfig;
     char *context;
     char *namespace;
+    char *nameservers;
     bool leader_elect;
     char *leader_election_namespace;
     int64_t http01_port; /* 0 = do not answer */

@@ -8,6 +8,7 @@
 
 #include "api/issuer.h"
 #include "base/err.h"
+#include "base/list.h"
 #include "json/json.h"
 #include "kube/client.h"
 
@@ -71,11 +72,15 @@ struct http01_tier {
     struct err *(*present)(const struct http01_env *env, const struct http01_presentation *p);
     /* Removes all that present() ever made for the Order; nothing there is success. */
     struct err *(*clear)(const struct http01_env *env, const struct http01_order *order);
+    /* Where requests for the host enter, as the status of what present() made says: IP addresses and names
+     * are added. NULL where a tier makes nothing that has a status. */
+    struct err *(*places)(const struct http01_env *env, const struct http01_order *order,
+                          const char *host, struct strlist *places);
     /* Finds what an earlier process has left behind. */
     struct err *(*adopt)(const struct http01_env *env, http01_found_fn found, void *arg);
 };
 
-/* All tiers, NULL-terminated; generated from the files of this folder. The three functions at the end are
+/* All tiers, NULL-terminated; generated from the files of this folder. The functions at the end are
  * NULL where a tier makes nothing. */
 extern const struct http01_tier *const http01_tiers[];
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/objects.h"
+#include "http01/status.h"
 
 static bool configured(const struct solver_http01 *config)
 {
@@ -63,6 +64,27 @@ static struct err *clear(const struct http01_env *env, const struct http01_order
     return order->uid != NULL ? list_routes(env, order->ns, delete_route, &c) : NULL;
 }
 
+struct looking {
+    const struct http01_order *order;
+    const char *host;
+    struct strlist *places;
+};
+
+static struct err *read_places(void *arg, const json_t *item)
+{
+    const struct looking *l = arg;
+    if (str_eq(JSTR(item, "metadata", "ownerReferences", "0", "uid"), l->order->uid))
+        http01_ingress_places(item, l->host, l->places);
+    return NULL;
+}
+
+static struct err *places(const struct http01_env *env, const struct http01_order *order,
+                          const char *host, struct strlist *places)
+{
+    struct looking l = {order, host, places};
+    return list_routes(env, order->ns, read_places, &l);
+}
+
 struct adopting {
     http01_found_fn found;
     void *arg;
@@ -90,5 +112,6 @@ const struct http01_tier http01_tier_pod = {
     .pod = pod,
     .present = present,
     .clear = clear,
+    .places = places,
     .adopt = adopt,
 };

@@ -209,10 +209,17 @@ static struct err *query(void *ctx, const struct dns_question *q, const struct s
 
 /* ---- the client ---- */
 
-static struct err *own_servers(struct dns_client *c, const char *const *servers)
+static struct err *own_servers(struct dns_client *c, const char *servers)
 {
-    for (; servers != NULL && *servers != NULL && c->servers.len < DNS_SERVERS_MAX; servers++)
-        TRY(dns_server_parse(*servers, &c->servers.items[c->servers.len++]));
+    while (!str_empty(servers)) {
+        size_t len = strcspn(servers, ",");
+        auto_free char *one = x_strndup(servers, len);
+        if (c->servers.len == DNS_SERVERS_MAX)
+            return err_new(ERR_INVALID, "InvalidServer", "write at most %d nameservers",
+                           DNS_SERVERS_MAX);
+        TRY(dns_server_parse(one, &c->servers.items[c->servers.len++]));
+        servers += len + (servers[len] == ',');
+    }
     return NULL;
 }
 

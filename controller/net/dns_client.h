@@ -8,9 +8,9 @@
 
 struct dns_client_options {
     const struct rng *rng;
-    const char *const *servers;   /* NULL-ended: instead of resolv.conf's; may be NULL */
-    const char *resolv_conf;      /* NULL = /etc/resolv.conf; read again for each query */
-    bool allow_private;           /* the guard lets everything through */
+    const char *servers;     /* with commas between them: instead of resolv.conf's; may be NULL */
+    const char *resolv_conf; /* NULL = /etc/resolv.conf; read again for each query */
+    bool allow_private;      /* the guard lets everything through */
     const char *const *forbidden; /* IP literals the guard refuses, NULL-ended */
 };
 

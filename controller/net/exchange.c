@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/exchange.h"
 
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -480,6 +481,15 @@ static void drop_duration(char *text)
     }
 }
 
+/* This machine has no way there at all, as one without IPv6 has none to an IPv6 address. */
+static bool has_no_route(const struct exchange *x, CURLcode code)
+{
+    long error = 0;
+    curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &error);
+    return code == CURLE_COULDNT_CONNECT &&
+           (error == ENETUNREACH || error == EADDRNOTAVAIL || error == EAFNOSUPPORT);
+}
+
 static struct err *judge(struct exchange *x, CURLcode code)
 {
     static const struct {
@@ -507,6 +517,8 @@ static struct err *judge(struct exchange *x, CURLcode code)
     const char *detail = str_or(x->detail, curl_easy_strerror(code));
     if (code == CURLE_OK)
         detail = "the peer closed the connection within the headers";
+    if (has_no_route(x, code))
+        return err_new(ERR_TRANSIENT, "NoRoute", "%s", detail);
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         /* A peer that does not speak HTTP is an unsupported protocol too. */
         if (rules[i].code == code && (rules[i].kind != ERR_INVALID || !x->connected))

@@ -72,7 +72,7 @@ char *http_header_get(const struct http_response *r, const char *name, unsigned 
 
 struct http_transport {
     /* One exchange. Any HTTP status is success here; an error is ERR_TRANSIENT (reason
-     * ConnectFailed, ConnectionLost, Timeout, TLSFailed, TooLarge, TooManyRedirects), ERR_DENIED
+     * ConnectFailed, NoRoute, ConnectionLost, Timeout, TLSFailed, TooLarge, TooManyRedirects), ERR_DENIED
      * (AddressForbidden by the guard, RedirectForbidden), ERR_CANCELLED (Cancelled by the stop
      * token, or what the gate says) or ERR_INVALID (InvalidURL, InvalidRequest). Blocks. Messages
      * name the URL's scheme, host and path, not its query. */

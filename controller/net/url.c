@@ -2,6 +2,7 @@
 #include "net/url.h"
 
 #include <curl/curl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -84,5 +85,49 @@ struct err *url_redirect(const char *from, const char *to, struct redirect *ret_
     ret_redirect->same_port = str_eq(a.port, b.port);
     ret_redirect->same_origin =
         ret_redirect->same_host && ret_redirect->same_port && str_eq(a.scheme, b.scheme);
+    return NULL;
+}
+
+/* ---- following by hand ---- */
+
+void url_target_release(struct url_target *t)
+{
+    free(t->url);
+    free(t->host);
+    free(t->port);
+    *t = (struct url_target){0};
+}
+
+/* NULL for what is no URL. */
+static char *absolute(const char *from, const char *location)
+{
+    CURLU *u = curl_url();
+    char *url = NULL;
+    char *copy = NULL;
+    if (curl_url_set(u, CURLUPART_URL, from, 0) == CURLUE_OK &&
+        curl_url_set(u, CURLUPART_URL, location, 0) == CURLUE_OK &&
+        curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK)
+        copy = x_strdup(url);
+    curl_free(url);
+    curl_url_cleanup(u);
+    return copy;
+}
+
+struct err *url_follow(const char *from, const char *location, struct url_target *ret_target)
+{
+    auto_free char *url = strlen(location) <= HTTP_URL_MAX ? absolute(from, location) : NULL;
+    struct redirect r;
+    if (url == NULL)
+        return err_new(ERR_DENIED, "RedirectForbidden", "redirected to what is no URL");
+    TRY(url_redirect(from, url, &r));
+    AUTO(origin_release) struct origin to = {0};
+    if (!origin_of(url, &to))
+        return err_new(ERR_BUG, "RedirectForbidden", "a URL is none any more");
+    bool bracketed = *to.host == '[';
+    ret_target->url = TAKE(url);
+    ret_target->host = x_strndup(to.host + bracketed, strcspn(to.host + bracketed, "]"));
+    ret_target->port = x_strdup(to.port);
+    ret_target->same_host = r.same_host;
     return NULL;
 }

@@ -24,4 +24,16 @@ struct redirect {
 struct err *url_redirect(const char *from, const char *to, struct redirect *ret_redirect)
     MUST_CHECK;
 
+/* For a caller that follows by itself and dials where it wants: a Location, relative ones included, as
+ * seen from a URL. The same errors as url_redirect(). */
+struct url_target {
+    char *url;
+    char *host; /* without the brackets of IPv6 */
+    char *port;
+    bool same_host;
+};
+void url_target_release(struct url_target *t);
+struct err *url_follow(const char *from, const char *location, struct url_target *ret_target)
+    MUST_CHECK;
+
 #endif

@@ -16,6 +16,7 @@
 #include "http01/replicas.h"
 #include "http01/selfcheck.h"
 #include "reconcilers/acme_chain.h"
+#include "reconcilers/challenge_check.h"
 #include "reconcilers/solver.h"
 
 /* A self-check that fails for this long is worth a status write. */
@@ -26,6 +27,7 @@
 struct challenge_pass {
     const struct env *env;
     const struct challenge *challenge;
+    const struct order *order; /* referenced, when it was found */
     int64_t now;
     int64_t next;
     struct acme_chain chain;
@@ -41,6 +43,7 @@ struct challenge_pass {
 static void pass_release(struct challenge_pass *p)
 {
     acme_chain_release(&p->chain);
+    object_unref(p->order);
     acme_authz_release(&p->authz);
     free(p->reason);
     free(p->check_key);
@@ -124,8 +127,7 @@ static struct err *accept(struct challenge_pass *p)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
     auto_free char *expected = acme_key_authorization(p->chain.account.account.key, spec->token);
-    struct err *e =
-        http01_self_check(p->env->outside, p->env->stop, spec->dns_name, spec->token, expected);
+    struct err *e = challenge_check(p->env, &p->chain, p->order, p->challenge);
     if (e == NULL)
         e = ask_replicas(p, expected);
     unsigned tries = memo_count(p->env->polls, p->check_key, p->now).count;
@@ -133,7 +135,7 @@ static struct err *accept(struct challenge_pass *p)
         return e;
     if (e != NULL) {
         say_waiting(p, e, p->challenge->obj.meta.creation_timestamp);
-        p->next = p->now + http01_self_check_delay(tries);
+        p->next = e->retry_at != 0 ? e->retry_at : p->now + http01_self_check_delay(tries);
         err_free(e);
         return NULL;
     }
@@ -146,13 +148,12 @@ static struct err *accept(struct challenge_pass *p)
 
 static struct err *run(struct challenge_pass *p)
 {
-    AUTO_OBJECT(struct order) order = NULL;
-    TRY(acme_order_of_challenge(p->env, p->challenge, &order));
-    if (order_state_is_final(order->status.state)) {
+    TRY(acme_order_of_challenge(p->env, p->challenge, &p->order));
+    if (order_state_is_final(p->order->status.state)) {
         p->stop = true; /* the Order removes its Challenges */
         return NULL;
     }
-    TRY(acme_chain_of_order(p->env, order, &p->chain));
+    TRY(acme_chain_of_order(p->env, p->order, &p->chain));
     unsigned checks = memo_get(p->env->polls, p->check_key).count;
     p->accepted = memo_get(p->env->polls, p->accept_key).count > 0;
     if (p->accepted || checks % CHECKS_PER_READ == 0)

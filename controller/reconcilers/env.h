@@ -20,6 +20,7 @@
 #include "kube/controller.h"
 #include "kube/events.h"
 #include "kube/store.h"
+#include "net/dns.h"
 #include "reconcilers/memo.h"
 #include "rollout/workload.h"
 
@@ -55,6 +56,7 @@ struct env {
     const struct stop *stop;
     struct kube_client *kube;
     const struct http_transport *outside; /* CAs and self-checks */
+    const struct dns_transport *dns;
     const struct event_sink *events;
 
     struct store certificates;

@@ -299,6 +299,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
     env->stop = o->stop;
     env->kube = o->kube;
     env->outside = o->outside;
+    env->dns = o->dns;
     env->events = o->events;
     env->polls = memo_new();
     env->placed = memo_new();

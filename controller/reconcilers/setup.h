@@ -15,6 +15,7 @@ struct reconcilers_options {
     const struct stop *stop;
     struct kube_client *kube;
     const struct http_transport *outside;
+    const struct dns_transport *dns;
     const struct event_sink *events;
     /* As in struct controller_options. */
     void (*observe)(void *arg, const char *controller, const char *key, int64_t duration,

@@ -7,6 +7,7 @@
 #ifndef CERTROLL_TESTS_SIM_SIM_NET_H
 #define CERTROLL_TESTS_SIM_SIM_NET_H
 
+#include "net/dns.h"
 #include "net/http.h"
 #include "sim/sim.h"
 
@@ -17,6 +18,7 @@ struct sim_replica;
 /* Who calls: the reconcilers of a replica, whose changes need the lease, or its election. */
 struct sim_caller {
     struct http_transport transport;
+    struct dns_transport dns; /* every name has one address; servers fail now and then */
     struct sim_net *net;
     struct sim_replica *replica;
     bool is_election;

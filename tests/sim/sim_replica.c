@@ -203,6 +203,7 @@ static void make(struct sim_replica *r)
         .stop = r->stop,
         .kube = r->kube,
         .outside = &r->caller.transport,
+        .dns = &r->caller.dns,
         .events = &r->events,
         .observe = observe,
         .observe_arg = r,

@@ -31,8 +31,10 @@ static void each_config_has_its_tier(void **state)
 {
     (void)state;
     const struct http01_ingress ingress = {.service_type = NULL};
-    const struct solver_http01 pod = {.ingress = &ingress}, unknown = {.ingress = NULL};
+    const struct solver_http01 pod = {.ingress = &ingress}, unknown = {.ingress = NULL},
+                               external = {.external = "{}"};
     assert_string_equal(tier_of(&pod)->name, "pod");
+    assert_string_equal(tier_of(&external)->name, "external");
     assert_null(http01_tier_of(&unknown));
     assert_null(http01_tier_of(NULL));
 }

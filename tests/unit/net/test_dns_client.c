@@ -274,9 +274,13 @@ static void servers_of_tenants_are_guarded(void **state)
         expect_err(ask(c, "a.test", refused[i], &a), ERR_DENIED, "AddressForbidden", "nameserver");
     }
     dns_client_free(c);
-    expect_err(dns_client_new(
-                   &(struct dns_client_options){.servers = (const char *const[]){"x", NULL}}, &c),
-               ERR_INVALID, "InvalidServer", NULL);
+    expect_err(dns_client_new(&(struct dns_client_options){.servers = "192.0.2.1,x"}, &c),
+               ERR_INVALID, "InvalidServer", "\"x\"");
+    expect_err(dns_client_new(&(struct dns_client_options){.servers = "1.1.1.1,1.1.1.1,1.1.1.1,"
+                                                                      "1.1.1.1,1.1.1.1,1.1.1.1,"
+                                                                      "1.1.1.1,1.1.1.1,1.1.1.1"},
+                              &c),
+               ERR_INVALID, "InvalidServer", "at most 8");
 }
 
 static void the_systems_servers_are_those_of_resolv_conf(void **state)
@@ -284,9 +288,8 @@ static void the_systems_servers_are_those_of_resolv_conf(void **state)
     (void)state;
     struct dns_peer *p = dns_peer_start(plain, NULL);
     struct dns_client *c = NULL;
-    const char *const own[] = {dns_peer_address(p), NULL};
-    expect_ok(
-        dns_client_new(&(struct dns_client_options){.rng = rng_system(), .servers = own}, &c));
+    expect_ok(dns_client_new(
+        &(struct dns_client_options){.rng = rng_system(), .servers = dns_peer_address(p)}, &c));
     AUTO_DNS_ANSWER a = {0};
     expect_ok(ask_stop(c, "a.test", NULL, NULL, &a));
     assert_int_equal(a.count, 1);

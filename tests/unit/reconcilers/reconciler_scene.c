@@ -27,6 +27,7 @@ void scene_prepare(void)
 void scene_open(struct scene *s)
 {
     scripted_init(&s->world);
+    scripted_dns_init(&s->dns);
     clock_manual_init(&s->hands, SCENE_NOW);
     s->kube = scripted_kube(&s->world);
     s->events = (struct event_sink){.emit = emit, .ctx = s};
@@ -40,6 +41,7 @@ void scene_open(struct scene *s)
         .rng = rng_system(),
         .kube = s->kube,
         .outside = &s->world.transport,
+        .dns = &s->dns.transport,
         .events = &s->events,
     });
     s->env = reconcilers_env(s->all);

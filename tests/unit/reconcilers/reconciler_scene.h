@@ -9,12 +9,14 @@
 #include "base/clock.h"
 #include "kube/events.h"
 #include "reconcilers/setup.h"
+#include "support/scripted_dns.h"
 #include "support/scripted_transport.h"
 
 #define SCENE_NOW (INT64_C(1767225600) * NS_PER_SEC) /* 2026-01-01T00:00:00Z */
 
 struct scene {
     struct scripted_transport world;
+    struct scripted_dns dns;
     struct clock_manual hands;
     struct kube_client *kube;
     struct event_sink events;

@@ -41,6 +41,7 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     x->flags = req->flags;
     x->timeout = req->timeout;
     x->max_body = req->max_body;
+    x->connect_to = x_strdup_or_null(req->connect_to);
     x->skip_verify = req->tls != NULL && req->tls->skip_verify;
     if (x->err != NULL)
         return TAKE(x->err);
@@ -65,6 +66,7 @@ void scripted_finish(struct scripted_transport *t)
         free(x->headers);
         free(x->body);
         free(x->sent);
+        free(x->connect_to);
         err_free(x->err);
     }
     t->planned = 0;

@@ -22,6 +22,7 @@ struct scripted_exchange {
     int64_t timeout;
     size_t max_body;
     bool skip_verify;
+    char *connect_to; /* or NULL */
 };
 
 struct scripted_transport {

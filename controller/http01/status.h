@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the status of a route says about where requests enter: for self-checks in mode ingressStatus. */
+#ifndef CERTROLL_HTTP01_STATUS_H
+#define CERTROLL_HTTP01_STATUS_H
+
+#include "base/list.h"
+#include "json/json.h"
+
+/* Adds the addresses and names of an Ingress's status.loadBalancer when a rule of it is for the host; what is
+ * no address and no DNS name is left out, and more than 16 are. */
+void http01_ingress_places(const json_t *ingress, const char *host, struct strlist *places);
+
+#endif
