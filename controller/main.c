@@ -469,7 +469,10 @@ static int solver_main(char *const *argv)
     struct app app = {0};
     block_signals(&app.signals);
     struct httpd *httpd = NULL;
-    e = httpd_start(f.listen, http01_respond, f.thumbprint, &httpd);
+    if (f.forward != NULL)
+        e = httpd_start(f.listen, http01_forward, f.forward, &httpd);
+    else
+        e = httpd_start(f.listen, http01_respond, f.thumbprint, &httpd);
     if (e != NULL)
         return fail(e, EXIT_FAILURE);
     wait_for_signal(&app);
@@ -488,6 +491,7 @@ static int usage(FILE *out)
           "  status       show a Certificate or an Order, or an overview\n"
           "  renew        ask for a new certificate now\n"
           "  why          say what a Certificate waits for\n"
+          "  http01       print lines for a web server that answers an Issuer's challenges\n"
           "  version      print the version\n\n"
           "certroll COMMAND --help lists the flags.\n",
           out);

@@ -106,14 +106,27 @@ void controller_flags_help(FILE *out)
 
 /* ---- certroll solver ---- */
 
-#define SOLVER_FLAGS 3
+#define SOLVER_FLAGS 4
 
 static size_t solver_table(struct solver_flags *f, struct flag out[SOLVER_FLAGS])
 {
     out[0] = FLAG(STRING, &f->listen, "listen", ":8089", "where to answer");
     out[1] = FLAG(STRING, &f->thumbprint, "thumbprint", NULL, "of the account key (RFC 7638)");
-    out[2] = FLAG(BOOL, &f->help, "help", "false", "this text");
+    out[2] = FLAG(STRING, &f->forward, "forward", NULL,
+                  "instead: answer 301 to this URL, such as http://acme.example.com");
+    out[3] = FLAG(BOOL, &f->help, "help", "false", "this text");
     return SOLVER_FLAGS;
+}
+
+static struct err *check_solver(const struct solver_flags *f)
+{
+    if ((f->thumbprint == NULL) == (f->forward == NULL))
+        return err_new(ERR_INVALID, "InvalidFlag", "write either --thumbprint or --forward");
+    if (f->forward != NULL)
+        return err_wrap(http01_forward_check(f->forward), "--forward");
+    if (!http01_thumbprint_is_valid(f->thumbprint))
+        return err_new(ERR_INVALID, "InvalidFlag", "--thumbprint: write 43 base64url characters");
+    return NULL;
 }
 
 struct err *solver_flags_parse(char *const *argv, struct solver_flags *ret_flags)
@@ -123,8 +136,8 @@ struct err *solver_flags_parse(char *const *argv, struct solver_flags *ret_flags
     size_t n = solver_table(&f, table);
     flags_init(table, n);
     struct err *e = flags_parse(table, n, argv, NULL);
-    if (e == NULL && !f.help && !http01_thumbprint_is_valid(f.thumbprint))
-        e = err_new(ERR_INVALID, "InvalidFlag", "--thumbprint: write 43 base64url characters");
+    if (e == NULL && !f.help)
+        e = check_solver(&f);
     if (e != NULL) {
         flags_release(table, n);
         return e;

@@ -41,7 +41,8 @@ void controller_flags_help(FILE *out);
 
 struct solver_flags {
     char *listen;
-    char *thumbprint;
+    char *thumbprint; /* either this */
+    char *forward;    /* or this: an URL that http01_forward_check() let pass */
     bool help;
 };
 struct err *solver_flags_parse(char *const *argv, struct solver_flags *ret_flags) MUST_CHECK;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "net/dns.h"
 #include "net/httpd.h"
 
 #define HTTP01_PATH "/.well-known/acme-challenge/"
@@ -27,5 +28,13 @@ const char *http01_token_of(const char *path);
 
 /* An httpd_handler; arg is the thumbprint. Only HTTP01_PATH followed by a token is answered. */
 void http01_respond(void *thumbprint, const struct httpd_request *req, struct httpd_reply *reply);
+
+/* Another httpd_handler, for hosts whose challenges are answered elsewhere: 301 to the same path at arg, an URL
+ * that http01_forward_check() let pass, and nothing for any other path. */
+void http01_forward(void *url, const struct httpd_request *req, struct httpd_reply *reply);
+/* ERR_INVALID unless it is http or https, a host, and port 80 or 443 if any: what a CA follows. */
+struct err *http01_forward_check(const char *url) MUST_CHECK;
+/* The host of such an URL. */
+void http01_forward_host(const char *url, char out[DNS_NAME_MAX + 1]);
 
 #endif

@@ -77,7 +77,7 @@ static int write_head(struct lws *wsi, const struct httpd_reply *reply)
 {
     static const unsigned char nosniff[] = "nosniff";
     static const unsigned char methods[] = "GET, HEAD";
-    unsigned char room[LWS_PRE + 512];
+    unsigned char room[LWS_PRE + 512 + HTTPD_LOCATION_MAX];
     unsigned char *start = room + LWS_PRE;
     unsigned char *p = start;
     unsigned char *end = room + sizeof(room) - 1;
@@ -89,6 +89,11 @@ static int write_head(struct lws *wsi, const struct httpd_reply *reply)
     if (reply->status == 405 &&
         lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_ALLOW, methods, (int)sizeof(methods) - 1,
                                      &p, end) != 0)
+        return -1;
+    if (reply->location[0] != '\0' &&
+        lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_LOCATION,
+                                     (const unsigned char *)reply->location,
+                                     (int)strlen(reply->location), &p, end) != 0)
         return -1;
     return lws_finalize_write_http_header(wsi, start, &p, end) != 0 ? -1 : 0;
 }

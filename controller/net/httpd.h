@@ -14,10 +14,12 @@ struct httpd_request {
     const char *path; /* without the query, at most 1 KiB; %XX decoded, "." and ".." resolved */
     const char *host; /* Host without the port, lower case; "" when absent */
 };
+#define HTTPD_LOCATION_MAX 1024
 struct httpd_reply {
-    int status;               /* 404 before the handler runs */
-    const char *content_type; /* static; text/plain before the handler runs */
-    struct buf body;          /* at most 16 MiB */
+    int status;                        /* 404 before the handler runs */
+    char location[HTTPD_LOCATION_MAX]; /* of a redirect; "" = none */
+    const char *content_type;          /* static; text/plain before the handler runs */
+    struct buf body;                   /* at most 16 MiB */
 };
 /* Runs on the server's thread: must not block. */
 typedef void (*httpd_handler)(void *arg, const struct httpd_request *req,

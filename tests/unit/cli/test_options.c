@@ -91,13 +91,21 @@ static void test_solver(void **state)
     assert_null(solver_flags_parse(WORDS("--thumbprint " THUMBPRINT), &f));
     assert_string_equal(f.thumbprint, THUMBPRINT);
     assert_string_equal(f.listen, ":8089");
-    static const char *const bad[] = {"", "--thumbprint short", "--thumbprint " THUMBPRINT "="};
+    static const char *const bad[] = {"", "--thumbprint short", "--thumbprint " THUMBPRINT "=",
+                                      "--thumbprint " THUMBPRINT " --forward http://a.test"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct solver_flags other;
         AUTO_ERR e = solver_flags_parse(WORDS(bad[i]), &other);
         assert_true(err_is(e, ERR_INVALID));
         assert_non_null(strstr(e->message, "--thumbprint"));
     }
+    AUTO(solver_flags_release) struct solver_flags forward = {0};
+    assert_null(solver_flags_parse(WORDS("--forward http://acme.test --listen :80"), &forward));
+    assert_string_equal(forward.forward, "http://acme.test");
+    struct solver_flags other;
+    AUTO_ERR e = solver_flags_parse(WORDS("--forward http://acme.test:8080"), &other);
+    assert_true(err_is(e, ERR_INVALID));
+    assert_non_null(strstr(e->message, "--forward: "));
 }
 
 static void test_help_names_every_flag(void **state)

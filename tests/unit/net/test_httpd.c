@@ -26,6 +26,10 @@ static void handler(void *arg, const struct httpd_request *req, struct httpd_rep
     if (str_eq(req->path, "/livez")) {
         reply->status = 200;
         buf_puts(&reply->body, "ok");
+    } else if (str_eq(req->path, "/moved")) {
+        reply->status = 301;
+        memset(reply->location, 'x', HTTPD_LOCATION_MAX - 1);
+        reply->location[HTTPD_LOCATION_MAX - 1] = '\0';
     } else if (str_eq(req->path, "/empty")) {
         reply->status = 204;
     } else if (str_eq(req->path, "/json")) {
@@ -79,6 +83,19 @@ static void test_routes(void **state)
         assert_string_equal(sniff, "nosniff");
         assert_string_equal(buf_str(&r.body), rows[i].body);
     }
+}
+
+static void test_redirect(void **state)
+{
+    (void)state;
+    AUTO_RESPONSE r = get("GET", "/moved", 0);
+    auto_free char *location = http_header_get(&r, "location", 0);
+    assert_int_equal(r.status, 301);
+    assert_int_equal(strlen(location), HTTPD_LOCATION_MAX - 1);
+    assert_int_equal(strspn(location, "x"), HTTPD_LOCATION_MAX - 1);
+    AUTO_RESPONSE other = get("GET", "/livez", 0);
+    auto_free char *none = http_header_get(&other, "location", 0);
+    assert_null(none);
 }
 
 static void test_head(void **state)
@@ -439,12 +456,19 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),        cmocka_unit_test(test_head),
-        cmocka_unit_test(test_other_methods), cmocka_unit_test(test_large_body),
-        cmocka_unit_test(test_long_paths),    cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_pipelining),    cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_slow_peers),    cmocka_unit_test(test_too_many_connections),
-        cmocka_unit_test(test_parallel),      cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_redirect),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_other_methods),
+        cmocka_unit_test(test_large_body),
+        cmocka_unit_test(test_long_paths),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_slow_peers),
+        cmocka_unit_test(test_too_many_connections),
+        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_bad_addresses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
