@@ -461,7 +461,7 @@ static int solver_main(char *const *argv)
     if (e != NULL)
         return fail(e, EXIT_USAGE);
     if (f.help) {
-        puts("usage: certroll solver --thumbprint TEXT [--listen :8089]\n");
+        puts("usage: certroll solver --thumbprint TEXT | --forward URL [--listen :8089]\n");
         solver_flags_help(stdout);
         solver_flags_release(&f);
         return EXIT_SUCCESS;

@@ -19,7 +19,8 @@
 #define COMPLAINTS_MAX (16 * 1024 * 1024)
 #define USER_AGENT "kubectl-certroll/" CERTROLL_VERSION
 
-static const struct verb *const verbs[] = {&verb_status, &verb_renew, &verb_revoke, &verb_why};
+static const struct verb *const verbs[] = {&verb_status, &verb_renew, &verb_revoke, &verb_why,
+                                           &verb_http01};
 
 static const struct verb *find_verb(const char *name)
 {

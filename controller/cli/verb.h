@@ -63,5 +63,6 @@ extern const struct verb verb_status;
 extern const struct verb verb_renew;
 extern const struct verb verb_revoke;
 extern const struct verb verb_why;
+extern const struct verb verb_http01;
 
 #endif
