@@ -5,15 +5,17 @@ in that Pod's arguments; or, behind a Service without selector, the endpoints of
 under .localhost are loopback for everyone without DNS (RFC 6761)."""
 import http.client
 import http.server
+import socket
 import threading
 
 PREFIX = "/.well-known/acme-challenge/"
 
 
 class Responder:
-    def __init__(self, api, ports):
+    def __init__(self, api, ports, address="127.0.0.1"):
         self.api = api
         self.ports = ports
+        self.address = address
         self.deaf = set()    # ports that answer nothing useful
         self.classes = None  # the Ingress classes that are served, None for all
         self.hits = 0        # requests that found an Ingress rule
@@ -38,11 +40,12 @@ class Responder:
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
+            address_family = socket.AF_INET6 if ":" in responder.address else socket.AF_INET
 
             def handle_error(self, *_):
                 pass  # the one who asked may have been killed
 
-        server = Server(("127.0.0.1", port), Handler)
+        server = Server((self.address, port), Handler)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return server
 
