@@ -75,7 +75,7 @@ class Responder:
         """Those of a Service without selector, another one first each time."""
         found = [(e["addresses"][0], s["ports"][0]["port"])
                  for s in self.api.list("EndpointSlice", namespace, f"kubernetes.io/service-name={service}")
-                 for e in s["endpoints"]]
+                 for e in s.get("endpoints") or []]
         return found[self.hits % len(found):] + found[:self.hits % len(found)] if found else []
 
     @staticmethod
