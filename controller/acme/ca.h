@@ -47,7 +47,8 @@ struct acme_directory {
     char *renewal_info;     /* RFC 9773 */
     char *terms_of_service; /* as the server says it; for people */
     bool external_account_required;
-    struct strlist profiles; /* names; empty when absent */
+    struct strlist profiles;       /* names; empty when absent */
+    struct strlist caa_identities; /* what CAA records call this CA; empty when absent */
 };
 /* A copy. ERR_INVALID for a directory URL that is not https; ERR_TRANSIENT, reason InvalidAnswer,
  * for what is not a directory. */

@@ -9,10 +9,12 @@
 #include "acme/internal.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/dns.h"
 
 #define MAX_AGE NS_PER_HOUR
 #define PROFILES_MAX 64
 #define PROFILE_NAME_MAX 255
+#define IDENTITIES_MAX 16
 
 /* Endpoints by name; the first three must be there. */
 static const struct {
@@ -39,6 +41,7 @@ void acme_directory_release(struct acme_directory *d)
         free(*endpoint(d, i));
     free(d->terms_of_service);
     strlist_release(&d->profiles);
+    strlist_release(&d->caa_identities);
     *d = (struct acme_directory){0};
 }
 
@@ -73,6 +76,16 @@ static bool add_profile(void *arg, const char *name, json_t *description)
     return profiles->len < PROFILES_MAX;
 }
 
+/* What is no host name can be in no CAA record. */
+static void read_identities(const json_t *list, struct strlist *identities)
+{
+    for (size_t i = 0; i < json_count(list) && identities->len < IDENTITIES_MAX; i++) {
+        char name[DNS_NAME_MAX + 1];
+        if (dns_name_copy(json_text(json_item(list, i)), name))
+            strlist_add(identities, name);
+    }
+}
+
 static struct err *read_directory(const json_t *body, struct acme_directory *d,
                                   struct strlist *origins)
 {
@@ -82,6 +95,7 @@ static struct err *read_directory(const json_t *body, struct acme_directory *d,
     TRY(acme_read_text(meta, "termsOfService", ACME_URL_MAX, &d->terms_of_service));
     d->external_account_required = JBOOL(meta, "externalAccountRequired");
     json_each(JGET(meta, "profiles"), add_profile, &d->profiles);
+    read_identities(JGET(meta, "caaIdentities"), &d->caa_identities);
     return NULL;
 }
 
@@ -143,6 +157,8 @@ static void copy(struct acme_directory *from, struct acme_directory *to)
     to->external_account_required = from->external_account_required;
     for (size_t i = 0; i < from->profiles.len; i++)
         strlist_add(&to->profiles, from->profiles.items[i]);
+    for (size_t i = 0; i < from->caa_identities.len; i++)
+        strlist_add(&to->caa_identities, from->caa_identities.items[i]);
 }
 
 struct err *acme_ca_directory(struct acme_ca *ca, struct acme_directory *ret_directory)

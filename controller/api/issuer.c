@@ -5,6 +5,7 @@ static const char *const service_types[] = {"ClusterIP", "NodePort", NULL};
 static const char *const mac_algorithms[] = {"HS256", "HS384", "HS512", NULL};
 static const char *const key_algorithms[] = {"ES256", "ES384", "RS256", "EdDSA", NULL};
 static const char *const switches[] = {"enabled", "disabled", NULL};
+static const char *const caa_modes[] = {"check", "off", NULL};
 static const char *const pollings[] = {"early", "hint", NULL};
 
 #define INGRESS(type, member, name, ...)                                                           \
@@ -102,6 +103,7 @@ static const struct bind_field acme_fields[] = {
     ACME(LIST, failover, "failover", .table = &issuer_ref_table),
     ACME(INT, failover_attempts, "failoverAfterAttempts", .dflt = "3"),
     ACME(DURATION, failover_outage, "failoverAfterOutage", .dflt = "10m"),
+    ACME(STRING, caa, "caa", .enumeration = caa_modes),
     ACME(LIST, solvers, "solvers", .table = &acme_solver_table),
 };
 static const struct bind_table acme_table =

@@ -73,6 +73,7 @@ struct acme_issuer {
     BIND_LIST_OF(struct issuer_ref) failover; /* who issues when this one does not */
     int64_t failover_attempts;                /* failures in a row before that; default 3 */
     int64_t failover_outage;                  /* ns; default 10 min */
+    const char *caa;                          /* "check" (default) or "off" */
     BIND_LIST_OF(struct acme_solver) solvers;
 };
 

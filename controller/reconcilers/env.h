@@ -6,6 +6,7 @@
 #ifndef CERTROLL_RECONCILERS_ENV_H
 #define CERTROLL_RECONCILERS_ENV_H
 
+#include "acme/caa.h"
 #include "api/certificate.h"
 #include "api/certificate_request.h"
 #include "api/challenge.h"
@@ -57,6 +58,7 @@ struct env {
     struct kube_client *kube;
     const struct http_transport *outside; /* CAs and self-checks */
     const struct dns_transport *dns;
+    struct acme_caa *caa;
     const struct event_sink *events;
 
     struct store certificates;

@@ -158,6 +158,9 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
         .replaces = acme_certificate_id_is_valid(replaces) ? replaces : NULL,
     };
     TRY(check_wildcards(p, ids, spec.count));
+    TRY(order_preflight(p, ids, spec.count, &d.caa_identities));
+    if (p->stop)
+        return NULL;
     TRY(choose_profile(p, &d, &spec.profile));
     TRY(acme_order_new(&p->chain.account.account, &spec, ret_order));
     log_info("order created", L_STR("url", ret_order->url));
@@ -187,6 +190,8 @@ static struct err *ensure_created(struct order_pass *p)
         TRY(heard(p, place_order(p, &o)));
     else
         TRY(heard(p, recall_order(p, url, &o)));
+    if (p->stop)
+        return NULL;
     TRY(persist(p, &o), "order %s is at the CA and its URL could not be stored", o.url);
     order_wait(p, p->now);
     return NULL;

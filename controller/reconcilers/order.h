@@ -28,6 +28,10 @@ struct order_pass {
     bool stop;
 };
 
+/* Before newOrder: stops the pass, with the reason in status and a time to look again, when CAA records
+ * let nobody of these identities (the directory's) issue. */
+struct err *order_preflight(struct order_pass *p, const struct acme_identifier *ids, size_t count,
+                            const struct strlist *identities) MUST_CHECK;
 struct err *ensure_challenges(struct order_pass *p) MUST_CHECK;
 struct err *ensure_presented(struct order_pass *p) MUST_CHECK;
 /* Removes routes and Challenges of an Order that needs them no more. */

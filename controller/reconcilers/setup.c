@@ -301,6 +301,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
     env->outside = o->outside;
     env->dns = o->dns;
     env->events = o->events;
+    env->caa = acme_caa_new(o->dns, o->clock);
     env->polls = memo_new();
     env->placed = memo_new();
     env->presented = memo_new();
@@ -354,6 +355,7 @@ void reconcilers_free(struct reconcilers *r)
         cache_free(r->caches[i]);
     keyring_free(r->env.issuer_env.keyring);
     acme_accounts_free(r->env.issuer_env.accounts);
+    acme_caa_free(r->env.caa);
     memo_free(r->env.polls);
     memo_free(r->env.placed);
     memo_free(r->env.presented);

@@ -82,7 +82,7 @@ ACCEPTED = [
     *[("Issuer", {"acme": {**ACME, **more}}) for more in (
         {"solvers": None}, {"email": "a@example.com", "preferredChain": "ISRG Root X2", "profile": "shortlived"},
         {"preferredChain": "spki:" + "0aF9" * 16}, {"preferredProfile": "tlsserver", "renewalInfo": "disabled"}, {"profile": "", "preferredProfile": "tlsserver"},
-        {"caBundle": B64}, {"skipTLSVerify": True}, {"caBundle": B64, "skipTLSVerify": False}, {"polling": "hint"},
+        {"caBundle": B64}, {"skipTLSVerify": True}, {"caBundle": B64, "skipTLSVerify": False}, {"polling": "hint"}, {"caa": "check"}, {"caa": "off"},
         {"externalAccountBinding": {"keyID": "kid-1", "keySecretRef": {"name": "eab", "key": "secret"},
                                     "keyAlgorithm": "HS384"}},
         *[{"accountKey": key} for key in ({}, {"algorithm": "ES256"}, {"algorithm": "EdDSA"},
@@ -247,6 +247,7 @@ REFUSED = [
     ("Issuer", {"acme": {**ACME, "renewalInfo": "off"}}, "spec.acme.renewalInfo",
      'supported values: "enabled", "disabled"'),
     ("Issuer", {"acme": {**ACME, "polling": "late"}}, "spec.acme.polling", 'supported values: "early", "hint"'),
+    ("Issuer", {"acme": {**ACME, "caa": "maybe"}}, "spec.acme.caa", 'supported values: "check", "off"'),
     ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "at most 64 characters"),
     *[("Issuer", {"acme": {**ACME, "preferredChain": chain}}, "spec.acme.preferredChain", "write spki: and the 64")
       for chain in ("spki:", "spki:" + "g" * 64, "spki:" + "a" * 63)],

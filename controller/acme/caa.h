@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certification Authority Authorization (RFC 8659, RFC 8657) as a CA will see it, asked before an order is
+ * spent on what the CA must refuse.
+ */
+#ifndef CERTROLL_ACME_CAA_H
+#define CERTROLL_ACME_CAA_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/stop.h"
+#include "net/dns.h"
+
+/* On whose behalf is asked. All borrowed. */
+struct acme_caa_ask {
+    const struct strlist *identities; /* the directory's caaIdentities, at least one */
+    const char *account_url;          /* for accounturi */
+    const char *method;               /* for validationmethods: "http-01" */
+    bool wildcard;
+};
+
+/* Whether a name's relevant records let the CA issue. False: *ret_why is the property that stands in the way, as
+ * a zone file has it (0 issue "ca.example"), cleaned and cut; owned. No records are no obstacle. */
+bool acme_caa_permits(const struct dns_record *records, size_t count,
+                      const struct acme_caa_ask *ask, char **ret_why);
+
+/* The records of names, kept as long as their TTL says but between 1 minute and 1 hour; at most 4,096. */
+struct acme_caa;
+struct acme_caa *acme_caa_new(const struct dns_transport *dns, const struct clock *clock);
+void acme_caa_free(struct acme_caa *c);
+
+/* Climbs from a DNS name (without "*.") to the first one with CAA records. ERR_DENIED, reason CAAForbids, when
+ * they forbid: the message names record and place, retry_at (wall) is when to look again. What DNS does not
+ * tell, or not in time, is no obstacle: the CA decides. ERR_CANCELLED. Any thread; 2 s for each query. */
+struct err *acme_caa_check(struct acme_caa *c, const struct stop *stop, const char *name,
+                           const struct acme_caa_ask *ask) MUST_CHECK;
+
+#endif
