@@ -41,6 +41,13 @@ static const struct bind_field rollout_fields[] = {
 static const struct bind_table rollout_table =
     BIND_TABLE("CertificateRollout", struct certificate_rollout, rollout_fields);
 
+static const struct bind_field preflight_fields[] = {
+    BIND_ROW(struct certificate_preflight, OBJECT, issuer_ref, "issuerRef", .flags = BIND_REQUIRED,
+             .table = &issuer_ref_table),
+};
+static const struct bind_table preflight_table =
+    BIND_TABLE("CertificatePreflight", struct certificate_preflight, preflight_fields);
+
 #define SPEC(type, member, name, ...)                                                              \
     BIND_ROW(struct certificate_spec, type, member, name, __VA_ARGS__)
 static const struct bind_field spec_fields[] = {
@@ -63,6 +70,7 @@ static const struct bind_field spec_fields[] = {
     SPEC(BOOL, encode_usages_in_request, "encodeUsagesInRequest", .dflt = "true"),
     SPEC(STRING, profile, "profile"),
     SPEC(OBJECT, rollout, "rollout", .table = &rollout_table),
+    SPEC(POINTER, preflight, "preflight", .table = &preflight_table),
 };
 const struct bind_table certificate_spec_table =
     BIND_TABLE("CertificateSpec", struct certificate_spec, spec_fields);

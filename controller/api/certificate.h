@@ -28,6 +28,10 @@ struct certificate_rollout {
     bool enabled;
 };
 
+struct certificate_preflight {
+    struct issuer_ref issuer_ref; /* of a staging CA: asked first, its certificate is thrown away */
+};
+
 struct certificate_spec {
     const char *secret_name;
     struct metadata_template secret_template;
@@ -48,6 +52,7 @@ struct certificate_spec {
     bool encode_usages_in_request;
     const char *profile; /* of the ACME CA; read it with certificate_profile() */
     struct certificate_rollout rollout;
+    const struct certificate_preflight *preflight; /* NULL = none */
 };
 
 struct certificate_rollout_status {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/certificate_request.h"
 
+#include "api/group.h"
+#include "base/str.h"
+
 #define SPEC(type, member, name, ...)                                                              \
     BIND_ROW(struct certificate_request_spec, type, member, name, __VA_ARGS__)
 static const struct bind_field spec_fields[] = {
@@ -37,3 +40,8 @@ static const struct bind_field fields[] = {
 };
 const struct bind_table certificate_request_table =
     BIND_TABLE("CertificateRequest", struct certificate_request, fields);
+
+bool certificate_request_is_preflight(const struct certificate_request *r)
+{
+    return !str_empty(bind_map_get(&r->obj.meta.annotations, API_PREFLIGHT));
+}

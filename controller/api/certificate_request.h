@@ -33,4 +33,7 @@ extern const struct bind_table certificate_request_table;
 extern const struct bind_table certificate_request_spec_table;
 extern const struct bind_table certificate_request_status_table;
 
+/* Its certificate is thrown away: it is no attempt, and has no revision. */
+bool certificate_request_is_preflight(const struct certificate_request *r);
+
 #endif

@@ -61,6 +61,10 @@ struct api_names {
 /* On a Certificate: any new value renews. Its Secret carries the last value acted on, and a
  * CertificateRequest the one that it was made for. */
 #define API_RENEW "certroll.dev/renew"
+/* On a CertificateRequest whose certificate is thrown away: whose trial it is. */
+#define API_PREFLIGHT "certroll.dev/preflight"
+#define API_PREFLIGHT_ATTEMPT "attempt" /* the first half of a Certificate's attempt */
+#define API_PREFLIGHT_COMMAND "command" /* a person's, and no part of any attempt */
 
 /* On an Issuer: "true" gives up its ACME account for good (RFC 8555 section 7.3.6). */
 #define API_DEACTIVATE_ACCOUNT "certroll.dev/deactivate-account"

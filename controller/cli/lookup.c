@@ -149,19 +149,31 @@ static struct err *find_secret(const struct cli *cli, struct chain *c)
     return NULL;
 }
 
-static int64_t revision_of(const struct certificate_request *r)
+static int64_t revision_of(const struct certificate *crt, const struct certificate_request *r)
 {
+    if (certificate_request_is_preflight(r))
+        return crt->status.revision + 1;
     const char *text = bind_map_get(&r->obj.meta.annotations, api_names()->certificate_revision);
     int64_t revision = 0;
     err_drop(str_to_i64(str_or(text, "0"), 0, INT64_MAX, &revision)); /* unreadable: the oldest */
     return revision;
 }
 
-static bool is_later(const struct certificate_request *a, const struct certificate_request *b)
+/* A preflight comes before the request of the same revision. */
+static bool is_later(const struct certificate *crt, const struct certificate_request *a,
+                     const struct certificate_request *b)
 {
-    if (revision_of(a) != revision_of(b))
-        return revision_of(a) > revision_of(b);
+    if (revision_of(crt, a) != revision_of(crt, b))
+        return revision_of(crt, a) > revision_of(crt, b);
+    if (certificate_request_is_preflight(a) != certificate_request_is_preflight(b))
+        return certificate_request_is_preflight(b);
     return a->obj.meta.creation_timestamp > b->obj.meta.creation_timestamp;
+}
+
+/* A person's preflight is nobody's attempt. */
+static bool is_attempt(const struct certificate_request *r)
+{
+    return !str_eq(bind_map_get(&r->obj.meta.annotations, API_PREFLIGHT), API_PREFLIGHT_COMMAND);
 }
 
 static struct err *find_request(const struct cli *cli, struct chain *c)
@@ -172,7 +184,7 @@ static struct err *find_request(const struct cli *cli, struct chain *c)
     TRY(lookup_owned(cli, &kind_certificate_request, c->crt, &all));
     const struct certificate_request *latest = NULL;
     for (size_t i = 0; i < all.len; i++)
-        if (latest == NULL || is_later(all.items[i], latest))
+        if (is_attempt(all.items[i]) && (latest == NULL || is_later(c->crt, all.items[i], latest)))
             latest = all.items[i];
     c->request = object_ref(latest);
     return NULL;

@@ -104,6 +104,8 @@ static json_t *request_part(const struct chain *c)
     if (c->request == NULL)
         return to;
     put_meta(to, &c->request->obj.meta);
+    if (certificate_request_is_preflight(c->request))
+        put_text(to, "preflightBy", c->request->spec.issuer_ref.name);
     put_conditions(to, &c->request->status.conditions);
     put_time(to, "failureTime", c->request->status.failure_time);
     return to;

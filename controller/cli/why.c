@@ -276,6 +276,13 @@ static void say_pending(struct why *w, const struct certificate_request *r)
                         });
 }
 
+static void say_preflight(struct why *w, const struct certificate_request *r)
+{
+    const struct issuer_ref *ref = &r->spec.issuer_ref;
+    why_say(w, "It is in its preflight: %s %s has to issue first, then the real issuer is asked.",
+            issuer_ref_kind(ref), ref->name);
+}
+
 static void why_request(struct why *w)
 {
     const struct certificate_request *r = w->chain->request;
@@ -285,6 +292,9 @@ static void why_request(struct why *w)
         conclude_no_request(w);
         return;
     }
+    bool is_preflight = certificate_request_is_preflight(r);
+    if (is_preflight)
+        say_preflight(w, r);
     if (has_failed(w, r))
         return;
     const struct condition *ready = condition_of(&r->status.conditions, "Ready");
@@ -293,11 +303,13 @@ static void why_request(struct why *w)
         return;
     }
     why_say(w, "CertificateRequest %s was answered with a certificate.", r->obj.meta.name);
-    why_conclude(w, (struct verdict){
-                        .waits_for = x_strdup("the controller to write the Secret"),
-                        .since = ready->last_transition_time,
-                        .to_do = x_strdup("if this lasts, look at the Certificate's Events"),
-                    });
+    why_conclude(
+        w, (struct verdict){
+               .waits_for = x_printf("the controller to %s",
+                                     is_preflight ? "ask the real issuer" : "write the Secret"),
+               .since = ready->last_transition_time,
+               .to_do = x_strdup("if this lasts, look at the Certificate's Events"),
+           });
 }
 
 /* ---- the verb ---- */

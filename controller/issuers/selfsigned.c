@@ -32,6 +32,10 @@ static struct err *key_from_annotation(const struct issuer_env *env,
                                        const struct certificate_request *request,
                                        struct pki_key **ret_key)
 {
+    if (certificate_request_is_preflight(request))
+        return err_new(ERR_INVALID, "InvalidPreflight",
+                       "a selfSigned issuer signs with the key of the request, which a preflight "
+                       "does not keep: name the issuer of a CA");
     const char *annotation = api_names()->private_key_secret_name;
     const char *name = bind_map_get(&request->obj.meta.annotations, annotation);
     if (str_empty(name))

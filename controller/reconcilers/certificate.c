@@ -27,6 +27,7 @@ static const struct {
     {"Issuer", ensure_issuer},                  /* who can issue it is there and ready */
     {"AttemptCurrent", ensure_attempt_current}, /* a running attempt asks for what the spec asks */
     {"Backoff", ensure_backoff},                /* the last failure is long enough ago */
+    {"Preflight", ensure_preflight},            /* a staging CA has issued, where one is named */
     {"Key", ensure_key},                        /* the attempt has a private key */
     {"Request", ensure_request},                /* the CertificateRequest exists */
     {"Answer", ensure_answer},                  /* the issuer has answered it */

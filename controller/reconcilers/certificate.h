@@ -61,6 +61,7 @@ struct certificate_pass {
     const struct issuer *issuer;        /* that one; NULL for an external one */
     const struct issuer_driver *driver; /* NULL for an external one */
     const struct certificate_request *attempt; /* of revision + 1, may be NULL */
+    bool preflight;                            /* attempt is not the request yet but its trial */
     struct pki_key *key;                       /* of the attempt, when at hand */
 
     bool stop;          /* no further step */
@@ -76,6 +77,9 @@ struct certificate_pass {
     struct certificate_status status;   /* under construction */
     struct condition_set conditions;
 };
+
+/* A request that is unanswered for longer is worth words in status. */
+#define ANSWER_PATIENCE (10 * NS_PER_SEC)
 
 /* Ends the pass with a sentence for status.nextAction. */
 void pass_wait(struct certificate_pass *p, int64_t next, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -109,6 +113,7 @@ struct err *ensure_needed(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_issuer(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_attempt_current(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_backoff(struct certificate_pass *p) MUST_CHECK;
+struct err *ensure_preflight(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_key(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_request(struct certificate_pass *p) MUST_CHECK;
 struct err *ensure_answer(struct certificate_pass *p) MUST_CHECK;
@@ -140,5 +145,22 @@ struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char 
 bool attempt_is_counted(const struct certificate_pass *p);
 /* A counted failure: waits for the back-off, or gives the attempt up when it is over. */
 struct err *attempt_retry(struct certificate_pass *p) MUST_CHECK;
+/* An answer that is of no use: the attempt has failed for that reason, or is retried when that was counted. Takes e,
+ * and returns what is no such verdict. */
+struct err *attempt_reject(struct certificate_pass *p, const char *reason, struct err *e)
+    MUST_CHECK;
+/* Ends the pass until the attempt's request is answered, and says what that waits for. */
+void attempt_wait(struct certificate_pass *p);
+/* Is the request owned by this Certificate? */
+bool request_is_ours(const struct certificate_pass *p, const struct certificate_request *request);
+/* The issuer behind the reference at field ("spec.issuerRef"), referenced, when it is there and ready; else the pass
+ * ends, and says so. */
+struct err *ready_issuer(struct certificate_pass *p, const struct issuer_ref *ref,
+                         const char *field, const struct issuer **ret_issuer) MUST_CHECK;
+/* Ends the pass until somebody changes what is said there; takes message. */
+void wait_for_issuer(struct certificate_pass *p, const char *reason, char *message);
+
+/* While the attempt has no request, its preflight's stands for it; afterwards that is deleted. */
+struct err *find_preflight(struct certificate_pass *p) MUST_CHECK;
 
 #endif

@@ -13,7 +13,7 @@
 
 /* ---- CertificateRequests of a Certificate ---- */
 
-static bool is_ours(const struct certificate_pass *p, const struct certificate_request *request)
+bool request_is_ours(const struct certificate_pass *p, const struct certificate_request *request)
 {
     const struct owner_reference *owner = object_controller(request);
     return owner != NULL && str_eq(owner->uid, p->crt->obj.meta.uid);
@@ -40,7 +40,10 @@ static char *fields_difference(const struct certificate_pass *p,
                                const struct certificate_request_spec *r)
 {
     const struct certificate_spec *spec = &p->crt->spec;
-    if (issuers_find(p, &r->issuer_ref) == NULL)
+    bool trial = p->preflight && p->attempt != NULL && r == &p->attempt->spec;
+    if (trial && !issuer_ref_equal(&r->issuer_ref, &spec->preflight->issuer_ref))
+        return x_strdup("spec.preflight.issuerRef");
+    if (!trial && issuers_find(p, &r->issuer_ref) == NULL)
         return x_strdup("spec.issuerRef");
     if (r->is_ca != spec->is_ca)
         return x_strdup("spec.isCA");
@@ -121,8 +124,8 @@ static struct err *record_held(struct certificate_pass *p)
 static struct err *attempt_is_in_place(struct certificate_pass *p, bool *ret_in_place)
 {
     *ret_in_place = false;
-    if (p->attempt == NULL || !p->held.certificate || !is_ours(p, p->attempt) ||
-        p->attempt->status.certificate == NULL)
+    if (p->attempt == NULL || p->preflight || !p->held.certificate ||
+        !request_is_ours(p, p->attempt) || p->attempt->status.certificate == NULL)
         return NULL;
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
     auto_free char *pem = NULL;
@@ -145,7 +148,8 @@ static struct err *attempt_is_in_place(struct certificate_pass *p, bool *ret_in_
 static struct err *drop_unneeded(struct certificate_pass *p)
 {
     const char *why = NULL;
-    if (p->attempt != NULL && is_ours(p, p->attempt) && !request_has_failed(p->attempt, &why))
+    if (p->attempt != NULL && request_is_ours(p, p->attempt) &&
+        !request_has_failed(p->attempt, &why))
         TRY(drop_attempt(p));
     return drop_key_secrets(p);
 }
@@ -163,6 +167,7 @@ struct err *ensure_needed(struct certificate_pass *p)
     char name[KUBE_NAME_MAX + 1];
     attempt_name(p, name);
     TRY(store_get(&p->env->requests, p->crt->obj.meta.namespace, name, (const void **)&p->attempt));
+    TRY(find_preflight(p));
     if (p->held.certificate && p->violation.reason == NULL)
         TRY(record_held(p));
     bool in_place = false;
@@ -194,7 +199,7 @@ struct err *ensure_attempt_current(struct certificate_pass *p)
 {
     if (p->attempt == NULL)
         return NULL;
-    if (!is_ours(p, p->attempt))
+    if (!request_is_ours(p, p->attempt))
         return err_new(ERR_TRANSIENT, "NameTaken",
                        "CertificateRequest %s exists and is not this Certificate's: delete it",
                        p->attempt->obj.meta.name);
@@ -285,6 +290,19 @@ struct err *ensure_backoff(struct certificate_pass *p)
     if (!request_has_failed(p->attempt, &message))
         return NULL;
     if (!attempt_is_counted(p))
-        return attempt_failed(p, p->now, "Failed", message);
+        return attempt_failed(p, p->now, p->preflight ? "PreflightFailed" : "Failed", message);
     return attempt_retry(p);
+}
+
+struct err *attempt_reject(struct certificate_pass *p, const char *reason, struct err *e)
+{
+    if (!err_is(e, ERR_INVALID))
+        return e;
+    struct err *failed =
+        attempt_is_counted(p) ? attempt_retry(p) : attempt_failed(p, p->now, reason, e->message);
+    err_free(e);
+    /* Deleted: the next pass starts afresh. */
+    if (failed == NULL && p->attempt == NULL)
+        pass_wait(p, p->now, "a new attempt");
+    return failed;
 }

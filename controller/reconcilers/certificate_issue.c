@@ -13,8 +13,6 @@
 #include "reconcilers/certificate.h"
 #include "reconcilers/request.h"
 
-#define IN_PROCESS_PATIENCE (10 * NS_PER_SEC)
-
 /* ---- the key ---- */
 
 /* rotationPolicy Never: the key in the Secret is used again while it fits the spec. */
@@ -143,8 +141,8 @@ static void annotate_attempt(struct certificate_pass *p, json_t *annotations)
 
 static void say_issuing(struct certificate_pass *p)
 {
-    p->quiet = p->driver != NULL && p->driver->in_process;
-    if (!p->quiet) {
+    p->quiet = !p->preflight && p->driver != NULL && p->driver->in_process;
+    if (!p->quiet && !p->preflight) {
         attempt_key_name(p, p->key_secret);
         p->status.next_private_key_secret_name = p->key_secret;
     }
@@ -162,7 +160,7 @@ struct err *ensure_request(struct certificate_pass *p)
     annotate_attempt(p, JGET(body, "metadata", "annotations"));
     TRY(store_create(&p->env->requests, p->crt->obj.meta.namespace, name, body));
     say_issuing(p);
-    pass_wait(p, p->now + IN_PROCESS_PATIENCE, "CertificateRequest %s to be answered", name);
+    pass_wait(p, p->now + ANSWER_PATIENCE, "CertificateRequest %s to be answered", name);
     return NULL;
 }
 
@@ -170,22 +168,27 @@ struct err *ensure_request(struct certificate_pass *p)
 
 /* What the request waits for is repeated here once it takes long: a person looks at the Certificate
  * first. */
-struct err *ensure_answer(struct certificate_pass *p)
+void attempt_wait(struct certificate_pass *p)
 {
-    if (request_is_issued(p->attempt))
-        return NULL;
     const struct object_meta *meta = &p->attempt->obj.meta;
     const condition_list *c = &p->attempt->status.conditions;
     const struct condition *ready = condition_find(c->items, c->len, "Ready");
+    const char *which = p->preflight ? "preflight: " : "";
     say_issuing(p);
-    int64_t patience = meta->creation_timestamp + IN_PROCESS_PATIENCE;
+    int64_t patience = meta->creation_timestamp + ANSWER_PATIENCE;
     if (p->now < patience) {
-        pass_wait(p, patience, "CertificateRequest %s to be answered", meta->name);
-        return NULL;
+        pass_wait(p, patience, "%sCertificateRequest %s to be answered", which, meta->name);
+        return;
     }
     p->quiet = false;
-    pass_wait(p, 0, "CertificateRequest %s: %s", meta->name,
+    pass_wait(p, 0, "%sCertificateRequest %s: %s", which, meta->name,
               ready != NULL ? ready->message : "nobody has answered it: is its issuer running?");
+}
+
+struct err *ensure_answer(struct certificate_pass *p)
+{
+    if (!request_is_issued(p->attempt))
+        attempt_wait(p);
     return NULL;
 }
 
@@ -198,20 +201,6 @@ static struct err *decode_pem(const char *what, const char *text, char **ret_pem
         return NULL;
     size_t len = strlen(text);
     return err_wrap(base64_decode(text, len, ret_pem, &len), "CertificateRequest %s", what);
-}
-
-static struct err *reject(struct certificate_pass *p, struct err *why)
-{
-    if (!err_is(why, ERR_INVALID))
-        return why;
-    struct err *e = attempt_is_counted(p)
-                        ? attempt_retry(p)
-                        : attempt_failed(p, p->now, "InvalidCertificate", why->message);
-    err_free(why);
-    /* Deleted: the next pass starts afresh. */
-    if (e == NULL && p->attempt == NULL)
-        pass_wait(p, p->now, "a new attempt");
-    return e;
 }
 
 static struct err *write_secret(struct certificate_pass *p, const char *chain, const char *ca)
@@ -269,7 +258,7 @@ struct err *ensure_secret(struct certificate_pass *p)
     if (e == NULL)
         e = write_secret(p, chain, ca);
     if (e != NULL)
-        return reject(p, e);
+        return attempt_reject(p, "InvalidCertificate", e);
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
     TRY(pki_cert_parse(chain, strlen(chain), &leaf));
     p->held.present = true;
@@ -296,6 +285,13 @@ struct err *drop_key_secrets(struct certificate_pass *p)
     return NULL;
 }
 
+/* A person's preflight that was killed before it could clean up. */
+static bool is_forgotten(const struct certificate_pass *p, const struct certificate_request *r)
+{
+    return certificate_request_is_preflight(r) &&
+           p->now - r->obj.meta.creation_timestamp > NS_PER_HOUR;
+}
+
 static struct err *drop_old_requests(struct certificate_pass *p)
 {
     AUTO_OBJECT_LIST all = {0};
@@ -308,7 +304,7 @@ static struct err *drop_old_requests(struct certificate_pass *p)
             bind_map_get(&r->obj.meta.annotations, api_names()->certificate_revision);
         int64_t revision = INT64_MAX;
         err_drop(str_to_i64(str_or(text, ""), 0, INT64_MAX, &revision)); /* foreign: kept */
-        if (revision < keep_from)
+        if (revision < keep_from || is_forgotten(p, r))
             TRY(store_delete(&p->env->requests, r));
     }
     return NULL;

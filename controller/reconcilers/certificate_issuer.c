@@ -87,7 +87,8 @@ static struct err *look_at(const struct certificate_pass *p, const struct issuer
 static size_t first_choice(const struct certificate_pass *p)
 {
     const char *why = NULL;
-    bool running = p->attempt != NULL && !request_has_failed(p->attempt, &why);
+    bool running =
+        p->attempt != NULL && !p->preflight && !request_has_failed(p->attempt, &why);
     const struct issuer_ref *at = running ? issuers_find(p, &p->attempt->spec.issuer_ref) : NULL;
     for (size_t i = 0; i < p->ref_count; i++)
         if (p->refs[i] == at)
@@ -123,7 +124,7 @@ static struct err *follow_choice(struct certificate_pass *p)
     const struct issuer_ref *before =
         p->attempt != NULL ? issuers_find(p, &p->attempt->spec.issuer_ref) : p->refs[0];
     const char *why = NULL;
-    if (before == NULL || before == p->ref)
+    if (before == NULL || before == p->ref || p->preflight)
         return NULL;
     bool running = p->attempt != NULL && !request_has_failed(p->attempt, &why);
     if (p->attempt != NULL && !running)
@@ -140,7 +141,7 @@ static struct err *follow_choice(struct certificate_pass *p)
 
 /* A wait is no wish: what was turned off after a failure stays so, else an issuer that comes and goes would skip the
  * back-off. */
-static void wait_for_issuer(struct certificate_pass *p, const char *reason, char *message)
+void wait_for_issuer(struct certificate_pass *p, const char *reason, char *message)
 {
     const condition_list *c = &p->crt->status.conditions;
     const struct condition *issuing = condition_find(c->items, c->len, "Issuing");
@@ -148,6 +149,29 @@ static void wait_for_issuer(struct certificate_pass *p, const char *reason, char
     pass_set_issuing(p, off ? "False" : "True", reason, message);
     pass_wait(p, 0, "%s", message);
     free(message);
+}
+
+struct err *ready_issuer(struct certificate_pass *p, const struct issuer_ref *ref,
+                         const char *field, const struct issuer **ret_issuer)
+{
+    const char *kind = issuer_ref_kind(ref);
+    AUTO_OBJECT(struct issuer) issuer = NULL;
+    TRY(env_issuer(p->env, ref, p->crt->obj.meta.namespace, &issuer));
+    if (issuer == NULL) {
+        wait_for_issuer(
+            p, "IssuerNotFound",
+            x_printf("%s %s does not exist: create it or correct %s", kind, ref->name, field));
+        return NULL;
+    }
+    if (issuer_driver_of(&issuer->spec) != NULL && issuer_is_ready(issuer)) {
+        *ret_issuer = TAKE(issuer);
+        return NULL;
+    }
+    const struct condition *ready = readiness(issuer);
+    wait_for_issuer(p, "IssuerNotReady",
+                    x_printf("%s %s is not ready: %s", kind, ref->name,
+                             ready != NULL ? ready->message : "it is being looked at"));
+    return NULL;
 }
 
 struct err *ensure_issuer(struct certificate_pass *p)
@@ -161,20 +185,8 @@ struct err *ensure_issuer(struct certificate_pass *p)
         TRY(follow_choice(p));
         p->next = earlier(p->next, p->now + LOOK_AGAIN);
     }
-    const char *kind = issuer_ref_kind(p->ref);
-    TRY(env_issuer(p->env, p->ref, p->crt->obj.meta.namespace, &p->issuer));
-    if (p->issuer == NULL) {
-        wait_for_issuer(p, "IssuerNotFound",
-                        x_printf("%s %s does not exist: create it or correct spec.issuerRef", kind,
-                                 p->ref->name));
-        return NULL;
-    }
-    p->driver = issuer_driver_of(&p->issuer->spec);
-    if (p->driver != NULL && issuer_is_ready(p->issuer))
-        return NULL;
-    const struct condition *ready = readiness(p->issuer);
-    wait_for_issuer(p, "IssuerNotReady",
-                    x_printf("%s %s is not ready: %s", kind, p->ref->name,
-                             ready != NULL ? ready->message : "it is being looked at"));
+    TRY(ready_issuer(p, p->ref, "spec.issuerRef", &p->issuer));
+    if (p->issuer != NULL)
+        p->driver = issuer_driver_of(&p->issuer->spec);
     return NULL;
 }

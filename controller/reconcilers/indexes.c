@@ -41,6 +41,8 @@ void index_certificate_issuer(const void *object, emit_fn emit, void *arg)
 {
     const struct certificate *c = object;
     emit_issuer(&c->spec.issuer_ref, c->obj.meta.namespace, emit, arg);
+    if (c->spec.preflight != NULL)
+        emit_issuer(&c->spec.preflight->issuer_ref, c->obj.meta.namespace, emit, arg);
 }
 
 void index_request_issuer(const void *object, emit_fn emit, void *arg)

@@ -8,7 +8,7 @@ void index_owner(const void *object, void (*emit)(void *arg, const char *value),
 /* "ns/secret" of spec.secretName. */
 void index_certificate_secret(const void *object, void (*emit)(void *arg, const char *value),
                               void *arg);
-/* issuer_key() of spec.issuerRef, when the issuer is one of ours. */
+/* issuer_key() of spec.issuerRef, and of a Certificate's spec.preflight.issuerRef, when the issuer is one of ours. */
 void index_certificate_issuer(const void *object, void (*emit)(void *arg, const char *value),
                               void *arg);
 void index_request_issuer(const void *object, void (*emit)(void *arg, const char *value),

@@ -58,6 +58,9 @@ ACCEPTED = [
     ("Certificate", {"duration": "24h", "renewBefore": "23h59m"}),
     ("Certificate", {"duration": "8760h", "renewBefore": "2161h"}),
     *[("Certificate", {"renewBeforePercentage": value}) for value in (1, 33, 99)],
+    # The preflight.
+    *[("Certificate", {"preflight": {"issuerRef": ref}}) for ref in (
+        {"name": "staging"}, {"name": "ca", "kind": "ClusterIssuer"}, {"name": "ca", "kind": "X", "group": "e.org"})],
     # Keys.
     *[("Certificate", {"privateKey": value}) for value in (
         {}, {"size": 2048}, {"size": 8192}, {"algorithm": "RSA", "size": 3072}, {"algorithm": "ECDSA"},
@@ -116,6 +119,7 @@ ACCEPTED = [
 NAME_IT = "name what the certificate is for: at least one of dnsNames,"
 DNS = "write a DNS name such as www.example.com or *.example.com"
 KIND = "write Issuer or ClusterIssuer (or leave kind out, which means Issuer)"
+PREFLIGHT = "name the issuer of a staging CA, not the one of issuerRef, whose orders a preflight is to save"
 LIFETIME = "write at least 1h, in hours, minutes and seconds, for example 2160h or 1h30m"
 LEAD = "write at least 5m, in hours, minutes and seconds, for example 720h or 1h30m"
 SHORTER = "renewBefore must be shorter than duration (2160h where duration is left out)"
@@ -195,6 +199,14 @@ REFUSED = [
     ("Certificate", {"renewBefore": "2160h"}, "spec.renewBefore", SHORTER),
     ("Certificate", {"duration": "1h", "renewBefore": "1h"}, "spec.renewBefore", SHORTER),
     ("Certificate", {"duration": "1h", "renewBefore": "61m"}, "spec.renewBefore", SHORTER),
+    # The preflight.
+    ("Certificate", {"preflight": {}}, "spec.preflight.issuerRef", "Required value"),
+    *[("Certificate", {"preflight": {"issuerRef": {"name": "ca", **same}}}, "spec.preflight.issuerRef", PREFLIGHT)
+      for same in ({}, {"kind": "Issuer"}, {"kind": ""}, {"group": "@G@"}, {"group": ""})],
+    ("Certificate", {"issuerRef": {"name": "ca", "kind": "Issuer", "group": "@G@"},
+                     "preflight": {"issuerRef": REF}}, "spec.preflight.issuerRef", PREFLIGHT),
+    ("Certificate", {"preflight": {"issuerRef": {"name": "staging", "kind": "Isuer"}}},
+     "spec.preflight.issuerRef.kind", KIND),
     ("Certificate", {"renewBefore": "5m", "renewBeforePercentage": 10}, "spec",
      "write either renewBefore or renewBeforePercentage, not both"),
     ("Certificate", {"renewBeforePercentage": 0}, "spec.renewBeforePercentage", "should be greater than or equal to 1"),

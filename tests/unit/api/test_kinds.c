@@ -65,7 +65,8 @@ static const char certificate_text[] =
     "\"renewBefore\":\"1h30m0s\",\"renewBeforePercentage\":20,\"usages\":[\"server auth\"],"
     "\"isCA\":true,\"privateKey\":{\"rotationPolicy\":\"Never\",\"encoding\":\"PKCS8\","
     "\"algorithm\":\"ECDSA\",\"size\":384},\"revisionHistoryLimit\":5,"
-    "\"encodeUsagesInRequest\":false,\"rollout\":{\"enabled\":true}},"
+    "\"encodeUsagesInRequest\":false,\"rollout\":{\"enabled\":true},\"preflight\":{\"issuerRef\":{"
+    "\"name\":\"staging\",\"kind\":\"ClusterIssuer\"}}},"
     "\"status\":{\"conditions\":[" READY "],\"lastFailureTime\":\"2026-01-01T00:00:00Z\","
     "\"notBefore\":\"2026-01-01T00:00:01Z\",\"notAfter\":\"2026-01-01T00:00:02Z\","
     "\"renewalTime\":\"2026-01-01T00:00:03Z\",\"revision\":7,\"nextPrivateKeySecretName\":\"k\","
@@ -108,6 +109,7 @@ static void a_certificate_arrives(void **state)
     assert_int_equal(s->revision_history_limit, 5);
     assert_false(s->encode_usages_in_request);
     assert_true(s->rollout.enabled);
+    assert_string_equal(s->preflight->issuer_ref.name, "staging");
     const struct certificate_status *t = &c->status;
     assert_int_equal(t->conditions.len, 1);
     assert_int_equal(t->conditions.items[0].observed_generation, 3);
@@ -137,6 +139,7 @@ static void a_short_certificate_has_cert_managers_defaults(void **state)
     assert_int_equal(c->spec.revision_history_limit, 1);
     assert_true(c->spec.encode_usages_in_request);
     assert_false(c->spec.rollout.enabled);
+    assert_null(c->spec.preflight);
     assert_int_equal(c->spec.duration, 0);
     assert_int_equal(c->status.revision, 0);
     assert_int_equal(c->status.conditions.len, 0);

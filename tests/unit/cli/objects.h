@@ -35,6 +35,14 @@
              "\"}," OWNED("Certificate", "web",                                                    \
                           "crt-web")) ",\"spec\":{\"request\":\"cnVi\",\"issuerRef\":{" BY_LE      \
                                       "}},\"status\":{\"conditions\":[" conditions "]}}"
+/* whose: "attempt" or "command". */
+#define PREFLIGHT(name, whose, conditions)                                                         \
+    "{" META(                                                                                      \
+        name, "cr-" name,                                                                          \
+        "\"annotations\":{\"certroll.dev/preflight\":\"" whose "\"}," OWNED(                       \
+            "Certificate", "web",                                                                  \
+            "crt-web")) ",\"spec\":{\"request\":\"cnVi\",\"issuerRef\":{\"name\":\"staging\"}},"   \
+                        "\"status\":{\"conditions\":[" conditions "]}}"
 #define REQUESTS_PATH "/apis/certroll.dev/v1/namespaces/ns/certificaterequests"
 
 /* Of the CertificateRequest "web-1"; status: members. */

@@ -217,6 +217,29 @@ static void test_answered_and_not_written(void **state)
     fixture_has(f, "Waits for: the controller to write the Secret\n");
 }
 
+static void test_preflight(void **state)
+{
+    struct fixture *f = *state;
+    put_certificate(
+        f, PREFLIGHT("web-1-preflight", "attempt",
+                     COND("Ready", "False", "Failed",
+                          "refused")) "," PREFLIGHT("web-preflight-x", "command", APPROVED));
+    asks(f, 1);
+    fixture_has(f, "It is in its preflight: Issuer staging has to issue first,");
+    fixture_has(f, "CertificateRequest web-1-preflight has failed: refused\n");
+    put_certificate(f, PREFLIGHT("web-1-preflight", "attempt", APPROVED "," READY));
+    asks(f, 1);
+    fixture_has(f, "Waits for: the controller to ask the real issuer\n");
+    /* The request itself comes after it; somebody's own is nobody's attempt. */
+    put_certificate(f, PREFLIGHT("web-1-preflight", "attempt",
+                                 APPROVED) "," REQUEST("web-1", "1", APPROVED "," READY));
+    asks(f, 1);
+    fixture_lacks(f, "preflight");
+    put_certificate(f, PREFLIGHT("web-preflight-x", "command", APPROVED));
+    asks(f, 1);
+    fixture_has(f, "There is no CertificateRequest for the next certificate.\n");
+}
+
 static void test_approved_and_not_answered(void **state)
 {
     struct fixture *f = *state;
@@ -383,6 +406,7 @@ int main(void)
         TEST(test_verdicts_on_the_request),
         TEST(test_request_of_the_past_explains_nothing),
         TEST(test_answered_and_not_written),
+        TEST(test_preflight),
         TEST(test_approved_and_not_answered),
         TEST(test_parts_that_may_not_be_read),
         TEST(test_order_has_failed),

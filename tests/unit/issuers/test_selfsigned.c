@@ -179,6 +179,19 @@ static void a_persons_key_is_in_a_secret(void **state)
     assert_true(scripted_seen(&s.world, 0)->flags & HTTP_SECRET);
 }
 
+static void a_preflight_has_no_key(void **state)
+{
+    (void)state;
+    static const struct bind_pair trial[] = {{API_PREFLIGHT, API_PREFLIGHT_ATTEMPT}};
+    SCENE s = {0};
+    scene_open(&s);
+    AUTO_KEY key = scene_key();
+    ATTEMPT a = {0};
+    attempt_init(&a, key, false);
+    a.request.obj.meta.annotations = (struct bind_map){trial, 1};
+    expect_err(ask(&s, &a), ERR_INVALID, "InvalidPreflight", "name the issuer of a CA");
+}
+
 static void a_person_is_told_what_is_missing(void **state)
 {
     (void)state;
@@ -217,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_lost_key_is_waited_for),
         cmocka_unit_test(a_persons_key_is_in_a_secret),
         cmocka_unit_test(a_person_is_told_what_is_missing),
+        cmocka_unit_test(a_preflight_has_no_key),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

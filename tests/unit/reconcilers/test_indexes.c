@@ -61,6 +61,16 @@ static void issuers_are_found_by_scope(void **state)
     }
 }
 
+static void a_preflight_waits_for_its_issuer_too(void **state)
+{
+    (void)state;
+    expect_indexed(index_certificate_issuer, &kind_certificate,
+                   "{" META "},\"spec\":{\"secretName\":\"s\",\"issuerRef\":{\"name\":\"ca\"},"
+                   "\"preflight\":{\"issuerRef\":{\"name\":\"staging\",\"kind\":"
+                   "\"ClusterIssuer\"}}}}",
+                   "shop/ca /staging");
+}
+
 static void secrets_are_found_by_key(void **state)
 {
     (void)state;
@@ -151,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(owners_are_found_by_uid),
         cmocka_unit_test(issuers_are_found_by_scope),
+        cmocka_unit_test(a_preflight_waits_for_its_issuer_too),
         cmocka_unit_test(secrets_are_found_by_key),
         cmocka_unit_test(keys_of_issuers_tell_the_scope),
         cmocka_unit_test(the_earlier_time_counts),
