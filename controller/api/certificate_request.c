@@ -2,6 +2,7 @@
 #include "api/certificate_request.h"
 
 #include "api/group.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #define SPEC(type, member, name, ...)                                                              \
@@ -44,4 +45,29 @@ const struct bind_table certificate_request_table =
 bool certificate_request_is_preflight(const struct certificate_request *r)
 {
     return !str_empty(bind_map_get(&r->obj.meta.annotations, API_PREFLIGHT));
+}
+
+bool request_is_issued(const struct certificate_request *request)
+{
+    const condition_list *c = &request->status.conditions;
+    return condition_is_true(c->items, c->len, "Ready") && !str_empty(request->status.certificate);
+}
+
+bool request_has_failed(const struct certificate_request *request, const char **ret_message)
+{
+    static const char *const verdicts[] = {"Denied", "InvalidRequest"};
+    const condition_list *c = &request->status.conditions;
+    for (size_t i = 0; i < ARRAY_LEN(verdicts); i++) {
+        const struct condition *verdict = condition_find(c->items, c->len, verdicts[i]);
+        if (verdict != NULL && str_eq(verdict->status, "True")) {
+            *ret_message = str_or(verdict->message, verdicts[i]);
+            return true;
+        }
+    }
+    const struct condition *ready = condition_find(c->items, c->len, "Ready");
+    if (ready == NULL || !str_eq(ready->status, "False") ||
+        (!str_eq(ready->reason, "Failed") && !str_eq(ready->reason, "Denied")))
+        return false;
+    *ret_message = str_or(ready->message, "failed");
+    return true;
 }

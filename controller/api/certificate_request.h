@@ -33,6 +33,10 @@ extern const struct bind_table certificate_request_table;
 extern const struct bind_table certificate_request_spec_table;
 extern const struct bind_table certificate_request_status_table;
 
+/* Ready=True with a certificate. */
+bool request_is_issued(const struct certificate_request *request);
+/* Denied, invalid or failed; ret_message (borrowed) says why. */
+bool request_has_failed(const struct certificate_request *request, const char **ret_message);
 /* Its certificate is thrown away: it is no attempt, and has no revision. */
 bool certificate_request_is_preflight(const struct certificate_request *r);
 

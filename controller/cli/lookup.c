@@ -73,6 +73,13 @@ struct listing {
     struct object_list *list;
 };
 
+/* Takes the object. */
+static void append(struct object_list *list, const void *object)
+{
+    list->items = x_realloc(list->items, (list->len + 1) * sizeof(*list->items));
+    list->items[list->len++] = object;
+}
+
 static struct err *take_item(void *arg, const json_t *item)
 {
     const struct listing *l = arg;
@@ -84,9 +91,7 @@ static struct err *take_item(void *arg, const json_t *item)
         object_unref(object);
         return NULL;
     }
-    struct object_list *list = l->list;
-    list->items = x_realloc(list->items, (list->len + 1) * sizeof(*list->items));
-    list->items[list->len++] = object;
+    append(l->list, object);
     return NULL;
 }
 
@@ -242,4 +247,35 @@ struct err *lookup_order(const struct cli *cli, const char *name, unsigned parts
     find_parts(cli, parts & ~(1U << CHAIN_ORDER), &c);
     *ret_chain = c;
     return NULL;
+}
+
+/* ---- one or many ---- */
+
+struct err *lookup_check_targets(const struct cli *cli, const char *const *args)
+{
+    const struct cli_flags *f = &cli->flags;
+    int ways = (args[0] != NULL) + (f->selector != NULL) + f->all;
+    if (ways != 1)
+        return err_new(ERR_INVALID, "InvalidUsage",
+                       "write the names of Certificates, --selector or --all");
+    return args[0] != NULL ? cli_one_namespace(cli) : NULL;
+}
+
+struct err *lookup_targets(struct cli *cli, const char *const *args, struct object_list *ret_list)
+{
+    for (; *args != NULL; args++) {
+        const void *crt = NULL;
+        cli_complain(cli, lookup_named(cli, &kind_certificate, *args, &crt));
+        if (crt != NULL)
+            append(ret_list, crt);
+    }
+    if (!cli->flags.all && cli->flags.selector == NULL)
+        return NULL;
+    TRY(lookup_list(cli, &kind_certificate, cli->flags.selector, NULL, NULL, ret_list));
+    if (ret_list->len > 0)
+        return NULL;
+    return err_new(ERR_NOT_FOUND, "NotFound", "no Certificates found%s%s%s%s",
+                   cli->ns != NULL ? " in namespace " : "", str_or(cli->ns, ""),
+                   cli->flags.selector != NULL ? " with labels " : "",
+                   str_or(cli->flags.selector, ""));
 }

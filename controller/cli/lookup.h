@@ -75,4 +75,11 @@ typedef bool (*lookup_keep)(const void *arg, const void *object);
 struct err *lookup_list(const struct cli *cli, const struct kube_kind *kind, const char *selector,
                         lookup_keep keep, const void *arg, struct object_list *ret_list) MUST_CHECK;
 
+/* For verbs on one or many Certificates: ERR_INVALID unless exactly one of names, -l and --all is given. */
+struct err *lookup_check_targets(const struct cli *cli, const char *const *args) MUST_CHECK;
+/* The Certificates meant; of those named, the ones that cannot be read are complained of and left out. ERR_NOT_FOUND
+ * when there are none with -l or --all. */
+struct err *lookup_targets(struct cli *cli, const char *const *args, struct object_list *ret_list)
+    MUST_CHECK;
+
 #endif

@@ -15,12 +15,13 @@
 #include "net/http_client.h"
 
 #define EXIT_USAGE 2
-#define CLI_FLAGS 11
+#define CLI_FLAGS 13
+#define TRY_MAX (1 * NS_PER_HOUR)
 #define COMPLAINTS_MAX (16 * 1024 * 1024)
 #define USER_AGENT "kubectl-certroll/" CERTROLL_VERSION
 
-static const struct verb *const verbs[] = {&verb_status, &verb_renew, &verb_revoke, &verb_why,
-                                           &verb_http01};
+static const struct verb *const verbs[] = {&verb_status, &verb_renew,     &verb_revoke,
+                                           &verb_why,    &verb_preflight, &verb_http01};
 
 static const struct verb *find_verb(const char *name)
 {
@@ -58,6 +59,14 @@ static size_t flag_table(const struct verb *v, struct cli_flags *f, struct flag 
     }
     if (v->flags & VERB_OUTPUT)
         out[n++] = FLAG(STRING, &f->output, "output", "text", "text or json", .letter = 'o');
+    if (v->flags & VERB_DRY_RUN)
+        out[n++] = FLAG(BOOL, &f->dry_run, "dry-run", "false", "do as preflight does");
+    if (v->flags & VERB_TRIES) {
+        out[n++] = FLAG(STRING, &f->issuer, "issuer", NULL,
+                        "[KIND/]NAME of who issues: spec.preflight.issuerRef unless set");
+        out[n++] = FLAG(DURATION, &f->timeout, "timeout", "5m", "how long one may take",
+                        .min = NS_PER_SEC, .max = TRY_MAX);
+    }
     out[n++] =
         FLAG(STRING, &f->api_group, "api-group", API_DEFAULT_GROUP, "API group of our kinds");
     out[n++] = FLAG(STRING, &f->kubeconfig, "kubeconfig", NULL, "this file, not KUBECONFIG's");
@@ -131,10 +140,40 @@ static int fail(const char *name, struct err *e, int code)
     return code;
 }
 
-static int flush(struct cli *cli)
+static void put_out(struct cli *cli)
 {
     fputs(buf_str(&cli->complaints), stderr);
     fwrite(buf_str(&cli->out), 1, cli->out.len, stdout);
+    buf_clear(&cli->complaints);
+    buf_clear(&cli->out);
+}
+
+void cli_show(struct cli *cli)
+{
+    if (!cli->live)
+        return;
+    put_out(cli);
+    fflush(stdout); /* what fails is seen at the end */
+}
+
+/* Signals that end the process are held back and taken here; a call that is under way ends first. */
+static struct err *pause_for_signal(struct cli *cli, int64_t ns)
+{
+    (void)cli;
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    const struct timespec time = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
+    int signal = sigtimedwait(&ends, NULL, &time);
+    return signal > 0 ? err_new(ERR_CANCELLED, "Interrupted", "%s", strsignal(signal)) : NULL;
+}
+
+static int flush(struct cli *cli)
+{
+    put_out(cli);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return cli->code;
     fprintf(stderr, "%s: the output could not be written\n", cli->name);
@@ -174,6 +213,8 @@ static int parse_and_run(const char *name, const struct verb *v, char *const *ar
         .clock = clock_system(),
         .out = BUF_INIT(CLI_OUTPUT_MAX),
         .complaints = BUF_INIT(COMPLAINTS_MAX),
+        .live = true,
+        .pause = pause_for_signal,
     };
     struct flag table[CLI_FLAGS];
     size_t n = flag_table(v, &cli.flags, table);
@@ -197,7 +238,7 @@ static int usage(const char *name, FILE *out)
 {
     fprintf(out, "usage: %s COMMAND [flags]\n\n", name);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        fprintf(out, "  %-8s %s\n", verbs[i]->name, verbs[i]->help);
+        fprintf(out, "  %-9s %s\n", verbs[i]->name, verbs[i]->help);
     fprintf(out, "\n%s COMMAND --help lists the flags.\n", name);
     return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }

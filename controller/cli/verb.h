@@ -23,6 +23,9 @@ struct cli_flags {
     char *api_group;
     char *kubeconfig;
     char *context;
+    bool dry_run;
+    char *issuer;    /* [KIND/]NAME */
+    int64_t timeout; /* ns */
     bool help;
 };
 
@@ -36,7 +39,14 @@ struct cli {
     struct buf out;        /* goes to stdout at the end */
     struct buf complaints; /* goes to stderr: one line each */
     int code;              /* of the exit, when there is no error */
+    bool live;             /* cli_show() shows */
+    /* Waits that long, in ns; ERR_CANCELLED when the user wants an end. From the first call on signals do not end the
+     * process, so that it can clean up. */
+    struct err *(*pause)(struct cli *cli, int64_t ns)MUST_CHECK;
 };
+
+/* What was reported so far goes out now: for verbs that take long. */
+void cli_show(struct cli *cli);
 
 /* Reports an error that does not end the work, and makes the exit code 1. Takes the error; NULL is none. */
 void cli_complain(struct cli *cli, struct err *e);
@@ -48,6 +58,8 @@ enum verb_flags {
     VERB_ALL = 1 << 1,     /* has --all */
     VERB_OUTPUT = 1 << 2,  /* has -o */
     VERB_REVOKES = 1 << 3, /* has --reason and --serial */
+    VERB_TRIES = 1 << 4,   /* has --issuer and --timeout */
+    VERB_DRY_RUN = 1 << 5, /* has --dry-run */
 };
 
 struct verb {
@@ -64,5 +76,6 @@ extern const struct verb verb_renew;
 extern const struct verb verb_revoke;
 extern const struct verb verb_why;
 extern const struct verb verb_http01;
+extern const struct verb verb_preflight;
 
 #endif

@@ -285,11 +285,11 @@ struct err *drop_key_secrets(struct certificate_pass *p)
     return NULL;
 }
 
-/* A person's preflight that was killed before it could clean up. */
+/* A person's preflight, which has an hour at most, that was killed before it could clean up. */
 static bool is_forgotten(const struct certificate_pass *p, const struct certificate_request *r)
 {
     return certificate_request_is_preflight(r) &&
-           p->now - r->obj.meta.creation_timestamp > NS_PER_HOUR;
+           p->now - r->obj.meta.creation_timestamp > 2 * NS_PER_HOUR;
 }
 
 static struct err *drop_old_requests(struct certificate_pass *p)

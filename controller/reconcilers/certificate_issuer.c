@@ -87,8 +87,7 @@ static struct err *look_at(const struct certificate_pass *p, const struct issuer
 static size_t first_choice(const struct certificate_pass *p)
 {
     const char *why = NULL;
-    bool running =
-        p->attempt != NULL && !p->preflight && !request_has_failed(p->attempt, &why);
+    bool running = p->attempt != NULL && !p->preflight && !request_has_failed(p->attempt, &why);
     const struct issuer_ref *at = running ? issuers_find(p, &p->attempt->spec.issuer_ref) : NULL;
     for (size_t i = 0; i < p->ref_count; i++)
         if (p->refs[i] == at)

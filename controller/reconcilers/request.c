@@ -34,28 +34,6 @@ static bool is_true(const struct certificate_request *r, const char *type)
     return condition_is_true(r->status.conditions.items, r->status.conditions.len, type);
 }
 
-bool request_is_issued(const struct certificate_request *request)
-{
-    return is_true(request, "Ready") && !str_empty(request->status.certificate);
-}
-
-bool request_has_failed(const struct certificate_request *request, const char **ret_message)
-{
-    static const char *const verdicts[] = {"Denied", "InvalidRequest"};
-    for (size_t i = 0; i < ARRAY_LEN(verdicts); i++) {
-        if (is_true(request, verdicts[i])) {
-            *ret_message = str_or(find(request, verdicts[i])->message, verdicts[i]);
-            return true;
-        }
-    }
-    const struct condition *ready = find(request, "Ready");
-    if (ready == NULL || !str_eq(ready->status, "False") ||
-        (!str_eq(ready->reason, "Failed") && !str_eq(ready->reason, "Denied")))
-        return false;
-    *ret_message = str_or(ready->message, "failed");
-    return true;
-}
-
 /* ---- one pass ---- */
 
 struct request_pass {

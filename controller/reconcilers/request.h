@@ -12,9 +12,5 @@ struct err *request_reconcile(void *arg, const struct object_name *name, int64_t
 /* The CSR of spec.request, parsed and verified. */
 struct err *request_csr(const struct certificate_request *request, struct pki_csr *ret_csr)
     MUST_CHECK;
-/* Ready=True with a certificate. */
-bool request_is_issued(const struct certificate_request *request);
-/* Denied, invalid or failed; ret_message (borrowed) says why. */
-bool request_has_failed(const struct certificate_request *request, const char **ret_message);
 
 #endif

@@ -66,6 +66,52 @@ static void answer_patch(struct fixture *f, const char *path, const struct http_
     answer(ret, conflict ? 409 : 200, conflict ? "{\"reason\":\"Conflict\"}" : "{}");
 }
 
+static void answer_post(struct fixture *f, const char *path, const struct http_request *req,
+                        struct http_response *ret)
+{
+    f->posts++;
+    json_decref(f->post);
+    f->post = NULL;
+    assert_null(json_parse(req->body, req->body_len, &f->post));
+    if (f->post_status != 0) {
+        answer(ret, f->post_status, "{\"message\":\"no\"}");
+        return;
+    }
+    free(f->made);
+    f->made = x_printf("%s/%s", path, JSTR(f->post, "metadata", "name"));
+    json_put_str(JGET(f->post, "metadata"), "uid", "made");
+    auto_free char *body = NULL;
+    assert_null(json_to_string(f->post, BODY_MAX, &body));
+    fixture_put(f, f->made, 200, body);
+    answer(ret, 201, body);
+    if (f->happen != NULL)
+        f->happen(f);
+}
+
+static void answer_delete(struct fixture *f, const char *path, const struct http_request *req,
+                          struct http_response *ret)
+{
+    f->deletes++;
+    free(f->deleted);
+    f->deleted = x_strdup(path);
+    json_decref(f->precondition);
+    f->precondition = NULL;
+    assert_null(json_parse(req->body, req->body_len, &f->precondition));
+    fixture_put(f, path, 404, "{\"reason\":\"NotFound\"}");
+    answer(ret, 200, "{}");
+}
+
+static struct err *pause(struct cli *cli, int64_t ns)
+{
+    struct fixture *f = (struct fixture *)(uintptr_t)cli;
+    clock_manual_advance(&f->clock, ns);
+    if (++f->pauses == f->interrupted_at)
+        return err_new(ERR_CANCELLED, "Interrupted", "Interrupt");
+    if (f->happen != NULL)
+        f->happen(f);
+    return NULL;
+}
+
 static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
                         struct http_response *ret)
 {
@@ -76,6 +122,14 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     auto_free char *path = x_strndup(target, strcspn(target, "?"));
     if (str_eq(req->method, "PATCH")) {
         answer_patch(f, path, req, ret);
+        return NULL;
+    }
+    if (str_eq(req->method, "POST")) {
+        answer_post(f, path, req, ret);
+        return NULL;
+    }
+    if (str_eq(req->method, "DELETE")) {
+        answer_delete(f, path, req, ret);
         return NULL;
     }
     assert_string_equal(req->method, "GET");
@@ -89,6 +143,8 @@ void fixture_init(struct fixture *f)
 {
     *f = (struct fixture){
         .cli = {.name = "certroll",
+                .pause = pause,
+                .flags.timeout = 5 * NS_PER_MIN,
                 .ns = "ns",
                 .out = BUF_INIT(BODY_MAX),
                 .complaints = BUF_INIT(BODY_MAX)},
@@ -111,8 +167,12 @@ void fixture_release(struct fixture *f)
         free(f->paths[i].body);
     }
     free(f->patched);
+    free(f->made);
+    free(f->deleted);
     free(f->query);
     json_decref(f->patch);
+    json_decref(f->post);
+    json_decref(f->precondition);
     kube_client_free(f->cli.kube);
     buf_release(&f->cli.out);
     buf_release(&f->cli.complaints);

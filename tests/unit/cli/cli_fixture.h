@@ -23,6 +23,17 @@ struct fixture {
     size_t patches;
     char *patched; /* path of the last PATCH */
     json_t *patch; /* its body */
+    size_t posts;
+    int post_status; /* 0 = 201, and what was posted exists with the uid "made" until it is deleted */
+    json_t *post;    /* body of the last POST */
+    char *made;      /* path of what it made */
+    size_t deletes;
+    char *deleted; /* path of the last DELETE */
+    json_t *precondition;
+    /* Called after each POST, and while the verb pauses: the world goes on. */
+    void (*happen)(struct fixture *f);
+    size_t pauses;
+    size_t interrupted_at; /* the pause that a signal ends, 0 = none */
     size_t secret_reads;
     char *query; /* of the last GET, "" without */
 };

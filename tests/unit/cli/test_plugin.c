@@ -65,7 +65,8 @@ static int run(const char *line, struct said *said)
 static void test_verbs(void **state)
 {
     (void)state;
-    assert_true(cli_has_verb("status") && cli_has_verb("renew") && cli_has_verb("why"));
+    assert_true(cli_has_verb("status") && cli_has_verb("renew") && cli_has_verb("why") &&
+                cli_has_verb("preflight"));
     assert_false(cli_has_verb("controller") || cli_has_verb("") || cli_has_verb(NULL));
 }
 
@@ -104,6 +105,7 @@ static void test_wrong_usage(void **state)
         {"status -A -n x", "kubectl certroll: write --namespace or --all-namespaces\n"},
         {"status --api-group=x", "kubectl certroll: --api-group: "},
         {"why -A x", "kubectl certroll: unknown flag -A"},
+        {"preflight --timeout 2h x", "kubectl certroll: --timeout: "},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(run(rows[i].line, &s), 2);

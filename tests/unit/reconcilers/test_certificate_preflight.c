@@ -277,14 +277,16 @@ static void a_failure_counts_and_no_real_order_is_made(void **state)
     /* Once. */
     const struct story counted = {.trial = "failed",
                                   .status = "\"lastFailureTime\":\"2025-12-31T23:30:00Z\","
-                                            "\"failedIssuanceAttempts\":1,"};
+                                            "\"failedIssuanceAttempts\":1,\"failedRequestUID\":"
+                                            "\"web-1-preflight-uid\","};
     json_auto_t *again = pass(&counted, &next);
     assert_int_equal(JINT(again, 0, "failedIssuanceAttempts"), 1);
     assert_int_equal(next, SCENE_NOW + NS_PER_HOUR / 2);
     /* And tried again when the wait is over. */
     expect_given_up(&(struct story){.trial = "failed",
                                     .status = "\"lastFailureTime\":\"2025-12-31T22:30:00Z\","
-                                              "\"failedIssuanceAttempts\":1,"},
+                                              "\"failedIssuanceAttempts\":1,\"failedRequestUID\":"
+                                              "\"web-1-preflight-uid\","},
                     "web-1-preflight");
 }
 

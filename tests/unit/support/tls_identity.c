@@ -98,6 +98,31 @@ struct tls_identity tls_identity_new(const struct tls_identity *issuer, const ch
     return (struct tls_identity){.cert_pem = bio_text(cert_bio), .key_pem = bio_text(key_bio)};
 }
 
+char *tls_identity_sign(const struct tls_identity *issuer, const char *csr_pem, const char *san)
+{
+    BIO *in = BIO_new_mem_buf(csr_pem, -1);
+    X509_REQ *csr = PEM_read_bio_X509_REQ(in, NULL, NULL, NULL);
+    MUST(csr != NULL);
+    EVP_PKEY *key = X509_REQ_get_pubkey(csr);
+    X509 *cert = make_cert(key, "the leaf");
+    X509 *ca = read_cert(issuer->cert_pem);
+    EVP_PKEY *ca_key = read_key(issuer->key_pem);
+    MUST(X509_set_issuer_name(cert, X509_get_subject_name(ca)) == 1 &&
+         ASN1_TIME_set_string(X509_getm_notBefore(cert), "20200101000000Z") == 1 &&
+         ASN1_TIME_set_string(X509_getm_notAfter(cert), "21000101000000Z") == 1);
+    add_extension(cert, ca, NID_subject_alt_name, san);
+    MUST(X509_sign(cert, ca_key, EVP_sha256()) > 0);
+    BIO *out = BIO_new(BIO_s_mem());
+    MUST(PEM_write_bio_X509(out, cert) == 1);
+    BIO_free(in);
+    X509_REQ_free(csr);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(ca_key);
+    X509_free(cert);
+    X509_free(ca);
+    return bio_text(out);
+}
+
 void tls_identity_release(struct tls_identity *id)
 {
     free(id->cert_pem);
