@@ -113,6 +113,13 @@ struct err *acme_authz_get(const struct acme_account *account, const char *url,
     return err_wrap(e, "authz %s", url);
 }
 
+struct err *acme_authz_deactivate(const struct acme_account *account, const char *url)
+{
+    json_auto_t *payload = json_build("{s:s}", "status", "deactivated");
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    return err_wrap(acme_post(account, "authz", url, payload, &a), "deactivating authz %s", url);
+}
+
 struct err *acme_challenge_accept(const struct acme_account *account, const char *url)
 {
     json_auto_t *payload = json_new_object();

@@ -41,6 +41,48 @@ static const struct bind_field secret_key_selector_fields[] = {
 const struct bind_table secret_key_selector_table =
     BIND_TABLE("SecretKeySelector", struct secret_key_selector, secret_key_selector_fields);
 
+static const char *const label_operators[] = {"In", "NotIn", "Exists", "DoesNotExist", NULL};
+
+static const struct bind_field label_requirement_fields[] = {
+    BIND_ROW(struct label_requirement, STRING, key, "key", .flags = BIND_REQUIRED),
+    BIND_ROW(struct label_requirement, STRING, op, "operator", .flags = BIND_REQUIRED,
+             .enumeration = label_operators),
+    BIND_ROW(struct label_requirement, STRINGS, values, "values"),
+};
+static const struct bind_table label_requirement_table =
+    BIND_TABLE("LabelRequirement", struct label_requirement, label_requirement_fields);
+static const struct bind_field label_selector_fields[] = {
+    BIND_ROW(struct label_selector, MAP, match_labels, "matchLabels"),
+    BIND_ROW(struct label_selector, LIST, match_expressions, "matchExpressions",
+             .table = &label_requirement_table),
+};
+const struct bind_table label_selector_table =
+    BIND_TABLE("LabelSelector", struct label_selector, label_selector_fields);
+
+static bool requirement_fits(const struct label_requirement *r, const char *value)
+{
+    if (str_eq(r->op, "Exists"))
+        return value != NULL;
+    if (str_eq(r->op, "DoesNotExist"))
+        return value == NULL;
+    bool listed = value != NULL && bind_strings_has(&r->values, value);
+    return str_eq(r->op, "In") ? listed : str_eq(r->op, "NotIn") && !listed;
+}
+
+bool label_selector_fits(const struct label_selector *s, const struct bind_map *labels)
+{
+    for (size_t i = 0; i < s->match_labels.len; i++)
+        if (!str_eq(s->match_labels.items[i].value,
+                    bind_map_get(labels, s->match_labels.items[i].key)))
+            return false;
+    for (size_t i = 0; i < s->match_expressions.len; i++) {
+        const struct label_requirement *r = &s->match_expressions.items[i];
+        if (!requirement_fits(r, bind_map_get(labels, r->key)))
+            return false;
+    }
+    return true;
+}
+
 static const struct bind_field metadata_template_fields[] = {
     BIND_ROW(struct metadata_template, MAP, annotations, "annotations"),
     BIND_ROW(struct metadata_template, MAP, labels, "labels"),

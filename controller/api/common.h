@@ -25,6 +25,19 @@ struct secret_key_selector {
 };
 extern const struct bind_table secret_key_selector_table;
 
+/* As metav1.LabelSelector: all that is written must fit; nothing written fits everything. */
+struct label_requirement {
+    const char *key;
+    const char *op; /* "In", "NotIn", "Exists", "DoesNotExist" */
+    struct bind_strings values;
+};
+struct label_selector {
+    struct bind_map match_labels;
+    BIND_LIST_OF(struct label_requirement) match_expressions;
+};
+extern const struct bind_table label_selector_table;
+bool label_selector_fits(const struct label_selector *s, const struct bind_map *labels);
+
 /* metadata{annotations,labels} of templates. */
 struct metadata_template {
     struct bind_map annotations;

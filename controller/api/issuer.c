@@ -6,6 +6,7 @@ static const char *const mac_algorithms[] = {"HS256", "HS384", "HS512", NULL};
 static const char *const key_algorithms[] = {"ES256", "ES384", "RS256", "EdDSA", NULL};
 static const char *const switches[] = {"enabled", "disabled", NULL};
 static const char *const caa_modes[] = {"check", "off", NULL};
+static const char *const ownerships[] = {"First", "Any", NULL};
 static const char *const pollings[] = {"early", "hint", NULL};
 
 #define INGRESS(type, member, name, ...)                                                           \
@@ -104,6 +105,7 @@ static const struct bind_field acme_fields[] = {
     ACME(INT, failover_attempts, "failoverAfterAttempts", .dflt = "3"),
     ACME(DURATION, failover_outage, "failoverAfterOutage", .dflt = "10m"),
     ACME(STRING, caa, "caa", .enumeration = caa_modes),
+    ACME(STRING, name_ownership, "nameOwnership", .enumeration = ownerships),
     ACME(LIST, solvers, "solvers", .table = &acme_solver_table),
 };
 static const struct bind_table acme_table =
@@ -115,9 +117,19 @@ static const struct bind_field self_signed_fields[] = {
 static const struct bind_table self_signed_table =
     BIND_TABLE("SelfSignedIssuer", struct self_signed_issuer, self_signed_fields);
 
+static const struct bind_field allowed_names_fields[] = {
+    BIND_ROW(struct allowed_names, OBJECT, namespace_selector, "namespaceSelector",
+             .table = &label_selector_table),
+    BIND_ROW(struct allowed_names, STRINGS, names, "names"),
+};
+static const struct bind_table allowed_names_table =
+    BIND_TABLE("AllowedNames", struct allowed_names, allowed_names_fields);
+
 static const struct bind_field spec_fields[] = {
     BIND_ROW(struct issuer_spec, POINTER, acme, "acme", .table = &acme_table),
     BIND_ROW(struct issuer_spec, POINTER, self_signed, "selfSigned", .table = &self_signed_table),
+    BIND_ROW(struct issuer_spec, LIST, allowed_names, "allowedNames",
+             .table = &allowed_names_table),
 };
 const struct bind_table issuer_spec_table =
     BIND_TABLE("IssuerSpec", struct issuer_spec, spec_fields);

@@ -74,6 +74,7 @@ struct acme_issuer {
     int64_t failover_attempts;                /* failures in a row before that; default 3 */
     int64_t failover_outage;                  /* ns; default 10 min */
     const char *caa;                          /* "check" (default) or "off" */
+    const char *name_ownership; /* "First" or "Any"; NULL = First, in the drop-in Any */
     BIND_LIST_OF(struct acme_solver) solvers;
 };
 
@@ -81,9 +82,16 @@ struct self_signed_issuer {
     struct bind_strings crl_distribution_points;
 };
 
+/* These names are for namespaces with these labels. */
+struct allowed_names {
+    struct label_selector namespace_selector;
+    struct bind_strings names; /* "shop.example.com", "*.example.com" for all below it, "*" */
+};
+
 struct issuer_spec {
     const struct acme_issuer *acme;
     const struct self_signed_issuer *self_signed;
+    BIND_LIST_OF(struct allowed_names) allowed_names;
 };
 
 struct acme_issuer_status {

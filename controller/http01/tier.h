@@ -19,6 +19,7 @@ struct http01_responder {
 };
 
 struct http01_replicas;
+struct http01_hosts;
 
 /* What tiers may use. */
 struct http01_env {
@@ -26,6 +27,7 @@ struct http01_env {
     const char *namespace; /* the only one that is watched, NULL for all */
     struct http01_responder responder;
     struct http01_replicas *replicas;
+    struct http01_hosts *hosts;
 };
 
 /* Whose names are to be answered for. */
@@ -62,6 +64,9 @@ typedef void (*http01_found_fn)(void *arg, const char *ns, const char *name);
 
 struct http01_tier {
     const char *name; /* a word without spaces */
+    /* Nothing in the Certificate's namespace shows that the name is its: a ClusterIssuer issues only for
+     * names that are granted (reconcilers/names.h). */
+    bool granted;
     bool (*configured)(const struct solver_http01 *config);
     /* A Pod and a Service in the Order's namespace must be up; who needs none has NULL here. */
     struct http01_pod_config (*pod)(const struct solver_http01 *config);

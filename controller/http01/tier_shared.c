@@ -56,6 +56,7 @@ static struct err *adopt(const struct http01_env *env, http01_found_fn found, vo
 
 const struct http01_tier http01_tier_shared = {
     .name = "shared",
+    .granted = true,
     .configured = configured,
     .host = host,
     .present = present,

@@ -104,6 +104,16 @@ static struct err *take_certificate(const struct order *order, struct issuance_r
     return NULL;
 }
 
+/* What an Order waits for before it is one at the CA is a reason of its own. */
+static const char *pending_reason(const char *reason)
+{
+    static const char *const words[] = {"NameNotAllowed", "NameHeldElsewhere"};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_starts(reason, words[i]))
+            return words[i];
+    return "Pending";
+}
+
 static struct err *read_order(const struct order *order, struct issuance_result *ret_result)
 {
     const char *state = str_or(order->status.state, "pending");
@@ -117,6 +127,7 @@ static struct err *read_order(const struct order *order, struct issuance_result 
         return NULL;
     }
     ret_result->state = ISSUANCE_PENDING;
+    ret_result->reason = pending_reason(reason);
     ret_result->message = x_printf("Waiting for Order %s%s%s", order->obj.meta.name,
                                    reason == NULL ? "" : ": ", str_or(reason, ""));
     return NULL;

@@ -15,12 +15,15 @@
 #include "base/str.h"
 #include "http01/replicas.h"
 #include "http01/selfcheck.h"
-#include "reconcilers/acme_chain.h"
 #include "reconcilers/challenge_check.h"
+#include "reconcilers/names.h"
+#include "reconcilers/order.h"
 #include "reconcilers/solver.h"
 
 /* A self-check that fails for this long is worth a status write. */
 #define PATIENCE (10 * NS_PER_SEC)
+/* A valid one whose Order does not take it is looked at again after this. */
+#define TOLD_AGAIN (30 * NS_PER_SEC)
 /* Between self-checks the CA is asked only now and then whether the authorization still stands. */
 #define CHECKS_PER_READ 30
 
@@ -74,6 +77,7 @@ static struct err *read_authorization(struct challenge_pass *p)
                        p->authz.identifier, spec->dns_name);
     const struct acme_challenge *at_ca = acme_authz_challenge(&p->authz, "http-01");
     if (str_eq(p->authz.status, "valid")) {
+        names_proven(p->env, &p->chain, spec->dns_name);
         settle(p, "valid", "Successfully authorized domain");
         return NULL;
     }
@@ -166,6 +170,40 @@ static struct err *run(struct challenge_pass *p)
     return NULL;
 }
 
+/* ---- the end of a pass ---- */
+
+/* Are all others of the Order settled? */
+static bool is_last(const struct env *env, const struct challenge *c, const char *order_uid)
+{
+    AUTO_OBJECT_LIST siblings = {0};
+    struct err *e =
+        cache_by_index(env->challenges.cache, env->challenges_by_owner, order_uid, &siblings);
+    bool last = e == NULL;
+    err_free(e); /* then it is written down */
+    for (size_t i = 0; i < siblings.len && last; i++) {
+        const struct challenge *other = siblings.items[i];
+        last = str_eq(other->obj.meta.uid, c->obj.meta.uid) ||
+               order_state_is_final(challenge_state(env, other));
+    }
+    return last;
+}
+
+/* The last one to become valid goes with its Order in a moment: a status that nobody can read before is not
+ * worth a write. The Order is told directly; should that be forgotten, the CA says it again. */
+static bool told_order(struct challenge_pass *p)
+{
+    const struct env *env = p->env;
+    const struct object_meta *m = &p->challenge->obj.meta;
+    const struct owner_reference *owner = object_controller(p->challenge);
+    if (!str_eq(p->status.state, "valid") || owner == NULL ||
+        !is_last(env, p->challenge, owner->uid))
+        return false;
+    memo_set(env->proven, m->uid, p->now);
+    controller_enqueue(env->controllers.order, m->namespace, owner->name);
+    p->next = p->now + TOLD_AGAIN;
+    return true;
+}
+
 static struct err *finish(struct challenge_pass *p, struct err *failed)
 {
     if (failed != NULL && failed->kind == ERR_NOT_FOUND &&
@@ -180,6 +218,8 @@ static struct err *finish(struct challenge_pass *p, struct err *failed)
         settle(p, "errored", failed->message);
         err_free(failed);
     }
+    if (told_order(p))
+        return NULL;
     return store_put_status(&p->env->challenges, p->challenge, &challenge_status_table,
                             &p->challenge->status, &p->status);
 }

@@ -85,7 +85,9 @@ struct env {
     int workloads_by_secret[WORKLOAD_KINDS];
 
     struct issuer_env issuer_env;
-    struct memo *polls;  /* by uid: how often an order or challenge was looked at */
+    struct memo *polls; /* by uid: how often an order or challenge was looked at */
+    struct memo
+        *proven; /* Challenges by uid that are valid, and names that a namespace has proven */
     struct memo *placed; /* by uid of the Order: URL of an ACME order that is not in status yet */
     struct memo *presented; /* by key of the Order: when and by which tiers routes were made */
     struct http01_env http01;

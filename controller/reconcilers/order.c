@@ -22,6 +22,7 @@ static const struct {
     const char *name;
     struct err *(*ensure)(struct order_pass *p);
 } steps[] = {
+    {"Allowed", ensure_allowed},       /* the namespace may have these names */
     {"Created", ensure_created},       /* the CA knows the order, and its URL is in status */
     {"Challenges", ensure_challenges}, /* each pending authorization has a Challenge */
     {"Presented", ensure_presented},   /* solver and route are up while one is pending */

@@ -32,6 +32,10 @@ struct order_pass {
  * let nobody of these identities (the directory's) issue. */
 struct err *order_preflight(struct order_pass *p, const struct acme_identifier *ids, size_t count,
                             const struct strlist *identities) MUST_CHECK;
+/* The state of a Challenge: its status, or what its reconcile knows beyond that; "pending" at first. */
+const char *challenge_state(const struct env *env, const struct challenge *c);
+
+struct err *ensure_allowed(struct order_pass *p) MUST_CHECK;
 struct err *ensure_challenges(struct order_pass *p) MUST_CHECK;
 struct err *ensure_presented(struct order_pass *p) MUST_CHECK;
 /* Removes routes and Challenges of an Order that needs them no more. */

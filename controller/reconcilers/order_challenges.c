@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "http01/tier.h"
 #include "pki/key.h"
+#include "reconcilers/names.h"
 #include "reconcilers/order.h"
 #include "reconcilers/solver.h"
 
@@ -17,6 +18,13 @@ static const struct challenge *find_challenge(const struct order_pass *p, const 
             return c;
     }
     return NULL;
+}
+
+const char *challenge_state(const struct env *env, const struct challenge *c)
+{
+    if (memo_get(env->proven, c->obj.meta.uid).time != 0)
+        return "valid";
+    return str_or(c->status.state, "pending");
 }
 
 /* ---- a Challenge for an authorization ---- */
@@ -97,13 +105,25 @@ static void fail_authz(struct order_pass *p, const char *identifier, const char 
     order_fail(p, "invalid", reason);
 }
 
+/* The next order gets a pending one. */
+static struct err *refuse_reuse(struct order_pass *p, const char *url, const struct acme_authz *a)
+{
+    TRY(acme_authz_deactivate(&p->chain.account.account, url));
+    auto_free char *reason =
+        x_printf("the CA builds on an authorization of %s that this namespace has not proven: it "
+                 "is deactivated, and the next attempt proves the name anew",
+                 a->identifier);
+    order_fail(p, "invalid", reason);
+    return NULL;
+}
+
 /* An authorization without a Challenge: valid ones (reused by the CA) need none. */
 static struct err *look_at_authz(struct order_pass *p, const char *url, bool *ret_created)
 {
     AUTO(acme_authz_release) struct acme_authz a = {0};
     TRY(acme_authz_get(&p->chain.account.account, url, &a));
     if (str_eq(a.status, "valid"))
-        return NULL;
+        return names_may_reuse(p->env, &p->chain, a.identifier) ? NULL : refuse_reuse(p, url, &a);
     if (!str_eq(a.status, "pending")) {
         fail_authz(p, a.identifier, a.status, NULL);
         return NULL;
@@ -119,7 +139,7 @@ struct err *ensure_challenges(struct order_pass *p)
     for (size_t i = 0; i < p->order->status.authorizations.len && !p->stop; i++) {
         const char *url = p->order->status.authorizations.items[i].url;
         const struct challenge *c = find_challenge(p, url);
-        const char *state = c != NULL ? str_or(c->status.state, "pending") : NULL;
+        const char *state = c != NULL ? challenge_state(p->env, c) : NULL;
         if (c == NULL)
             TRY(look_at_authz(p, url, &created));
         else if (!order_state_is_final(state))

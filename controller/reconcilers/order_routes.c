@@ -12,9 +12,9 @@
 /* While challenges are pending, solver and route are looked after this often. */
 #define PRESENT_AGAIN (10 * NS_PER_SEC)
 
-static bool is_pending(const struct challenge *c)
+static bool is_pending(const struct order_pass *p, const struct challenge *c)
 {
-    return !order_state_is_final(str_or(c->status.state, "pending"));
+    return !order_state_is_final(challenge_state(p->env, c));
 }
 
 /* ---- presenting ---- */
@@ -74,7 +74,7 @@ static size_t routes_of(const struct order_pass *p, const struct solver_http01 *
     size_t count = 0;
     for (size_t i = 0; i < p->challenges.len; i++) {
         const struct challenge *c = p->challenges.items[i];
-        if (is_pending(c) && config_for(p, c->spec.dns_name) == config &&
+        if (is_pending(p, c) && config_for(p, c->spec.dns_name) == config &&
             http01_token_is_valid(c->spec.token))
             out[count++] = (struct http01_route){c->spec.dns_name, c->spec.token};
     }
@@ -90,7 +90,7 @@ static struct err *present_all(struct order_pass *p)
     for (size_t i = 0; i < n; i++) {
         const struct challenge *first = p->challenges.items[i];
         const struct solver_http01 *config = config_for(p, first->spec.dns_name);
-        bool seen = config == NULL || !is_pending(first);
+        bool seen = config == NULL || !is_pending(p, first);
         for (size_t g = 0; g < groups && !seen; g++)
             seen = done[g] == config;
         if (seen)
@@ -109,7 +109,7 @@ static bool look_at_pending(struct order_pass *p)
     p->status.reason = NULL;
     for (size_t i = 0; i < p->challenges.len; i++) {
         const struct challenge *c = p->challenges.items[i];
-        if (!is_pending(c))
+        if (!is_pending(p, c))
             continue;
         pending = true;
         if (p->status.reason == NULL)
@@ -152,8 +152,11 @@ struct err *order_clean_up(struct order_pass *p)
     const struct object_meta *m = &p->order->obj.meta;
     const struct http01_order order = {.ns = m->namespace, .name = m->name, .uid = m->uid};
     TRY(order_clear_routes(p->env, p->key, &order));
-    for (size_t i = 0; i < p->challenges.len; i++)
-        TRY(store_delete(&p->env->challenges, p->challenges.items[i]), "Challenge");
+    for (size_t i = 0; i < p->challenges.len; i++) {
+        const struct challenge *c = p->challenges.items[i];
+        TRY(store_delete(&p->env->challenges, c), "Challenge");
+        memo_drop(p->env->proven, c->obj.meta.uid);
+    }
     memo_drop(p->env->polls, m->uid);
     memo_drop(p->env->placed, m->uid);
     return NULL;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "http01/hosts.h"
 #include "http01/replicas.h"
 #include "reconcilers/certificate.h"
 #include "reconcilers/challenge.h"
@@ -303,6 +304,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
     env->events = o->events;
     env->caa = acme_caa_new(o->dns, o->clock);
     env->polls = memo_new();
+    env->proven = memo_new();
     env->placed = memo_new();
     env->presented = memo_new();
     env->http01 = (struct http01_env){
@@ -310,6 +312,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
         .namespace = o->config.namespace,
         .responder = o->config.responder,
         .replicas = http01_replicas_new(o->clock),
+        .hosts = http01_hosts_new(o->clock),
     };
     env->renewal_board = renewal_board_new();
     env->revoked = memo_new();
@@ -357,6 +360,7 @@ void reconcilers_free(struct reconcilers *r)
     acme_accounts_free(r->env.issuer_env.accounts);
     acme_caa_free(r->env.caa);
     memo_free(r->env.polls);
+    memo_free(r->env.proven);
     memo_free(r->env.placed);
     memo_free(r->env.presented);
     renewal_board_free(r->env.renewal_board);
@@ -364,6 +368,7 @@ void reconcilers_free(struct reconcilers *r)
     memo_free(r->env.outages);
     solver_needs_free(r->env.solver_needs);
     http01_replicas_free(r->env.http01.replicas);
+    http01_hosts_free(r->env.http01.hosts);
     free(r);
 }
 

@@ -36,6 +36,9 @@ CONTROLLER = {
     ("", "pods"): {"get", "list", "create", "delete"},
     ("", "services"): {"get", "list", "create", "delete"},
     ("networking.k8s.io", "ingresses"): {"list", "create", "patch", "delete"},
+    ("gateway.networking.k8s.io", "httproutes"): {"list"},
+    ("gateway.networking.k8s.io", "gateways"): {"list"},
+    ("", "namespaces"): {"get"},
     ("events.k8s.io", "events"): {"create", "patch"},
 }
 VIEW = {(group, kind): READ for group, kind in (

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Before an order is spent: may this namespace have these names? */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "pki/csr.h"
+#include "reconcilers/names.h"
+#include "reconcilers/order.h"
+#include "reconcilers/request.h"
+
+#define LOOK_FIRST (5 * NS_PER_SEC)
+#define LOOK_LAST (5 * NS_PER_MIN)
+
+static struct err *names_of(const struct order_pass *p, struct strlist *ret_names)
+{
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    TRY(request_csr(p->chain.request, &csr));
+    if (csr.names.common_name != NULL)
+        strlist_add(ret_names, csr.names.common_name);
+    for (size_t i = 0; i < csr.names.dns.len; i++)
+        strlist_add(ret_names, csr.names.dns.items[i]);
+    for (size_t i = 0; i < csr.names.ips.len; i++)
+        strlist_add(ret_names, csr.names.ips.items[i]);
+    return NULL;
+}
+
+/* Nobody tells of a new route: it is looked for after 5 s, 10 s, 20 s and so on. */
+static int64_t look_again(const struct order_pass *p)
+{
+    auto_free char *key = x_printf("%s/names", p->order->obj.meta.uid);
+    unsigned looks = memo_count(p->env->polls, key, p->now).count;
+    int64_t delay = LOOK_FIRST;
+    for (unsigned i = 0; i < looks && delay < LOOK_LAST; i++)
+        delay *= 2;
+    return p->now + (delay < LOOK_LAST ? delay : LOOK_LAST);
+}
+
+struct err *ensure_allowed(struct order_pass *p)
+{
+    auto_free char *placed = memo_text(p->env->placed, p->order->obj.meta.uid);
+    if (!str_empty(p->order->status.url) || placed != NULL)
+        return NULL;
+    AUTO(strlist_release) struct strlist names = {0};
+    TRY(names_of(p, &names));
+    auto_free char *why = NULL;
+    TRY(names_judge(p->env, &p->chain, &names, &why));
+    if (why == NULL) {
+        if (str_starts(p->status.reason, NAME_NOT_ALLOWED) ||
+            str_starts(p->status.reason, NAME_HELD_ELSEWHERE))
+            p->status.reason = NULL;
+        return NULL;
+    }
+    free(p->owned[0]);
+    p->owned[0] = TAKE(why);
+    p->status.state = "pending";
+    p->status.reason = p->owned[0];
+    order_wait(p, look_again(p));
+    return NULL;
+}
