@@ -9,6 +9,7 @@ import pytest
 
 from lib.api import Api, condition
 from lib.audit import Audit
+from lib.ca import Authority, Names
 from lib.cluster import ROOT, Cluster, install_crds, service_account
 from lib.controller import Controller
 from lib.http01 import Responder
@@ -159,6 +160,36 @@ def ca(env, pebble):
     proxy = Proxy(pebble.directory, pebble.ca_file, f"{pki}/acme.crt", f"{pki}/acme.key")
     yield proxy
     proxy.close()
+
+
+@pytest.fixture(scope="session")
+def authority(folder):
+    """The root of the CAs that tests start."""
+    return Authority(folder / "ca" / "authority")
+
+
+@pytest.fixture(scope="session")
+def names(folder):
+    """What those CAs ask for addresses."""
+    with Names(folder / "ca") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def start_ca(folder, authority, names, env, responder):
+    """start_ca(Pebble, nonce_reject=50): a CA of lib.ca; the same one for the same arguments in all of a module."""
+    running = {}
+
+    def start(kind, **settings):
+        key = (kind, repr(sorted(settings.items())))
+        if key not in running:
+            name = f"{kind.__name__.lower()}-{len(running)}"
+            running[key] = kind(folder / "ca", authority, names, int(env["HTTP01_PORT"]), name, **settings).start()
+        return running[key]
+
+    yield start
+    for one in running.values():
+        one.stop()
 
 
 @pytest.fixture

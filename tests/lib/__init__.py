@@ -6,9 +6,11 @@ api.py         Api: objects by kind over http.client; describe(): a namespace's 
 cluster.py     Cluster: hack/cluster on a folder of its own; service_account(): a user bound to the rendered roles
 controller.py  Controller: one build/certroll process: start, ready, signals, metrics, memory, logs
 audit.py       Audit: who wrote what, from the API server's audit log
-pebble.py      Pebble, Dns: the ACME server's and the DNS server's management
+ca/            real CAs that a test starts with settings of its own: Pebble, Debian's Pebble, step-ca, acme2certifier
+pebble.py      Pebble, Dns: the cluster's ACME server and its DNS server
 http01.py      Responder: stands in for ingress controller and solver pods where no pods run
-proxy.py       Proxy: between the controller and a server; sees each request, can hold, fail or cut it
+proxy.py       Proxy: between the controller and a server; sees each request, can hold, fail, change or cut it
+faults.py      what such a proxy can do to a CA's answers, and at which of them
 tls.py         Leaf: what openssl says of a certificate
 objects.py     Certificate, Issuer ... bodies
 release.py     Release: certroll by its Helm chart, its pods, its lease

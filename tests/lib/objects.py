@@ -11,9 +11,9 @@ def self_signed(namespace, name="selfsigned"):
     return issuer(namespace, name, selfSigned={})
 
 
-def acme(namespace, pebble, name="acme", kind="Issuer", ingress=None, **more):
-    """An HTTP-01 Issuer of Pebble."""
-    spec = {"server": pebble.directory, "caBundle": pebble.bundle(),
+def acme(namespace, ca, name="acme", kind="Issuer", ingress=None, **more):
+    """An HTTP-01 Issuer of a CA: lib.pebble's or one of lib.ca."""
+    spec = {"server": ca.directory, "caBundle": ca.bundle(),
             "privateKeySecretRef": {"name": f"{name}-account"},
             "solvers": [{"http01": {"ingress": ingress or {}}}], **more}
     return issuer(namespace, name, kind, acme={k: v for k, v in spec.items() if v is not None})
