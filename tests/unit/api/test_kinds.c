@@ -170,7 +170,8 @@ static void a_request_arrives(void **state)
     "\"spec\":{\"acme\":{\"server\":\"https://ca\",\"email\":\"a@b.test\",\"caBundle\":\"eA==\","  \
     "\"skipTLSVerify\":true,\"privateKeySecretRef\":{\"name\":\"key\",\"key\":\"k\"},"             \
     "\"disableAccountKeyGeneration\":true,\"preferredChain\":\"X\",\"profile\":\"short\","         \
-    "\"polling\":\"hint\",\"solvers\":[{\"selector\":{\"matchLabels\":{\"a\":\"b\"},"              \
+    "\"polling\":\"hint\",\"failoverAfterAttempts\":5,\"failoverAfterOutage\":\"20m0s\","          \
+    "\"solvers\":[{\"selector\":{\"matchLabels\":{\"a\":\"b\"},"                                   \
     "\"dnsNames\":[\"a.test\"],\"dnsZones\":[\"test\"]},\"http01\":{\"ingress\":{"                 \
     "\"serviceType\":\"NodePort\",\"ingressClassName\":\"c\",\"class\":\"d\","                     \
     "\"podTemplate\":{\"spec\":{}},\"ingressTemplate\":{\"metadata\":{}}}}}]},"                    \
