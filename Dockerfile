@@ -8,7 +8,7 @@ FROM ${BASE} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev make pkg-config ca-certificates binutils \
         libssl-dev libcurl4-openssl-dev libidn2-dev libyaml-dev libwebsockets-dev libjansson-dev \
-        libldns-dev
+        libldns-dev libpsl-dev publicsuffix
 WORKDIR /src
 COPY Makefile ./
 COPY hack/gen-registry hack/

@@ -82,7 +82,7 @@ REGISTRIES := $(foreach r,$(REGISTRY_TABLE),$(GEN)/$(subst /,_,$(firstword $(sub
 
 # ---- flags
 VERSION ?= $(patsubst v%,%,$(or $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null),0.1.0-dev))
-PKGS := openssl libcurl yaml-0.1 libwebsockets jansson ldns libidn2
+PKGS := openssl libcurl yaml-0.1 libwebsockets jansson ldns libidn2 libpsl
 
 ifneq ($(COMPILING),)
 ifeq ($(shell command -v pkg-config),)

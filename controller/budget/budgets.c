@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "budget/budgets.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "budget/turns.h"
+
+#define GRANTS_MAX 65536
+#define HOLD NS_PER_MIN
+#define TEXT_MAX (2 * 1024 * 1024)
+#define VERSION 1
+
+/* What an order took that is not over yet. */
+struct grant {
+    int64_t at;
+    struct budget_need *needs;
+    size_t count;
+};
+
+struct budgets {
+    const struct clock *clock;
+    pthread_mutex_t lock;
+    struct budget_ledger ledger;
+    struct map turns;  /* server -> struct turns */
+    struct map grants; /* id -> struct grant */
+    bool changed;
+};
+
+static void grant_free(void *value)
+{
+    struct grant *g = value;
+    free(g->needs);
+    free(g);
+}
+
+static void turns_free(void *value)
+{
+    turns_release(value);
+    free(value);
+}
+
+static void forget_all(struct budgets *b)
+{
+    budget_ledger_release(&b->ledger);
+    map_release(&b->turns);
+    map_release(&b->grants);
+}
+
+struct budgets *budgets_new(const struct clock *clock)
+{
+    struct budgets *b = x_calloc(1, sizeof(*b));
+    b->clock = clock;
+    pthread_mutex_init(&b->lock, NULL);
+    budget_ledger_init(&b->ledger);
+    b->turns = MAP_INIT(turns_free);
+    b->grants = MAP_INIT(grant_free);
+    return b;
+}
+
+void budgets_free(struct budgets *b)
+{
+    if (b == NULL)
+        return;
+    forget_all(b);
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}
+
+/* The time is read under the lock: what is taken before a text is in it. */
+static int64_t begin(struct budgets *b)
+{
+    pthread_mutex_lock(&b->lock);
+    return clock_wall(b->clock);
+}
+
+static void end(struct budgets *b)
+{
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* ---- asking ---- */
+
+static struct turns *turns_of(struct budgets *b, const char *server)
+{
+    struct turns *t = map_get(&b->turns, server);
+    if (t == NULL) {
+        t = x_calloc(1, sizeof(*t));
+        turns_init(t);
+        map_put(&b->turns, server, t);
+    }
+    return t;
+}
+
+static void remember(struct budgets *b, const char *id, const struct budget_need *needs,
+                     size_t count, int64_t at)
+{
+    if (b->grants.len >= GRANTS_MAX)
+        return; /* it can be settled no more: what it took comes back by itself */
+    struct grant *g = x_calloc(1, sizeof(*g));
+    g->at = at;
+    g->needs = budget_needs_copy(needs, count);
+    g->count = count;
+    map_put(&b->grants, id, g);
+}
+
+static void grant(struct budgets *b, const struct budget_ask *ask, int64_t now,
+                  struct budget_answer *ret)
+{
+    for (size_t i = 0; i < ask->count; i++)
+        if (!ask->needs[i].only_looked_at)
+            budget_take(&b->ledger, &ask->needs[i], now);
+    remember(b, ask->id, ask->needs, ask->count, now);
+    b->changed = true;
+    ret->granted = true;
+    ret->at = now;
+}
+
+static bool is_there(const struct budgets *b, const struct budget_ask *ask, int64_t now)
+{
+    for (size_t i = 0; i < ask->count; i++)
+        if (!ask->needs[i].never_waits && budget_time_of(&b->ledger, &ask->needs[i], 1, now) > now)
+            return false;
+    return true;
+}
+
+static void tell_to_wait(struct turns_waiter *w, int64_t now, struct budget_answer *ret)
+{
+    const struct budget_need *need = &w->needs[w->lacks];
+    int64_t look = w->when > now ? w->when : now + NS_PER_SEC;
+    ret->at = look;
+    ret->look_at = look < now + TURNS_LOOK_MAX ? look : now + TURNS_LOOK_MAX;
+    ret->kind = need->kind;
+    ret->limit = need->limit;
+    ret->others_first = w->when_free <= now;
+    str_copy(ret->key, sizeof(ret->key), need->key);
+    w->expected_at = ret->look_at;
+}
+
+/* Nobody keeps a place any more: there are too many. */
+static void turn_away(const struct budget_ask *ask, int64_t now, struct budget_answer *ret)
+{
+    const struct budget_need *first = &ask->needs[0];
+    ret->at = ret->look_at = now + TURNS_LOOK_MAX;
+    ret->kind = first->kind;
+    ret->limit = first->limit;
+    ret->others_first = true;
+    str_copy(ret->key, sizeof(ret->key), first->key);
+}
+
+/* Failures are counted whoever waits, so what the walk found may be gone. */
+static bool may_go(struct budgets *b, struct turns *t, const struct turns_waiter *w,
+                   const struct budget_ask *ask, int64_t now)
+{
+    turns_walk(t, &b->ledger, now);
+    if (w->may_go && !is_there(b, ask, now)) {
+        t->walked_at = 0;
+        turns_walk(t, &b->ledger, now);
+    }
+    return w->may_go;
+}
+
+/* Who comes while others wait is told at the next walk, a second later at most. */
+static void wait_in_turn(struct budgets *b, struct turns *t, const struct budget_ask *ask,
+                         int64_t now, struct budget_answer *ret)
+{
+    struct turns_waiter *w = turns_find(t, ask->id);
+    bool came = w == NULL;
+    if (came)
+        w = turns_add(t, ask->id, ask->ns, ask->needs, ask->count);
+    if (w == NULL) {
+        turn_away(ask, now, ret);
+        return;
+    }
+    if (came && t->len == 1)
+        t->walked_at = 0;
+    w->expected_at = now;
+    if (may_go(b, t, w, ask, now)) {
+        turns_remove(t, w, true);
+        grant(b, ask, now, ret);
+        return;
+    }
+    ret->undecided = came && t->walked_at < now;
+    if (ret->undecided)
+        w->when = t->walked_at + NS_PER_SEC;
+    tell_to_wait(w, now, ret);
+}
+
+void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_answer *ret_answer)
+{
+    *ret_answer = (struct budget_answer){0};
+    int64_t now = begin(b);
+    const struct grant *g = map_get(&b->grants, ask->id);
+    struct turns *t = turns_of(b, ask->server);
+    if (g != NULL) {
+        ret_answer->granted = true;
+        ret_answer->at = g->at;
+    } else if (t->len == 0 && is_there(b, ask, now)) {
+        grant(b, ask, now, ret_answer);
+    } else {
+        wait_in_turn(b, t, ask, now, ret_answer);
+    }
+    end(b);
+}
+
+/* ---- what came of it ---- */
+
+static bool leave(void *arg, const char *server, void *value)
+{
+    (void)server;
+    struct turns *t = value;
+    struct turns_waiter *w = turns_find(t, arg);
+    if (w != NULL)
+        turns_remove(t, w, false);
+    return w == NULL;
+}
+
+static bool is_given_back(const struct budget_need *need, enum budget_outcome outcome)
+{
+    if (need->only_looked_at || outcome == BUDGET_ISSUED)
+        return false;
+    return outcome == BUDGET_NOT_PLACED || need->kind != BUDGET_ORDERS;
+}
+
+static bool walk_again(void *arg, const char *server, void *value)
+{
+    (void)arg;
+    (void)server;
+    ((struct turns *)value)->walked_at = 0;
+    return true;
+}
+
+void budgets_settle(struct budgets *b, const char *id, enum budget_outcome outcome)
+{
+    int64_t now = begin(b);
+    struct grant *g = map_take(&b->grants, id);
+    if (g == NULL)
+        map_each(&b->turns, leave, (char *)(uintptr_t)id);
+    for (size_t i = 0; g != NULL && i < g->count; i++) {
+        if (!is_given_back(&g->needs[i], outcome))
+            continue;
+        budget_give_back(&b->ledger, &g->needs[i], now);
+        b->changed = true;
+        map_each(&b->turns, walk_again, NULL);
+    }
+    end(b);
+    if (g != NULL)
+        grant_free(g);
+}
+
+void budgets_refused(struct budgets *b, const char *id)
+{
+    int64_t now = begin(b);
+    const struct grant *g = map_get(&b->grants, id);
+    for (size_t i = 0; g != NULL && i < g->count; i++)
+        if (g->needs[i].kind == BUDGET_ORDERS)
+            budget_hold(&b->ledger, &g->needs[i], now + HOLD);
+    end(b);
+}
+
+void budgets_count(struct budgets *b, const struct budget_need *needs, size_t count)
+{
+    int64_t now = begin(b);
+    for (size_t i = 0; i < count; i++)
+        budget_take(&b->ledger, &needs[i], now);
+    b->changed = b->changed || count > 0;
+    end(b);
+}
+
+void budgets_adopt(struct budgets *b, const char *id, const struct budget_need *needs, size_t count,
+                   int64_t at)
+{
+    begin(b);
+    remember(b, id, needs, count, at);
+    end(b);
+}
+
+/* ---- looking ---- */
+
+int64_t budgets_left(struct budgets *b, const struct budget_need *need)
+{
+    int64_t now = begin(b);
+    int64_t left = budget_left(&b->ledger, need, now);
+    end(b);
+    return left;
+}
+
+int64_t budgets_least_left(struct budgets *b, enum budget_kind kind, const char *scope,
+                           struct budget_limit limit)
+{
+    int64_t now = begin(b);
+    int64_t left = budget_least_left(&b->ledger, kind, scope, limit, now);
+    end(b);
+    return left;
+}
+
+size_t budgets_waiting(struct budgets *b, const char *server, enum budget_kind kind)
+{
+    begin(b);
+    size_t n = 0;
+    const struct turns *t = map_get(&b->turns, server);
+    for (size_t i = 0; t != NULL && i < t->len; i++)
+        if (t->waiting[i]->needs[t->waiting[i]->lacks].kind == kind)
+            n++;
+    end(b);
+    return n;
+}
+
+/* ---- the text ---- */
+
+bool budgets_changed(struct budgets *b)
+{
+    begin(b);
+    bool changed = b->changed;
+    end(b);
+    return changed;
+}
+
+char *budgets_text(struct budgets *b, int64_t *ret_at)
+{
+    int64_t now = begin(b);
+    json_auto_t *json = json_build("{s:i,s:I,s:o}", "version", VERSION, "at", (json_int_t)now,
+                                   "spent", budget_ledger_encode(&b->ledger, now));
+    b->changed = false;
+    end(b);
+    char *text = NULL;
+    struct err *e = json_to_string(json, TEXT_MAX, &text);
+    if (e != NULL)
+        x_abort("the ledger is bounded and its text is not");
+    *ret_at = now;
+    return text;
+}
+
+void budgets_not_stored(struct budgets *b)
+{
+    begin(b);
+    b->changed = true;
+    end(b);
+}
+
+static struct err *read_text(struct budgets *b, const char *text, int64_t now, int64_t *ret_at)
+{
+    json_auto_t *json = NULL;
+    TRY(json_parse(text, strnlen(text, TEXT_MAX), &json));
+    if (JINT(json, 0, "version") != VERSION)
+        return err_new(ERR_INVALID, "BadLedger", "not of version %d", VERSION);
+    TRY(budget_ledger_decode(&b->ledger, JGET(json, "spent"), now));
+    *ret_at = JINT(json, 0, "at");
+    return NULL;
+}
+
+struct err *budgets_load(struct budgets *b, const char *text, int64_t *ret_at)
+{
+    int64_t now = begin(b);
+    forget_all(b);
+    b->changed = false;
+    *ret_at = 0;
+    struct err *e = text != NULL ? read_text(b, text, now, ret_at) : NULL;
+    end(b);
+    return e;
+}

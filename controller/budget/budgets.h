@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rate budgets: may this order be placed now, and when else? Counts what was spent at each server and lets
+ * those who wait go in fair turns. Knows no Kubernetes and does no I/O: who owns it stores its text now and
+ * then and tells it what came of the orders. Times are wall ns. Thread-safe.
+ */
+#ifndef CERTROLL_BUDGET_BUDGETS_H
+#define CERTROLL_BUDGET_BUDGETS_H
+
+#include "base/clock.h"
+#include "budget/ledger.h"
+
+struct budgets;
+/* The clock is borrowed. */
+struct budgets *budgets_new(const struct clock *clock);
+/* Accepts NULL. */
+void budgets_free(struct budgets *b);
+
+struct budget_ask {
+    const char *id; /* of the order-to-be: asking twice takes once */
+    const char *ns; /* whose turn it is */
+    const char *server;
+    const struct budget_need *needs; /* copied */
+    size_t count;
+};
+struct budget_answer {
+    bool granted;
+    int64_t at;            /* granted: when it was taken. Else: about then it might be */
+    int64_t look_at;       /* not granted: ask again then */
+    enum budget_kind kind; /* not granted: what it waits for */
+    struct budget_limit limit;
+    char key[BUDGET_KEY_MAX];
+    bool others_first; /* there is some of it, and others are ahead */
+    bool undecided;    /* it has only come: its place is known at look_at, a second from now */
+};
+/* Takes all that is needed, or nothing and keeps a place. */
+void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_answer *ret_answer);
+/* The order that was granted is over. Without a certificate what only certificates take is given
+ * back; when it was not even placed, all. Harmless for one that was not granted; it waits no more. */
+enum budget_outcome { BUDGET_ISSUED, BUDGET_FAILED, BUDGET_NOT_PLACED };
+void budgets_settle(struct budgets *b, const char *id, enum budget_outcome outcome);
+/* The server refused this granted order by a rate limit: others of the account pause for a minute, so
+ * that a thousand do not ask in vain. */
+void budgets_refused(struct budgets *b, const char *id);
+/* Counts what happened whoever allowed it: a failed authorization, an order of an earlier process. */
+void budgets_count(struct budgets *b, const struct budget_need *needs, size_t count);
+/* An order that an earlier process counted: it can be settled now. */
+void budgets_adopt(struct budgets *b, const char *id, const struct budget_need *needs, size_t count,
+                   int64_t at);
+
+/* How many are left. */
+int64_t budgets_left(struct budgets *b, const struct budget_need *need);
+/* The fewest that are left of any key in a scope (the first part of keys). */
+int64_t budgets_least_left(struct budgets *b, enum budget_kind kind, const char *scope,
+                           struct budget_limit limit);
+/* How many wait at a server for a kind. */
+size_t budgets_waiting(struct budgets *b, const char *server, enum budget_kind kind);
+
+/* Did anything change since the text was last taken? */
+bool budgets_changed(struct budgets *b);
+/* All that was spent, as JSON text, owned, and the time up to which it is complete. */
+char *budgets_text(struct budgets *b, int64_t *ret_at);
+/* Forgets everything and reads such a text, NULL for none; *ret_at as above, 0 for none. ERR_INVALID, reason BadLedger:
+ * then nothing is known. */
+struct err *budgets_load(struct budgets *b, const char *text, int64_t *ret_at) MUST_CHECK;
+/* The text could not be stored: it has to be taken again. */
+void budgets_not_stored(struct budgets *b);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "budget/turns.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define GONE_AFTER (2 * NS_PER_MIN)
+
+/* Of a namespace that has somebody waiting. */
+struct turns_last {
+    uint64_t tag;
+    size_t waiting;
+};
+
+/* How many are ahead in one bucket: of those who may go now, and of all. */
+struct turns_plan {
+    int64_t now;
+    int64_t ahead;
+};
+
+void turns_init(struct turns *t)
+{
+    *t = (struct turns){.last = MAP_INIT(free), .plans = MAP_INIT(free)};
+}
+
+static void waiter_free(struct turns_waiter *w)
+{
+    free(w->id);
+    free(w->ns);
+    free(w->needs);
+    free(w);
+}
+
+void turns_release(struct turns *t)
+{
+    for (size_t i = 0; i < t->len; i++)
+        waiter_free(t->waiting[i]);
+    free(t->waiting);
+    map_release(&t->last);
+    map_release(&t->plans);
+    *t = (struct turns){0};
+}
+
+struct budget_need *budget_needs_copy(const struct budget_need *needs, size_t count)
+{
+    size_t size = count * sizeof(*needs);
+    for (size_t i = 0; i < count; i++)
+        size += strlen(needs[i].key) + 1;
+    struct budget_need *copy = x_alloc(size + 1);
+    char *text = (char *)(copy + count);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(needs[i].key) + 1;
+        memcpy(text, needs[i].key, len);
+        copy[i] = needs[i];
+        copy[i].key = text;
+        text += len;
+    }
+    return copy;
+}
+
+/* ---- coming and going ---- */
+
+struct turns_waiter *turns_find(const struct turns *t, const char *id)
+{
+    for (size_t i = 0; i < t->len; i++)
+        if (str_eq(t->waiting[i]->id, id))
+            return t->waiting[i];
+    return NULL;
+}
+
+static size_t place_of(const struct turns *t, const struct turns_waiter *w)
+{
+    size_t low = 0, high = t->len;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const struct turns_waiter *m = t->waiting[mid];
+        bool before = m->tag < w->tag || (m->tag == w->tag && m->arrival < w->arrival);
+        if (before)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+static uint64_t next_tag(struct turns *t, const char *ns)
+{
+    struct turns_last *last = map_get(&t->last, ns);
+    if (last == NULL) {
+        last = x_calloc(1, sizeof(*last));
+        map_put(&t->last, ns, last);
+    }
+    last->tag = (last->tag > t->gone ? last->tag : t->gone) + 1;
+    last->waiting++;
+    return last->tag;
+}
+
+struct turns_waiter *turns_add(struct turns *t, const char *id, const char *ns,
+                               const struct budget_need *needs, size_t count)
+{
+    if (t->len >= TURNS_WAITING_MAX)
+        return NULL;
+    if (t->len == t->cap) {
+        t->cap = t->cap == 0 ? 16 : t->cap * 2;
+        t->waiting = x_realloc(t->waiting, t->cap * sizeof(*t->waiting));
+    }
+    struct turns_waiter *w = x_calloc(1, sizeof(*w));
+    w->id = x_strdup(id);
+    w->ns = x_strdup(ns);
+    w->needs = budget_needs_copy(needs, count);
+    w->count = count;
+    w->tag = next_tag(t, ns);
+    w->arrival = ++t->arrivals;
+    size_t at = place_of(t, w);
+    memmove(t->waiting + at + 1, t->waiting + at, (t->len - at) * sizeof(*t->waiting));
+    t->waiting[at] = w;
+    t->len++;
+    return w;
+}
+
+void turns_remove(struct turns *t, struct turns_waiter *w, bool went)
+{
+    if (went && w->tag > t->gone)
+        t->gone = w->tag;
+    if (!went)
+        t->walked_at = 0;
+    struct turns_last *last = map_get(&t->last, w->ns);
+    if (last != NULL && --last->waiting == 0)
+        map_remove(&t->last, w->ns);
+    size_t at = place_of(t, w);
+    memmove(t->waiting + at, t->waiting + at + 1, (t->len - at - 1) * sizeof(*t->waiting));
+    t->len--;
+    waiter_free(w);
+}
+
+/* ---- who may go ---- */
+
+static struct turns_plan *plan_of(struct turns *t, const struct budget_need *need)
+{
+    char name[BUDGET_NAME_MAX];
+    budget_need_name(need, name);
+    struct turns_plan *p = map_get(&t->plans, name);
+    if (p == NULL) {
+        p = x_calloc(1, sizeof(*p));
+        map_put(&t->plans, name, p);
+    }
+    return p;
+}
+
+static void judge(struct turns *t, struct turns_waiter *w, const struct budget_ledger *l,
+                  int64_t now)
+{
+    w->may_go = true;
+    w->when = now;
+    w->when_free = now;
+    for (size_t i = 0; i < w->count; i++) {
+        const struct budget_need *need = &w->needs[i];
+        if (need->never_waits)
+            continue;
+        const struct turns_plan *p = plan_of(t, need);
+        int64_t others = need->only_looked_at ? 0 : p->now;
+        if (budget_time_of(l, need, 1 + others, now) > now)
+            w->may_go = false;
+        others = need->only_looked_at ? 0 : p->ahead;
+        int64_t when = budget_time_of(l, need, 1 + others, now);
+        if (when > w->when || i == 0) {
+            w->when = when;
+            w->lacks = i;
+            w->when_free = budget_time_of(l, need, 1, now);
+        }
+    }
+}
+
+/* Those behind come after it: in all that it takes when it goes soon, else in what it lacks. */
+static void stand_ahead(struct turns *t, const struct turns_waiter *w, int64_t now)
+{
+    bool soon = w->when <= now + TURNS_LOOK_MAX;
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->needs[i].only_looked_at)
+            continue;
+        struct turns_plan *p = plan_of(t, &w->needs[i]);
+        if (w->may_go)
+            p->now++;
+        if (soon || i == w->lacks)
+            p->ahead++;
+    }
+}
+
+static void drop_gone(struct turns *t, int64_t now)
+{
+    for (size_t i = t->len; i-- > 0;)
+        if (t->waiting[i]->expected_at != 0 && t->waiting[i]->expected_at + GONE_AFTER < now)
+            turns_remove(t, t->waiting[i], false);
+}
+
+void turns_walk(struct turns *t, const struct budget_ledger *l, int64_t now)
+{
+    if (t->walked_at != 0 && t->walked_at <= now && now < t->walked_at + NS_PER_SEC)
+        return;
+    drop_gone(t, now);
+    map_clear(&t->plans);
+    for (size_t i = 0; i < t->len; i++) {
+        judge(t, t->waiting[i], l, now);
+        stand_ahead(t, t->waiting[i], now);
+    }
+    map_clear(&t->plans);
+    t->walked_at = now;
+}

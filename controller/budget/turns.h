@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who waits at one server, and in which order they go: namespaces take turns, so that one with a thousand
+ * waiting delays another by one place. Each gets a tag when it comes, one more than the last of its
+ * namespace or than the last that went; the lowest tag goes first, then who came first. That is
+ * start-time fair queueing with equal cost: deterministic, and nothing is kept of who does not wait.
+ *
+ * Who is first but needs something that is not there is passed over and keeps its place; what it lacks is
+ * not kept back for it, so nobody waits for somebody who waits for him. Not thread-safe.
+ */
+#ifndef CERTROLL_BUDGET_TURNS_H
+#define CERTROLL_BUDGET_TURNS_H
+
+#include "budget/ledger.h"
+
+#define TURNS_WAITING_MAX 20000
+/* Who waits looks again after this at the latest (ns); who has not come 2 min after he should is gone. */
+#define TURNS_LOOK_MAX (10 * NS_PER_MIN)
+
+struct turns_waiter {
+    char *id;
+    char *ns;
+    struct budget_need *needs; /* with their keys */
+    size_t count;
+    uint64_t tag;
+    uint64_t arrival;
+    int64_t expected_at; /* when it was told to come again */
+    /* As the last walk found: */
+    bool may_go;
+    int64_t when;      /* else: about then */
+    size_t lacks;      /* the need that takes longest */
+    int64_t when_free; /* when there is one of that, whoever gets it */
+};
+
+struct turns {
+    struct turns_waiter **waiting; /* by tag, then by arrival */
+    size_t len, cap;
+    struct map last;  /* namespace -> struct turns_last */
+    struct map plans; /* of a walk: name of a bucket -> struct turns_plan */
+    uint64_t gone;    /* the tag of the last that went */
+    uint64_t arrivals;
+    int64_t walked_at; /* 0 = somebody came or something was given back since */
+};
+
+void turns_init(struct turns *t);
+void turns_release(struct turns *t);
+
+/* NULL when it does not wait here. */
+struct turns_waiter *turns_find(const struct turns *t, const char *id);
+/* Puts it at the place that its namespace has; NULL when 20,000 wait already. needs are copied. */
+struct turns_waiter *turns_add(struct turns *t, const char *id, const char *ns,
+                               const struct budget_need *needs, size_t count);
+/* It waits no more: went = it got what it needs. */
+void turns_remove(struct turns *t, struct turns_waiter *w, bool went);
+/* Finds out for all who may go and when the others might; at most once a second. Drops who is gone. */
+void turns_walk(struct turns *t, const struct budget_ledger *l, int64_t now);
+
+/* A copy with keys of its own; one block, free() it. */
+struct budget_need *budget_needs_copy(const struct budget_need *needs, size_t count);
+
+#endif

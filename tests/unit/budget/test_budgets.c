@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "budget/budgets.h"
+
+#define NOW (20000 * NS_PER_DAY + 5 * NS_PER_HOUR)
+#define EACH (36 * NS_PER_SEC)
+
+struct scene {
+    struct clock_manual clock;
+    struct budgets *b;
+};
+
+static int setup(void **state)
+{
+    struct scene *s = x_calloc(1, sizeof(*s));
+    clock_manual_init(&s->clock, NOW);
+    s->b = budgets_new(&s->clock.clock);
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    budgets_free(s->b);
+    free(s);
+    return 0;
+}
+
+static struct budget_need account(int64_t count)
+{
+    return (struct budget_need){
+        .kind = BUDGET_ORDERS, .key = "account", .limit = {count, count * EACH}};
+}
+
+static struct budget_answer ask(struct scene *s, const char *ns, const char *id,
+                                const struct budget_need *needs, size_t count)
+{
+    struct budget_answer a;
+    budgets_ask(s->b,
+                &(struct budget_ask){
+                    .id = id, .ns = ns, .server = "ca.test", .needs = needs, .count = count},
+                &a);
+    return a;
+}
+
+static struct budget_answer ask_number(struct scene *s, const char *ns, int n,
+                                       const struct budget_need *needs, size_t count)
+{
+    char id[64];
+    snprintf(id, sizeof(id), "%s-%d", ns, n);
+    return ask(s, ns, id, needs, count);
+}
+
+static void asking_twice_takes_once(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(2);
+    struct budget_answer a = ask(s, "ns", "1", &need, 1);
+    assert_true(a.granted && a.at == NOW);
+    clock_manual_advance(&s->clock, NS_PER_SEC);
+    a = ask(s, "ns", "1", &need, 1);
+    assert_true(a.granted && a.at == NOW);
+    assert_int_equal(budgets_left(s->b, &need), 0 + 1);
+}
+
+static void who_waits_is_told_for_what_and_until_when(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(1);
+    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    struct budget_answer a = ask(s, "ns", "2", &need, 1);
+    assert_false(a.granted);
+    assert_int_equal(a.kind, BUDGET_ORDERS);
+    assert_string_equal(a.key, "account");
+    assert_int_equal(a.at, NOW + EACH);
+    assert_int_equal(a.look_at, NOW + EACH);
+    assert_int_equal(budgets_waiting(s->b, "ca.test", BUDGET_ORDERS), 1);
+    assert_int_equal(budgets_waiting(s->b, "ca.test", BUDGET_SET), 0);
+    clock_manual_advance(&s->clock, EACH);
+    assert_true(ask(s, "ns", "2", &need, 1).granted);
+    assert_int_equal(budgets_waiting(s->b, "ca.test", BUDGET_ORDERS), 0);
+}
+
+static void nothing_is_taken_when_one_need_is_missing(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need needs[2] = {account(5),
+                                   {.kind = BUDGET_SET, .key = "set", .limit = {1, NS_PER_DAY}}};
+    assert_true(ask(s, "ns", "1", needs, 2).granted);
+    struct budget_answer a = ask(s, "ns", "2", needs, 2);
+    assert_false(a.granted);
+    assert_int_equal(a.kind, BUDGET_SET);
+    assert_int_equal(a.at, NOW + NS_PER_DAY);
+    assert_int_equal(a.look_at, NOW + 10 * NS_PER_MIN);
+    assert_int_equal(budgets_left(s->b, &needs[0]), 4);
+    /* Who lacks nothing does not wait for him who does. */
+    clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
+    struct budget_need only = account(5);
+    ask(s, "other", "3", &only, 1);
+    clock_manual_advance(&s->clock, NS_PER_SEC);
+    assert_true(ask(s, "other", "3", &only, 1).granted);
+}
+
+/* 1,000 of one namespace wait when another comes with one: it is the second to go. */
+static void a_thousand_do_not_starve_one(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(1);
+    assert_true(ask_number(s, "greedy", 0, &need, 1).granted);
+    for (int i = 1; i <= 1000; i++)
+        assert_false(ask_number(s, "greedy", i, &need, 1).granted);
+    clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
+    assert_false(ask_number(s, "modest", 0, &need, 1).granted);
+    int went = 0;
+    bool served = false;
+    for (int round = 0; round < 3 && !served; round++) {
+        clock_manual_advance(&s->clock, EACH);
+        for (int i = 1; i <= 1000; i++)
+            went += ask_number(s, "greedy", i, &need, 1).granted ? 1 : 0;
+        served = ask_number(s, "modest", 0, &need, 1).granted;
+        for (int i = 1; i <= went; i++) {
+            char id[32];
+            snprintf(id, sizeof(id), "greedy-%d", i);
+            budgets_settle(s->b, id, BUDGET_ISSUED);
+        }
+    }
+    assert_true(served);
+    assert_true(went <= 1);
+}
+
+/* Namespaces that always have somebody waiting get the same number of turns, and each its own in the
+ * order they came. */
+static void turns_are_even(void **state)
+{
+    struct scene *s = *state;
+    static const char *const spaces[] = {"a", "b", "c"};
+    static const int many[] = {300, 30, 60};
+    struct budget_need need = account(1);
+    assert_true(ask(s, "first", "first", &need, 1).granted);
+    for (int n = 0; n < 3; n++)
+        for (int i = 0; i < many[n]; i++)
+            ask_number(s, spaces[n], i, &need, 1);
+    int got[3] = {0};
+    for (int round = 0; round < 60; round++) {
+        clock_manual_advance(&s->clock, EACH);
+        for (int n = 0; n < 3; n++)
+            for (int i = got[n]; i < many[n]; i++) {
+                if (!ask_number(s, spaces[n], i, &need, 1).granted)
+                    continue;
+                assert_int_equal(i, got[n]);
+                got[n]++;
+            }
+    }
+    for (int n = 0; n < 3; n++)
+        assert_int_equal(got[n], 20);
+}
+
+static void who_does_not_come_loses_the_place(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(1);
+    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_false(ask(s, "ns", "dead", &need, 1).granted);
+    clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
+    assert_false(ask(s, "ns", "alive", &need, 1).granted);
+    clock_manual_advance(&s->clock, EACH);
+    assert_false(ask(s, "ns", "alive", &need, 1).granted);
+    clock_manual_advance(&s->clock, 3 * NS_PER_MIN);
+    assert_true(ask(s, "ns", "alive", &need, 1).granted);
+}
+
+static void who_leaves_makes_room_at_once(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(1);
+    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_false(ask(s, "ns", "leaves", &need, 1).granted);
+    clock_manual_advance(&s->clock, EACH);
+    assert_false(ask(s, "ns", "next", &need, 1).granted);
+    budgets_settle(s->b, "leaves", BUDGET_NOT_PLACED);
+    assert_true(ask(s, "ns", "next", &need, 1).granted);
+}
+
+static void what_failed_comes_back_but_for_the_order(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need needs[] = {account(5),
+                                  {.kind = BUDGET_DOMAIN, .key = "d", .limit = {5, NS_PER_DAY}},
+                                  {.kind = BUDGET_DAY, .key = "i", .limit = {5, 0}}};
+    static const struct {
+        enum budget_outcome outcome;
+        int64_t left[3];
+    } rows[] = {
+        {BUDGET_ISSUED, {4, 4, 4}}, {BUDGET_FAILED, {3, 4, 4}}, {BUDGET_NOT_PLACED, {3, 4, 4}}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_true(ask_number(s, "ns", (int)i, needs, 3).granted);
+        char id[32];
+        snprintf(id, sizeof(id), "ns-%zu", i);
+        budgets_settle(s->b, id, rows[i].outcome);
+        budgets_settle(s->b, id, rows[i].outcome); /* once only */
+        for (int n = 0; n < 3; n++)
+            assert_int_equal(budgets_left(s->b, &needs[n]), rows[i].left[n]);
+    }
+}
+
+static void failures_stop_and_are_not_taken(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need needs[] = {account(100),
+                                  {.kind = BUDGET_FAILURES,
+                                   .key = "account a.test",
+                                   .limit = {2, NS_PER_HOUR},
+                                   .only_looked_at = true}};
+    for (int i = 0; i < 5; i++)
+        assert_true(ask_number(s, "ns", i, needs, 2).granted);
+    budgets_count(s->b, &needs[1], 1);
+    assert_true(ask_number(s, "ns", 5, needs, 2).granted);
+    budgets_count(s->b, &needs[1], 1);
+    struct budget_answer a = ask_number(s, "ns", 6, needs, 2);
+    assert_false(a.granted);
+    assert_int_equal(a.kind, BUDGET_FAILURES);
+    assert_int_equal(a.at, NOW + NS_PER_HOUR / 2);
+}
+
+static void who_cannot_wait_passes_and_counts(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need day = {.kind = BUDGET_DAY, .key = "i", .limit = {1, 0}};
+    assert_true(ask(s, "ns", "1", &day, 1).granted);
+    struct budget_answer a = ask(s, "ns", "2", &day, 1);
+    assert_false(a.granted);
+    assert_int_equal(a.at, 20001 * NS_PER_DAY);
+    day.never_waits = true;
+    clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
+    ask(s, "ns", "3", &day, 1);
+    clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
+    assert_true(ask(s, "ns", "3", &day, 1).granted);
+    assert_int_equal(budgets_left(s->b, &day), -1);
+}
+
+static void a_refusal_lets_the_account_pause(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(100);
+    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    budgets_refused(s->b, "1");
+    struct budget_answer a = ask(s, "ns", "2", &need, 1);
+    assert_false(a.granted);
+    assert_int_equal(a.at, NOW + NS_PER_MIN);
+    clock_manual_advance(&s->clock, NS_PER_MIN);
+    assert_true(ask(s, "ns", "2", &need, 1).granted);
+}
+
+static void the_text_brings_all_back(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(3);
+    assert_false(budgets_changed(s->b));
+    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_true(budgets_changed(s->b));
+    int64_t at = 0;
+    auto_free char *text = budgets_text(s->b, &at);
+    assert_int_equal(at, NOW);
+    assert_false(budgets_changed(s->b));
+    budgets_not_stored(s->b);
+    assert_true(budgets_changed(s->b));
+    assert_true(ask(s, "ns", "2", &need, 1).granted);
+    at = 0;
+    assert_null(budgets_load(s->b, text, &at));
+    assert_int_equal(at, NOW);
+    assert_int_equal(budgets_left(s->b, &need), 2);
+    budgets_adopt(s->b, "1", &need, 1, NOW - 5);
+    struct budget_answer a = ask(s, "ns", "1", &need, 1);
+    assert_true(a.granted && a.at == NOW - 5);
+    assert_int_equal(budgets_left(s->b, &need), 2);
+    assert_null(budgets_load(s->b, NULL, &at));
+    assert_int_equal(at, 0);
+    assert_int_equal(budgets_left(s->b, &need), 3);
+}
+
+static void a_bad_text_is_refused(void **state)
+{
+    struct scene *s = *state;
+    static const char *const texts[] = {
+        "", "[", "[]", "{}", "{\"version\":2}", "{\"version\":\"1\",\"spent\":[]}"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        int64_t at = 7;
+        AUTO_ERR e = budgets_load(s->b, texts[i], &at);
+        assert_true(err_is(e, ERR_INVALID));
+        assert_int_equal(at, 0);
+    }
+}
+
+static void *hammer(void *arg)
+{
+    struct scene *s = arg;
+    struct budget_need need = account(50);
+    for (int i = 0; i < 200; i++) {
+        ask_number(s, "threads", i, &need, 1);
+        budgets_waiting(s->b, "ca.test", BUDGET_ORDERS);
+    }
+    return NULL;
+}
+
+static void threads_share_one_budget(void **state)
+{
+    struct scene *s = *state;
+    pthread_t threads[4];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, hammer, s), 0);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        pthread_join(threads[i], NULL);
+    struct budget_need need = account(50);
+    assert_int_equal(budgets_left(s->b, &need), 0);
+    assert_int_equal(budgets_waiting(s->b, "ca.test", BUDGET_ORDERS), 150);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int main(void)
+{
+    json_room_init();
+    const struct CMUnitTest tests[] = {
+        TEST(asking_twice_takes_once),
+        TEST(who_waits_is_told_for_what_and_until_when),
+        TEST(nothing_is_taken_when_one_need_is_missing),
+        TEST(a_thousand_do_not_starve_one),
+        TEST(turns_are_even),
+        TEST(who_does_not_come_loses_the_place),
+        TEST(who_leaves_makes_room_at_once),
+        TEST(what_failed_comes_back_but_for_the_order),
+        TEST(failures_stop_and_are_not_taken),
+        TEST(who_cannot_wait_passes_and_counts),
+        TEST(a_refusal_lets_the_account_pause),
+        TEST(the_text_brings_all_back),
+        TEST(a_bad_text_is_refused),
+        TEST(threads_share_one_budget),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "budget/limits.h"
+
+static void the_host_of_a_directory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *host;
+    } rows[] = {
+        {"https://acme-v02.api.letsencrypt.org/directory", "acme-v02.api.letsencrypt.org"},
+        {"https://ACME-v02.API.letsencrypt.org:443/directory", "acme-v02.api.letsencrypt.org"},
+        {"https://[2001:db8::1]:14000/dir", "[2001:db8::1"},
+        {"https://ca.test?x", "ca.test"},
+        {"nonsense", "nonsense"},
+        {"", ""},
+        {NULL, ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char host[BUDGET_HOST_MAX];
+        budget_host(rows[i].url, host);
+        assert_string_equal(host, rows[i].host);
+    }
+    char long_url[1000] = "https://";
+    memset(long_url + 8, 'a', sizeof(long_url) - 9);
+    char host[BUDGET_HOST_MAX];
+    budget_host(long_url, host);
+    assert_int_equal(strlen(host), BUDGET_HOST_MAX - 1);
+}
+
+static void only_known_servers_have_limits(void **state)
+{
+    (void)state;
+    struct budget_limits le = budget_published("acme-v02.api.letsencrypt.org");
+    assert_int_equal(le.of[BUDGET_ORDERS].count, 300);
+    assert_int_equal(le.of[BUDGET_ORDERS].period, 3 * NS_PER_HOUR);
+    assert_int_equal(le.of[BUDGET_DOMAIN].count, 50);
+    assert_int_equal(le.of[BUDGET_SET].count, 5);
+    assert_int_equal(le.of[BUDGET_FAILURES].count, 5);
+    assert_int_equal(le.of[BUDGET_DAY].count, 0);
+    struct budget_limits staging = budget_published("acme-staging-v02.api.letsencrypt.org");
+    assert_int_equal(staging.of[BUDGET_ORDERS].count, 1500);
+    struct budget_limits other = budget_published("acme.zerossl.com");
+    for (int i = 0; i < BUDGET_KINDS; i++)
+        assert_int_equal(other.of[i].count, 0);
+}
+
+static void kinds_have_the_names_of_fields(void **state)
+{
+    (void)state;
+    for (int i = 0; i < BUDGET_KINDS; i++)
+        assert_int_equal(budget_kind_of(budget_kind_field((enum budget_kind)i)), i);
+    assert_int_equal(budget_kind_of("nonsense"), -1);
+    assert_int_equal(budget_kind_of(NULL), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_host_of_a_directory),
+        cmocka_unit_test(only_known_servers_have_limits),
+        cmocka_unit_test(kinds_have_the_names_of_fields),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
