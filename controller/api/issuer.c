@@ -84,6 +84,25 @@ static const struct bind_field account_key_fields[] = {
 static const struct bind_table account_key_table =
     BIND_TABLE("ACMEAccountKey", struct acme_account_key, account_key_fields);
 
+static const struct bind_field limit_fields[] = {
+    BIND_ROW(struct acme_limit, INT, count, "count", .flags = BIND_REQUIRED),
+    BIND_ROW(struct acme_limit, DURATION, period, "period", .flags = BIND_REQUIRED),
+};
+static const struct bind_table limit_table =
+    BIND_TABLE("ACMELimit", struct acme_limit, limit_fields);
+
+#define LIMIT(type, member, name, ...) BIND_ROW(struct acme_limits, type, member, name, __VA_ARGS__)
+static const struct bind_field limits_fields[] = {
+    LIMIT(POINTER, orders_per_account, "ordersPerAccount", .table = &limit_table),
+    LIMIT(POINTER, certificates_per_registered_domain, "certificatesPerRegisteredDomain",
+          .table = &limit_table),
+    LIMIT(POINTER, certificates_per_exact_set, "certificatesPerExactSet", .table = &limit_table),
+    LIMIT(POINTER, failed_authorizations, "failedAuthorizations", .table = &limit_table),
+    LIMIT(INT, max_issuances_per_day, "maxIssuancesPerDay"),
+};
+static const struct bind_table limits_table =
+    BIND_TABLE("ACMELimits", struct acme_limits, limits_fields);
+
 #define ACME(type, member, name, ...) BIND_ROW(struct acme_issuer, type, member, name, __VA_ARGS__)
 static const struct bind_field acme_fields[] = {
     ACME(STRING, server, "server", .flags = BIND_REQUIRED),
@@ -106,6 +125,7 @@ static const struct bind_field acme_fields[] = {
     ACME(DURATION, failover_outage, "failoverAfterOutage", .dflt = "10m"),
     ACME(STRING, caa, "caa", .enumeration = caa_modes),
     ACME(STRING, name_ownership, "nameOwnership", .enumeration = ownerships),
+    ACME(OBJECT, limits, "limits", .table = &limits_table),
     ACME(LIST, solvers, "solvers", .table = &acme_solver_table),
 };
 static const struct bind_table acme_table =

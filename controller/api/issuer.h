@@ -56,6 +56,20 @@ struct acme_account_key {
     int64_t size;          /* of RS256: 2048 (default), 3072 or 4096 bits; else 0 */
 };
 
+/* count in each period; 0 = no limit. */
+struct acme_limit {
+    int64_t count;
+    int64_t period; /* ns */
+};
+/* NULL or 0 = what the server publishes, where we know it. */
+struct acme_limits {
+    const struct acme_limit *orders_per_account;
+    const struct acme_limit *certificates_per_registered_domain;
+    const struct acme_limit *certificates_per_exact_set;
+    const struct acme_limit *failed_authorizations;
+    int64_t max_issuances_per_day; /* 0 = no limit */
+};
+
 struct acme_issuer {
     const char *server;
     const char *email;
@@ -75,6 +89,7 @@ struct acme_issuer {
     int64_t failover_outage;                  /* ns; default 10 min */
     const char *caa;                          /* "check" (default) or "off" */
     const char *name_ownership; /* "First" or "Any"; NULL = First, in the drop-in Any */
+    struct acme_limits limits;
     BIND_LIST_OF(struct acme_solver) solvers;
 };
 

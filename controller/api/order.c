@@ -39,6 +39,13 @@ static const struct bind_field authorization_fields[] = {
 static const struct bind_table authorization_table =
     BIND_TABLE("OrderAuthorization", struct order_authorization, authorization_fields);
 
+static const struct bind_field waiting_fields[] = {
+    BIND_ROW(struct order_waiting, STRING, reason, "reason"),
+    BIND_ROW(struct order_waiting, TIME, until, "until"),
+};
+static const struct bind_table waiting_table =
+    BIND_TABLE("OrderWaiting", struct order_waiting, waiting_fields);
+
 #define STATUS(type, member, name, ...)                                                            \
     BIND_ROW(struct order_status, type, member, name, __VA_ARGS__)
 static const struct bind_field status_fields[] = {
@@ -49,6 +56,8 @@ static const struct bind_field status_fields[] = {
     STATUS(STRING, state, "state"),
     STATUS(STRING, reason, "reason"),
     STATUS(TIME, failure_time, "failureTime"),
+    STATUS(TIME, placed_time, "placedTime"),
+    STATUS(OBJECT, waiting, "waiting", .table = &waiting_table),
     STATUS(STRING, next_action, "nextAction"),
 };
 const struct bind_table order_status_table =

@@ -28,6 +28,11 @@ struct order_authorization {
     const char *initial_state;
     BIND_LIST_OF(struct order_challenge) challenges;
 };
+/* What an order that is not placed yet waits for. */
+struct order_waiting {
+    const char *reason; /* BudgetExhausted, DailyCapReached, RateLimited, Paused; NULL = nothing */
+    int64_t until;
+};
 struct order_status {
     const char *url;
     const char *finalize_url;
@@ -36,6 +41,8 @@ struct order_status {
     const char *state;       /* "", pending, ready, processing, valid, invalid, expired, errored */
     const char *reason;
     int64_t failure_time;
+    int64_t placed_time; /* when it was counted against the rate limits */
+    struct order_waiting waiting;
     const char *next_action;
 };
 

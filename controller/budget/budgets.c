@@ -28,6 +28,9 @@ struct budgets {
     struct map turns;  /* server -> struct turns */
     struct map grants; /* id -> struct grant */
     bool changed;
+    bool told; /* that it changed */
+    bool loaded;
+    int64_t text_at;
 };
 
 static void grant_free(void *value)
@@ -261,11 +264,11 @@ void budgets_refused(struct budgets *b, const char *id)
     end(b);
 }
 
-void budgets_count(struct budgets *b, const struct budget_need *needs, size_t count)
+void budgets_count(struct budgets *b, const struct budget_need *needs, size_t count, int64_t at)
 {
     int64_t now = begin(b);
     for (size_t i = 0; i < count; i++)
-        budget_take(&b->ledger, &needs[i], now);
+        budget_take(&b->ledger, &needs[i], at != 0 && at < now ? at : now);
     b->changed = b->changed || count > 0;
     end(b);
 }
@@ -297,40 +300,64 @@ int64_t budgets_least_left(struct budgets *b, enum budget_kind kind, const char 
     return left;
 }
 
-size_t budgets_waiting(struct budgets *b, const char *server, enum budget_kind kind)
+struct count {
+    enum budget_kind kind;
+    size_t n;
+};
+
+static bool count_waiting(void *arg, const char *server, void *value)
 {
+    (void)server;
+    struct count *c = arg;
+    const struct turns *t = value;
+    for (size_t i = 0; i < t->len; i++)
+        if (t->waiting[i]->needs[t->waiting[i]->lacks].kind == c->kind)
+            c->n++;
+    return true;
+}
+
+size_t budgets_waiting(struct budgets *b, enum budget_kind kind)
+{
+    struct count c = {.kind = kind};
     begin(b);
-    size_t n = 0;
-    const struct turns *t = map_get(&b->turns, server);
-    for (size_t i = 0; t != NULL && i < t->len; i++)
-        if (t->waiting[i]->needs[t->waiting[i]->lacks].kind == kind)
-            n++;
+    map_each(&b->turns, count_waiting, &c);
     end(b);
-    return n;
+    return c.n;
 }
 
 /* ---- the text ---- */
 
-bool budgets_changed(struct budgets *b)
+bool budgets_has_news(struct budgets *b)
+{
+    begin(b);
+    bool news = b->changed && !b->told;
+    b->told = b->changed;
+    end(b);
+    return news;
+}
+
+bool budgets_changed(struct budgets *b, int64_t *ret_text_at)
 {
     begin(b);
     bool changed = b->changed;
+    *ret_text_at = b->text_at;
     end(b);
     return changed;
 }
 
-char *budgets_text(struct budgets *b, int64_t *ret_at)
+char *budgets_text(struct budgets *b)
 {
     int64_t now = begin(b);
     json_auto_t *json = json_build("{s:i,s:I,s:o}", "version", VERSION, "at", (json_int_t)now,
                                    "spent", budget_ledger_encode(&b->ledger, now));
     b->changed = false;
+    b->told = false;
+    b->text_at = now;
     end(b);
     char *text = NULL;
     struct err *e = json_to_string(json, TEXT_MAX, &text);
     if (e != NULL)
         x_abort("the ledger is bounded and its text is not");
-    *ret_at = now;
     return text;
 }
 
@@ -338,6 +365,21 @@ void budgets_not_stored(struct budgets *b)
 {
     begin(b);
     b->changed = true;
+    end(b);
+}
+
+bool budgets_are_loaded(struct budgets *b)
+{
+    begin(b);
+    bool loaded = b->loaded;
+    end(b);
+    return loaded;
+}
+
+void budgets_set_loaded(struct budgets *b)
+{
+    begin(b);
+    b->loaded = true;
     end(b);
 }
 
@@ -357,6 +399,7 @@ struct err *budgets_load(struct budgets *b, const char *text, int64_t *ret_at)
     int64_t now = begin(b);
     forget_all(b);
     b->changed = false;
+    b->told = false;
     *ret_at = 0;
     struct err *e = text != NULL ? read_text(b, text, now, ret_at) : NULL;
     end(b);

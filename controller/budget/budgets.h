@@ -42,8 +42,9 @@ void budgets_settle(struct budgets *b, const char *id, enum budget_outcome outco
 /* The server refused this granted order by a rate limit: others of the account pause for a minute, so
  * that a thousand do not ask in vain. */
 void budgets_refused(struct budgets *b, const char *id);
-/* Counts what happened whoever allowed it: a failed authorization, an order of an earlier process. */
-void budgets_count(struct budgets *b, const struct budget_need *needs, size_t count);
+/* Counts what happened, whoever allowed it: a failed authorization now (at = 0), or what an earlier
+ * process did at that time; the earliest first. */
+void budgets_count(struct budgets *b, const struct budget_need *needs, size_t count, int64_t at);
 /* An order that an earlier process counted: it can be settled now. */
 void budgets_adopt(struct budgets *b, const char *id, const struct budget_need *needs, size_t count,
                    int64_t at);
@@ -53,17 +54,22 @@ int64_t budgets_left(struct budgets *b, const struct budget_need *need);
 /* The fewest that are left of any key in a scope (the first part of keys). */
 int64_t budgets_least_left(struct budgets *b, enum budget_kind kind, const char *scope,
                            struct budget_limit limit);
-/* How many wait at a server for a kind. */
-size_t budgets_waiting(struct budgets *b, const char *server, enum budget_kind kind);
+/* How many wait for a kind, at all servers. */
+size_t budgets_waiting(struct budgets *b, enum budget_kind kind);
 
-/* Did anything change since the text was last taken? */
-bool budgets_changed(struct budgets *b);
-/* All that was spent, as JSON text, owned, and the time up to which it is complete. */
-char *budgets_text(struct budgets *b, int64_t *ret_at);
-/* Forgets everything and reads such a text, NULL for none; *ret_at as above, 0 for none. ERR_INVALID, reason BadLedger:
- * then nothing is known. */
-struct err *budgets_load(struct budgets *b, const char *text, int64_t *ret_at) MUST_CHECK;
-/* The text could not be stored: it has to be taken again. */
+/* True once for each text: there is something new to be stored. */
+bool budgets_has_news(struct budgets *b);
+/* Does the last text lack anything, and when was it taken? 0 = never. */
+bool budgets_changed(struct budgets *b, int64_t *ret_text_at);
+/* All that was spent, as JSON text, owned; complete up to now. */
+char *budgets_text(struct budgets *b);
+/* The text could not be stored: there is something new. */
 void budgets_not_stored(struct budgets *b);
+/* Has all that earlier processes spent been brought in? Before that nothing may be asked. */
+bool budgets_are_loaded(struct budgets *b);
+void budgets_set_loaded(struct budgets *b);
+/* Forgets everything and reads such a text, NULL for none, and the time up to which it is complete, 0 for
+ * none. ERR_INVALID, reason BadLedger: then nothing is known. */
+struct err *budgets_load(struct budgets *b, const char *text, int64_t *ret_at) MUST_CHECK;
 
 #endif

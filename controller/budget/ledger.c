@@ -161,6 +161,8 @@ void budget_take(struct budget_ledger *l, const struct budget_need *need, int64_
     if (need->limit.count <= 0)
         return;
     struct bucket *b = get(l, need, now);
+    if (need->kind == BUDGET_DAY && b->day > now / NS_PER_DAY)
+        return; /* of a day that is over */
     if (need->kind == BUDGET_DAY) {
         b->used = used_today(b, now) + 1;
         b->day = now / NS_PER_DAY;

@@ -105,13 +105,18 @@ static struct err *take_certificate(const struct order *order, struct issuance_r
 }
 
 /* What an Order waits for before it is one at the CA is a reason of its own. */
-static const char *pending_reason(const char *reason)
+static const char *waiting_reason(const struct order *order)
 {
-    static const char *const words[] = {"NameNotAllowed", "NameHeldElsewhere"};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (str_starts(reason, words[i]))
-            return words[i];
-    return "Pending";
+    static const char *const known[] = {"BudgetExhausted", "DailyCapReached", "RateLimited",
+                                        "Paused"};
+    static const char *const names[] = {"NameNotAllowed", "NameHeldElsewhere"};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (str_eq(order->status.waiting.reason, known[i]))
+            return known[i];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (str_starts(order->status.reason, names[i]))
+            return names[i];
+    return NULL;
 }
 
 static struct err *read_order(const struct order *order, struct issuance_result *ret_result)
@@ -126,10 +131,12 @@ static struct err *read_order(const struct order *order, struct issuance_result 
                                        str_or(reason, "no reason given"));
         return NULL;
     }
+    const char *next = order->status.next_action;
     ret_result->state = ISSUANCE_PENDING;
-    ret_result->reason = pending_reason(reason);
-    ret_result->message = x_printf("Waiting for Order %s%s%s", order->obj.meta.name,
-                                   reason == NULL ? "" : ": ", str_or(reason, ""));
+    ret_result->reason = waiting_reason(order);
+    ret_result->message =
+        x_printf("Waiting for Order %s%s%s%s%s", order->obj.meta.name, reason == NULL ? "" : ": ",
+                 str_or(reason, ""), next == NULL ? "" : "; next: ", str_or(next, ""));
     return NULL;
 }
 

@@ -181,6 +181,8 @@ void attempt_wait(struct certificate_pass *p)
         return;
     }
     p->quiet = false;
+    if (ready != NULL && !str_eq(ready->reason, "Pending"))
+        pass_set_issuing(p, "True", ready->reason, ready->message);
     pass_wait(p, 0, "%sCertificateRequest %s: %s", which, meta->name,
               ready != NULL ? ready->message : "nobody has answered it: is its issuer running?");
 }

@@ -15,6 +15,7 @@
 #include "api/kinds.h"
 #include "api/order.h"
 #include "api/tls_secret.h"
+#include "budget/budgets.h"
 #include "http01/tier.h"
 #include "issuers/acme_account.h"
 #include "issuers/issuer.h"
@@ -31,6 +32,7 @@ struct solver_needs;
 struct env_config {
     const char *namespace;                  /* the only one that is watched, NULL for all */
     const char *cluster_resource_namespace; /* where a ClusterIssuer's Secrets are */
+    const char *own_namespace;              /* where we keep what is ours; NULL = nowhere */
     const char *solver_image;
     struct http01_responder responder; /* where our own replicas answer */
     int64_t solver_linger;             /* ns a solver stays after it was last needed */
@@ -46,6 +48,7 @@ struct env_controllers {
     struct controller *challenge;
     struct controller *renewal_info;
     struct controller *revocation;
+    struct controller *budgets; /* one key: stores what was spent */
     struct controller *solver;
     struct controller *rollout[WORKLOAD_KINDS];
 };
@@ -96,6 +99,7 @@ struct env {
     struct memo
         *revoked; /* by uid of the Certificate: how its wish ended, until that is in status */
     struct solver_needs *solver_needs;
+    struct budgets *budgets;
 
     struct env_controllers controllers;
 };

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
+#include "reconcilers/order_budget.h"
 #include "reconcilers/outage.h"
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
@@ -23,6 +24,7 @@ static const struct {
     struct err *(*ensure)(struct order_pass *p);
 } steps[] = {
     {"Allowed", ensure_allowed},       /* the namespace may have these names */
+    {"Budget", ensure_budget},         /* rate limits leave one */
     {"Created", ensure_created},       /* the CA knows the order, and its URL is in status */
     {"Challenges", ensure_challenges}, /* each pending authorization has a Challenge */
     {"Presented", ensure_presented},   /* solver and route are up while one is pending */
@@ -326,7 +328,7 @@ static struct err *finish(struct order_pass *p, struct err *failed)
         failed = NULL;
     }
     if (failed != NULL && !is_final(failed))
-        return failed;
+        return budget_failed(p, failed);
     if (failed != NULL) {
         order_fail(p, "errored", failed->message);
         err_free(failed);

@@ -12,6 +12,7 @@
 #include "reconcilers/indexes.h"
 #include "reconcilers/issuer.h"
 #include "reconcilers/order.h"
+#include "reconcilers/order_budget.h"
 #include "reconcilers/renewal_info.h"
 #include "reconcilers/request.h"
 #include "reconcilers/revocation.h"
@@ -19,7 +20,7 @@
 #include "reconcilers/solver.h"
 
 #define CACHES 10
-#define INSIDE_CONTROLLERS (3 + WORKLOAD_KINDS) /* the first ones: Kubernetes and CPU work */
+#define INSIDE_CONTROLLERS (4 + WORKLOAD_KINDS) /* the first ones: Kubernetes and CPU work */
 #define CONTROLLERS (INSIDE_CONTROLLERS + 5)
 
 struct reconcilers {
@@ -238,7 +239,9 @@ static void make_routes(struct reconcilers *r)
     cache_add_handler(env->cluster_issuers.cache, on_issuer, env);
     cache_add_handler(env->orders.cache, controller_on_change, c->order);
     cache_add_handler(env->orders.cache, controller_on_owned_change, &r->order_to_request);
+    cache_add_handler(env->orders.cache, budget_on_order, env);
     cache_add_handler(env->challenges.cache, controller_on_change, c->challenge);
+    cache_add_handler(env->challenges.cache, budget_on_challenge, env);
     cache_add_handler(env->challenges.cache, controller_on_owned_change, &r->challenge_to_order);
     cache_add_handler(env->secrets.cache, on_secret, env);
     cache_add_handler(env->secrets.cache, controller_on_owned_change, &r->key_to_certificate);
@@ -283,6 +286,7 @@ static void make_controllers(struct reconcilers *r, const struct reconcilers_opt
         r->rollouts[i] = (struct rollout_ctx){.env = env, .kind = i};
         c->rollout[i] = add_controller(r, o, rollout_names[i], rollout_reconcile, &r->rollouts[i]);
     }
+    c->budgets = add_controller(r, o, "budgets", budget_store_reconcile, env);
     c->issuer = add_controller(r, o, "issuer", issuer_reconcile, env);
     c->order = add_controller(r, o, "order", order_reconcile, env);
     c->challenge = add_controller(r, o, "challenge", challenge_reconcile, env);
@@ -318,6 +322,7 @@ static void make_env(struct env *env, const struct reconcilers_options *o)
     env->revoked = memo_new();
     env->outages = memo_new();
     env->solver_needs = solver_needs_new();
+    env->budgets = budgets_new(o->clock);
 }
 
 static void make_issuer_env(struct env *env)
@@ -369,6 +374,7 @@ void reconcilers_free(struct reconcilers *r)
     solver_needs_free(r->env.solver_needs);
     http01_replicas_free(r->env.http01.replicas);
     http01_hosts_free(r->env.http01.hosts);
+    budgets_free(r->env.budgets);
     free(r);
 }
 
@@ -397,8 +403,11 @@ void reconcilers_start(struct reconcilers *r, unsigned workers, unsigned externa
 
 void reconcilers_stop(struct reconcilers *r)
 {
+    bool led = r->inside != NULL;
     worker_pool_stop(r->inside);
     worker_pool_stop(r->outside);
+    if (led)
+        err_drop(budget_store(&r->env)); /* else the next leader looks at the Orders */
     r->inside = NULL;
     r->outside = NULL;
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "metrics/metrics.h"
+#include "reconcilers/order_budget.h"
 
 static struct metric *sync_seconds(void)
 {
@@ -58,6 +59,7 @@ static void collect(void *arg, struct metrics_scrape *s)
     for (struct controller *const *c = reconcilers_controllers(r); *c != NULL; c++)
         metrics_sample(s, (double)workqueue_len(controller_queue(*c)), controller_name(*c));
     collect_certificates(s, reconcilers_env(r)->certificates.cache);
+    budget_metrics(reconcilers_env(r), s);
 }
 
 void telemetry_add(struct reconcilers *r)

@@ -86,7 +86,7 @@ def service_account(api, folder, namespace, name, without=None, server=None):
             {"kind": "ClusterRoleBinding", "metadata": {"name": role}, "subjects": subject,
              "roleRef": {**reference, "kind": "ClusterRole", "name": role}},
             {"kind": "Role", "metadata": {"name": name, "namespace": namespace},
-             "rules": rules("leader-election") + rules("responder")},
+             "rules": rules("leader-election") + rules("responder") + rules("state")},
             {"kind": "RoleBinding", "metadata": {"name": name, "namespace": namespace}, "subjects": subject,
              "roleRef": {**reference, "kind": "Role", "name": name}}):
         _ensure(api, body)

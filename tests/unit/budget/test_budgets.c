@@ -88,11 +88,11 @@ static void who_waits_is_told_for_what_and_until_when(void **state)
     assert_string_equal(a.key, "account");
     assert_int_equal(a.at, NOW + EACH);
     assert_int_equal(a.look_at, NOW + EACH);
-    assert_int_equal(budgets_waiting(s->b, "ca.test", BUDGET_ORDERS), 1);
-    assert_int_equal(budgets_waiting(s->b, "ca.test", BUDGET_SET), 0);
+    assert_int_equal(budgets_waiting(s->b, BUDGET_ORDERS), 1);
+    assert_int_equal(budgets_waiting(s->b, BUDGET_SET), 0);
     clock_manual_advance(&s->clock, EACH);
     assert_true(ask(s, "ns", "2", &need, 1).granted);
-    assert_int_equal(budgets_waiting(s->b, "ca.test", BUDGET_ORDERS), 0);
+    assert_int_equal(budgets_waiting(s->b, BUDGET_ORDERS), 0);
 }
 
 static void nothing_is_taken_when_one_need_is_missing(void **state)
@@ -227,9 +227,9 @@ static void failures_stop_and_are_not_taken(void **state)
                                    .only_looked_at = true}};
     for (int i = 0; i < 5; i++)
         assert_true(ask_number(s, "ns", i, needs, 2).granted);
-    budgets_count(s->b, &needs[1], 1);
+    budgets_count(s->b, &needs[1], 1, 0);
     assert_true(ask_number(s, "ns", 5, needs, 2).granted);
-    budgets_count(s->b, &needs[1], 1);
+    budgets_count(s->b, &needs[1], 1, 0);
     struct budget_answer a = ask_number(s, "ns", 6, needs, 2);
     assert_false(a.granted);
     assert_int_equal(a.kind, BUDGET_FAILURES);
@@ -269,15 +269,19 @@ static void the_text_brings_all_back(void **state)
 {
     struct scene *s = *state;
     struct budget_need need = account(3);
-    assert_false(budgets_changed(s->b));
+    int64_t at = 7;
+    assert_false(budgets_changed(s->b, &at));
+    assert_int_equal(at, 0);
+    assert_false(budgets_has_news(s->b));
     assert_true(ask(s, "ns", "1", &need, 1).granted);
-    assert_true(budgets_changed(s->b));
-    int64_t at = 0;
-    auto_free char *text = budgets_text(s->b, &at);
+    assert_true(budgets_changed(s->b, &at));
+    assert_true(budgets_has_news(s->b));
+    assert_false(budgets_has_news(s->b));
+    auto_free char *text = budgets_text(s->b);
+    assert_false(budgets_changed(s->b, &at));
     assert_int_equal(at, NOW);
-    assert_false(budgets_changed(s->b));
     budgets_not_stored(s->b);
-    assert_true(budgets_changed(s->b));
+    assert_true(budgets_has_news(s->b));
     assert_true(ask(s, "ns", "2", &need, 1).granted);
     at = 0;
     assert_null(budgets_load(s->b, text, &at));
@@ -290,6 +294,21 @@ static void the_text_brings_all_back(void **state)
     assert_null(budgets_load(s->b, NULL, &at));
     assert_int_equal(at, 0);
     assert_int_equal(budgets_left(s->b, &need), 3);
+}
+
+/* An order of last week takes nothing of today's. */
+static void what_was_long_ago_has_come_back(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need needs[] = {account(3), {.kind = BUDGET_DAY, .key = "i", .limit = {3, 0}}};
+    for (int i = 0; i < 100; i++)
+        budgets_count(s->b, needs, 2, NOW - 7 * NS_PER_DAY + i * NS_PER_HOUR);
+    assert_int_equal(budgets_left(s->b, &needs[0]), 3);
+    assert_int_equal(budgets_left(s->b, &needs[1]), 3);
+    budgets_count(s->b, needs, 2, NOW - NS_PER_SEC);
+    budgets_count(s->b, &needs[1], 1, NOW - NS_PER_DAY);
+    assert_int_equal(budgets_left(s->b, &needs[0]), 2);
+    assert_int_equal(budgets_left(s->b, &needs[1]), 2);
 }
 
 static void a_bad_text_is_refused(void **state)
@@ -311,7 +330,7 @@ static void *hammer(void *arg)
     struct budget_need need = account(50);
     for (int i = 0; i < 200; i++) {
         ask_number(s, "threads", i, &need, 1);
-        budgets_waiting(s->b, "ca.test", BUDGET_ORDERS);
+        budgets_waiting(s->b, BUDGET_ORDERS);
     }
     return NULL;
 }
@@ -326,7 +345,7 @@ static void threads_share_one_budget(void **state)
         pthread_join(threads[i], NULL);
     struct budget_need need = account(50);
     assert_int_equal(budgets_left(s->b, &need), 0);
-    assert_int_equal(budgets_waiting(s->b, "ca.test", BUDGET_ORDERS), 150);
+    assert_int_equal(budgets_waiting(s->b, BUDGET_ORDERS), 150);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -346,6 +365,7 @@ int main(void)
         TEST(who_cannot_wait_passes_and_counts),
         TEST(a_refusal_lets_the_account_pause),
         TEST(the_text_brings_all_back),
+        TEST(what_was_long_ago_has_come_back),
         TEST(a_bad_text_is_refused),
         TEST(threads_share_one_budget),
     };

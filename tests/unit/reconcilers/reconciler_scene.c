@@ -33,6 +33,7 @@ void scene_open(struct scene *s)
     s->events = (struct event_sink){.emit = emit, .ctx = s};
     s->all = reconcilers_new(&(struct reconcilers_options){
         .config = {.cluster_resource_namespace = "certroll",
+                   .own_namespace = "certroll",
                    .solver_image = "certroll:1",
                    .solver_linger = 30 * NS_PER_SEC,
                    .failure_backoff_min = NS_PER_HOUR,

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rate limits of CAs, kept by waiting. ensure_budget() is the step before newOrder; what came of an order is
+ * heard from the caches. What was spent is kept in a ConfigMap of our own namespace, written at most once a
+ * minute and at the end; what a crash loses of that is found again in the Orders.
+ */
+#ifndef CERTROLL_RECONCILERS_ORDER_BUDGET_H
+#define CERTROLL_RECONCILERS_ORDER_BUDGET_H
+
+#include "metrics/metrics.h"
+#include "reconcilers/order.h"
+
+#define BUDGET_CONFIG_MAP "certroll-budgets"
+
+/* The limits leave one for this order, or the pass waits and status says for what. */
+struct err *ensure_budget(struct order_pass *p) MUST_CHECK;
+/* A try failed and will be repeated. When the CA refused by a rate limit, status says until when, and the error when to
+ * come again. Takes the error, which is never NULL, and returns it. */
+struct err *budget_failed(struct order_pass *p, struct err *failed) MUST_CHECK;
+
+/* Cache handlers (arg: struct env): an Order came to its end, a Challenge failed. */
+void budget_on_order(void *env, const struct cache_change *change);
+void budget_on_challenge(void *env, const struct cache_change *change);
+
+/* The controller that reads once, before the first order, what earlier processes spent, and stores what was spent since;
+ * it has one key. */
+struct err *budget_store_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+    MUST_CHECK;
+/* Wakes it when there is something to read or to store. */
+void budget_store_wake(const struct env *env);
+/* Stores what the ConfigMap lacks, now: on stopping. */
+struct err *budget_store(const struct env *env) MUST_CHECK;
+/* What is left, and how many wait. */
+void budget_metrics(const struct env *env, struct metrics_scrape *s);
+
+#endif
