@@ -92,6 +92,11 @@ ACCEPTED = [
                                           {"algorithm": "RS256", "size": 3072})],
         {"disableAccountKeyGeneration": True, "privateKeySecretRef": {"name": "a", "key": "k"}, "polling": "early"},
         {"server": "https://127.0.0.1:14000/dir"}, {"server": "https://[2001:db8::7]:14000/dir"})],
+    ("Issuer", {"acme": {**ACME, "limits": {}}}),
+    ("Issuer", {"acme": {**ACME, "limits": {
+        "ordersPerAccount": {"count": 300, "period": "3h"}, "failedAuthorizations": {"count": 0, "period": "1s"},
+        "certificatesPerRegisteredDomain": {"count": 50, "period": "168h"}, "maxIssuancesPerDay": 0,
+        "certificatesPerExactSet": {"count": 1000000000, "period": "8784h0m0s"}}}}),
     ("Issuer", {"acme": {**ACME, "solvers": [
         {"selector": {"matchLabels": {"a": "b"}, "dnsNames": ["*.example.com"], "dnsZones": ["example.com"]},
          "http01": {"ingress": {"serviceType": "ClusterIP", "ingressClassName": "haproxy",
@@ -263,6 +268,15 @@ REFUSED = [
     ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "at most 64 characters"),
     *[("Issuer", {"acme": {**ACME, "preferredChain": chain}}, "spec.acme.preferredChain", "write spki: and the 64")
       for chain in ("spki:", "spki:" + "g" * 64, "spki:" + "a" * 63)],
+    *[("Issuer", {"acme": {**ACME, "limits": {"ordersPerAccount": {"count": 1, "period": period}}}},
+       "spec.acme.limits.ordersPerAccount.period", "write a duration from 1s to 8784h, for example 3h or 168h")
+      for period in ("", "1d", "500ms", "8785h", "-3h", "3")],
+    ("Issuer", {"acme": {**ACME, "limits": {"failedAuthorizations": {"count": 5}}}},
+     "spec.acme.limits.failedAuthorizations.period", "Required value"),
+    ("Issuer", {"acme": {**ACME, "limits": {"certificatesPerExactSet": {"count": -1, "period": "1h"}}}},
+     "spec.acme.limits.certificatesPerExactSet.count", "should be greater than or equal to 0"),
+    ("Issuer", {"acme": {**ACME, "limits": {"maxIssuancesPerDay": -1}}}, "spec.acme.limits.maxIssuancesPerDay",
+     "should be greater than or equal to 0"),
     ("Issuer", with_solver({"http01": {"ingress": {"serviceType": "LoadBalancer"}}}),
      "spec.acme.solvers[0].http01.ingress.serviceType", 'supported values: "ClusterIP", "NodePort"'),
     *[row for one, field, complaint in SOLVERS for row in (
@@ -293,6 +307,8 @@ FULL = {
                                                  "thumbprint": "t" * 43,
                                                  "termsOfService": "https://ca.example/terms"}},
     "Order": {**URLS, "state": "valid", "reason": "r", "failureTime": "2026-11-21T00:00:00Z", "nextAction": "n",
+              "placedTime": "2026-11-21T00:00:00Z",
+              "waiting": {"reason": "BudgetExhausted", "until": "2026-11-21T00:00:00Z"},
               "authorizations": [{"url": "https://ca.example/a/1", "identifier": "e.example", "wildcard": True,
                                   "initialState": "pending", "challenges": [
                                       {"url": "https://ca.example/c/1", "token": "t", "type": "dns-account-01"}]}]},

@@ -27,7 +27,8 @@ class Seen:
 
 
 class Proxy:
-    """before(seen) runs before a request is passed on, and may return (status, bytes) to answer it itself; after(seen)
+    """before(seen) runs before a request is passed on, and may return (status, bytes) or
+    (status, bytes, headers) to answer it itself; after(seen)
     runs when the server has answered and the controller does not know yet. Either may raise Cut."""
 
     def __init__(self, upstream, ca_file, certificate, key):
@@ -76,7 +77,7 @@ class Proxy:
             made = self.before(seen)
             if made is not None:
                 seen.status = made[0]
-                self._reply(handler, made[0], {"Content-Type": "application/json"}, made[1])
+                self._reply(handler, made[0], {"Content-Type": "application/json", **dict(*made[2:])}, made[1])
                 return
             self._pass(handler, seen)
         except (Cut, OSError, http.client.HTTPException):
