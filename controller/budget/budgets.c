@@ -19,6 +19,7 @@ struct grant {
     int64_t at;
     struct budget_need *needs;
     size_t count;
+    bool *was_full; /* of each need, when it was taken */
 };
 
 struct budgets {
@@ -37,6 +38,7 @@ static void grant_free(void *value)
 {
     struct grant *g = value;
     free(g->needs);
+    free(g->was_full);
     free(g);
 }
 
@@ -98,25 +100,33 @@ static struct turns *turns_of(struct budgets *b, const char *server)
     return t;
 }
 
-static void remember(struct budgets *b, const char *id, const struct budget_need *needs,
-                     size_t count, int64_t at)
+/* NULL when there are too many: it can be settled no more, and what it took comes back by itself. */
+static struct grant *remember(struct budgets *b, const char *id, const struct budget_need *needs,
+                              size_t count, int64_t at)
 {
     if (b->grants.len >= GRANTS_MAX)
-        return; /* it can be settled no more: what it took comes back by itself */
+        return NULL;
     struct grant *g = x_calloc(1, sizeof(*g));
     g->at = at;
     g->needs = budget_needs_copy(needs, count);
     g->count = count;
+    g->was_full = x_calloc(count + 1, sizeof(*g->was_full));
     map_put(&b->grants, id, g);
+    return g;
 }
 
 static void grant(struct budgets *b, const struct budget_ask *ask, int64_t now,
                   struct budget_answer *ret)
 {
-    for (size_t i = 0; i < ask->count; i++)
-        if (!ask->needs[i].only_looked_at)
-            budget_take(&b->ledger, &ask->needs[i], now);
-    remember(b, ask->id, ask->needs, ask->count, now);
+    struct grant *g = remember(b, ask->id, ask->needs, ask->count, now);
+    for (size_t i = 0; i < ask->count; i++) {
+        const struct budget_need *need = &ask->needs[i];
+        if (need->only_looked_at)
+            continue;
+        if (g != NULL)
+            g->was_full[i] = budget_left(&b->ledger, need, now) == need->limit.count;
+        budget_take(&b->ledger, need, now);
+    }
     b->changed = true;
     ret->granted = true;
     ret->at = now;
@@ -180,6 +190,7 @@ static void wait_in_turn(struct budgets *b, struct turns *t, const struct budget
     }
     if (came && t->len == 1)
         t->walked_at = 0;
+    turns_change(t, w, ask->needs, ask->count);
     w->expected_at = now;
     if (may_go(b, t, w, ask, now)) {
         turns_remove(t, w, true);
@@ -192,24 +203,7 @@ static void wait_in_turn(struct budgets *b, struct turns *t, const struct budget
     tell_to_wait(w, now, ret);
 }
 
-void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_answer *ret_answer)
-{
-    *ret_answer = (struct budget_answer){0};
-    int64_t now = begin(b);
-    const struct grant *g = map_get(&b->grants, ask->id);
-    struct turns *t = turns_of(b, ask->server);
-    if (g != NULL) {
-        ret_answer->granted = true;
-        ret_answer->at = g->at;
-    } else if (t->len == 0 && is_there(b, ask, now)) {
-        grant(b, ask, now, ret_answer);
-    } else {
-        wait_in_turn(b, t, ask, now, ret_answer);
-    }
-    end(b);
-}
-
-/* ---- what came of it ---- */
+/* ---- giving back ---- */
 
 static bool leave(void *arg, const char *server, void *value)
 {
@@ -236,9 +230,8 @@ static bool walk_again(void *arg, const char *server, void *value)
     return true;
 }
 
-void budgets_settle(struct budgets *b, const char *id, enum budget_outcome outcome)
+static void settle(struct budgets *b, const char *id, enum budget_outcome outcome, int64_t now)
 {
-    int64_t now = begin(b);
     struct grant *g = map_take(&b->grants, id);
     if (g == NULL)
         map_each(&b->turns, leave, (char *)(uintptr_t)id);
@@ -249,9 +242,59 @@ void budgets_settle(struct budgets *b, const char *id, enum budget_outcome outco
         b->changed = true;
         map_each(&b->turns, walk_again, NULL);
     }
-    end(b);
     if (g != NULL)
         grant_free(g);
+}
+
+static bool is_for(const struct grant *g, const struct budget_ask *ask)
+{
+    bool same = g->count == ask->count;
+    for (size_t i = 0; same && i < g->count; i++)
+        same = g->needs[i].kind == ask->needs[i].kind && str_eq(g->needs[i].key, ask->needs[i].key);
+    return same;
+}
+
+void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_answer *ret_answer)
+{
+    *ret_answer = (struct budget_answer){0};
+    int64_t now = begin(b);
+    const struct grant *g = map_get(&b->grants, ask->id);
+    if (g != NULL && !is_for(g, ask)) { /* another account by now, or other limits */
+        settle(b, ask->id, BUDGET_NOT_PLACED, now);
+        g = NULL;
+    }
+    struct turns *t = turns_of(b, ask->server);
+    if (g != NULL) {
+        ret_answer->granted = true;
+        ret_answer->at = g->at;
+    } else if (t->len == 0 && is_there(b, ask, now)) {
+        grant(b, ask, now, ret_answer);
+    } else {
+        wait_in_turn(b, t, ask, now, ret_answer);
+    }
+    end(b);
+}
+
+/* ---- what came of it ---- */
+
+int64_t budgets_placed(struct budgets *b, const char *id)
+{
+    int64_t now = begin(b);
+    struct grant *g = map_get(&b->grants, id);
+    /* A bucket that was full begins to fill when it is counted; else it does so already. */
+    for (size_t i = 0; g != NULL && i < g->count && now > g->at; i++)
+        if (g->was_full[i])
+            budget_delay(&b->ledger, &g->needs[i], now - g->at);
+    if (g != NULL)
+        g->at = now;
+    end(b);
+    return g != NULL ? now : 0;
+}
+
+void budgets_settle(struct budgets *b, const char *id, enum budget_outcome outcome)
+{
+    settle(b, id, outcome, begin(b));
+    end(b);
 }
 
 void budgets_refused(struct budgets *b, const char *id)

@@ -35,6 +35,9 @@ struct budget_answer {
 };
 /* Takes all that is needed, or nothing and keeps a place. */
 void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_answer *ret_answer);
+/* The server has answered: it may have counted the order as late as now, and so do we. When that is, 0 for one
+ * that was not granted. */
+int64_t budgets_placed(struct budgets *b, const char *id);
 /* The order that was granted is over. Without a certificate what only certificates take is given
  * back; when it was not even placed, all. Harmless for one that was not granted; it waits no more. */
 enum budget_outcome { BUDGET_ISSUED, BUDGET_FAILED, BUDGET_NOT_PLACED };

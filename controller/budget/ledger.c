@@ -182,6 +182,12 @@ void budget_give_back(struct budget_ledger *l, const struct budget_need *need, i
         b->full_at -= interval(&need->limit);
 }
 
+void budget_delay(struct budget_ledger *l, const struct budget_need *need, int64_t delay)
+{
+    if (need->limit.count > 0 && need->kind != BUDGET_DAY && find(l, need) != NULL)
+        get(l, need, 0)->full_at += delay;
+}
+
 void budget_hold(struct budget_ledger *l, const struct budget_need *need, int64_t until)
 {
     struct bucket *b = get(l, need, until);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was spent: a bucket by kind and key. A bucket is one time, the one at which it is full again, so
- * a limit that is changed holds at once and what is full again is forgotten. At most 6,000 are kept; the
- * one that would be full first makes room. Times are wall ns. Not thread-safe.
+ * a limit that is changed holds at once and what is full again is forgotten. At most 4,000 are kept (as
+ * text less than the 1 MiB that a ConfigMap holds); the one that would be full first makes room. Times are wall ns. Not thread-safe.
  */
 #ifndef CERTROLL_BUDGET_LEDGER_H
 #define CERTROLL_BUDGET_LEDGER_H
@@ -15,7 +15,7 @@
 #include "budget/names.h"
 #include "json/json.h"
 
-#define BUDGET_BUCKETS_MAX 6000
+#define BUDGET_BUCKETS_MAX 4000
 
 struct budget_ledger {
     struct map buckets; /* "kind key" -> struct bucket */
@@ -45,6 +45,8 @@ int64_t budget_time_of(const struct budget_ledger *l, const struct budget_need *
 void budget_take(struct budget_ledger *l, const struct budget_need *need, int64_t now);
 /* Puts one back that was taken and not used. */
 void budget_give_back(struct budget_ledger *l, const struct budget_need *need, int64_t now);
+/* What was taken was counted so many ns later. */
+void budget_delay(struct budget_ledger *l, const struct budget_need *need, int64_t delay);
 /* None of it before that time, whatever is left: the server said so. Not stored. */
 void budget_hold(struct budget_ledger *l, const struct budget_need *need, int64_t until);
 

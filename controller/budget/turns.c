@@ -122,6 +122,27 @@ struct turns_waiter *turns_add(struct turns *t, const char *id, const char *ns,
     return w;
 }
 
+static bool same_need(const struct budget_need *a, const struct budget_need *b)
+{
+    return a->kind == b->kind && str_eq(a->key, b->key) && a->limit.count == b->limit.count &&
+           a->limit.period == b->limit.period && a->never_waits == b->never_waits;
+}
+
+void turns_change(struct turns *t, struct turns_waiter *w, const struct budget_need *needs,
+                  size_t count)
+{
+    bool same = w->count == count;
+    for (size_t i = 0; same && i < count; i++)
+        same = same_need(&w->needs[i], &needs[i]);
+    if (same)
+        return;
+    free(w->needs);
+    w->needs = budget_needs_copy(needs, count);
+    w->count = count;
+    w->lacks = 0;
+    t->walked_at = 0;
+}
+
 void turns_remove(struct turns *t, struct turns_waiter *w, bool went)
 {
     if (went && w->tag > t->gone)

@@ -50,6 +50,9 @@ struct turns_waiter *turns_find(const struct turns *t, const char *id);
 /* Puts it at the place that its namespace has; NULL when 20,000 wait already. needs are copied. */
 struct turns_waiter *turns_add(struct turns *t, const char *id, const char *ns,
                                const struct budget_need *needs, size_t count);
+/* It keeps its place and needs something else, or under other limits. */
+void turns_change(struct turns *t, struct turns_waiter *w, const struct budget_need *needs,
+                  size_t count);
 /* It waits no more: went = it got what it needs. */
 void turns_remove(struct turns *t, struct turns_waiter *w, bool went);
 /* Finds out for all who may go and when the others might; at most once a second. Drops who is gone. */

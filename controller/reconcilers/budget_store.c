@@ -81,8 +81,9 @@ static void count_order(const struct env *env, const struct order *o,
     for (size_t i = 0; i < needs->len; i++) {
         bool is_taken = !needs->items[i].only_looked_at &&
                         (!has_failed(o) || needs->items[i].kind == BUDGET_ORDERS);
+        /* It may have been at the end of that second. */
         if (is_taken)
-            budgets_count(env->budgets, &needs->items[i], 1, o->status.placed_time);
+            budgets_count(env->budgets, &needs->items[i], 1, o->status.placed_time + NS_PER_SEC);
     }
 }
 

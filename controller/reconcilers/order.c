@@ -195,6 +195,7 @@ static struct err *ensure_created(struct order_pass *p)
         TRY(heard(p, recall_order(p, url, &o)));
     if (p->stop)
         return NULL;
+    p->status.placed_time = budgets_placed(p->env->budgets, uid);
     TRY(persist(p, &o), "order %s is at the CA and its URL could not be stored", o.url);
     order_wait(p, p->now);
     return NULL;

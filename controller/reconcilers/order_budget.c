@@ -94,6 +94,9 @@ struct err *ensure_budget(struct order_pass *p)
             clear_waiting(p);
         return NULL;
     }
+    auto_free char *placed = memo_text(p->env->placed, p->order->obj.meta.uid);
+    if (placed != NULL)
+        return NULL;
     AUTO(budget_needs_release) struct budget_needs needs = {0};
     TRY(budget_needs_of_order(p->env, p->chain.issuer, p->chain.request, p->order, &needs));
     if (needs.len == 0) {
@@ -117,7 +120,6 @@ struct err *ensure_budget(struct order_pass *p)
         return NULL;
     }
     budget_store_wake(p->env);
-    p->status.placed_time = answer.at;
     clear_waiting(p);
     return NULL;
 }
@@ -141,7 +143,6 @@ static struct err *show_refusal(struct order_pass *p, struct err *failed)
     auto_free char *url = unpause_url(failed->message);
     if (url != NULL && failed->retry_at == 0)
         failed->retry_at = p->now + PAUSED_LOOK;
-    p->status.placed_time = p->order->status.placed_time;
     if (!say_waiting(p, url != NULL ? "Paused" : "RateLimited", failed->retry_at))
         return failed;
     if (url != NULL)

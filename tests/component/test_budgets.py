@@ -33,43 +33,9 @@ def tomorrow_utc():
     return (now + left).date()
 
 
-def test_orders_wait_in_fair_turns_and_say_so(api, ns, pebble, responder, controller):
-    """Three in one namespace wait when another comes with one: it is not the last."""
-    other, issuer = f"{ns}-b", {"name": f"{ns}-limited", "kind": "ClusterIssuer"}
-    api.namespace(other)
-    limits = {"ordersPerAccount": {"count": 2, "period": "40s"}}
-    api.create(acme(None, pebble, issuer["name"], "ClusterIssuer", limits=limits))
-    try:
-        for i in range(5):
-            api.create(certificate(ns, f"n{i}", issuerRef=issuer))
-        wait_for("two to be issued and three to wait", lambda: len(ready(api, ns)) == 2 and
-                 waiting(api, ns) == {"BudgetExhausted": 3}, 30, lambda: api.describe(ns))
-        name = issuer["name"]
-        assert controller.metric("certroll_acme_budget_left", issuer=name, limit="ordersPerAccount") <= 1
-        assert controller.metric("certroll_acme_budget_waiting", limit="ordersPerAccount") >= 1
-        api.create(certificate(other, "modest", issuerRef=issuer))
-        late = next(c["metadata"]["name"] for c in api.list("Certificate", ns)
-                    if c["metadata"]["name"] not in ready(api, ns))
-        crt = api.wait("Certificate", ns, late, lambda c: condition(c, "Issuing").get("reason") == "BudgetExhausted",
-                       "waiting for the rate limit", 30)
-        assert "ordersPerAccount (2 in 40s)" in crt["status"]["nextAction"]
-        request = api.get("CertificateRequest", ns, f"{late}-1")
-        assert condition(request, "Ready")["reason"] == "BudgetExhausted"
-        assert "to be placed at about 20" in condition(request, "Ready")["message"]
-        api.wait_ready("Certificate", other, "modest", 60)
-        assert len(ready(api, ns)) < 5, "it did not go last"
-        for i in range(5):
-            crt = api.wait_ready("Certificate", ns, f"n{i}", 90)
-            assert "failedIssuanceAttempts" not in crt["status"]
-        assert not waiting(api, ns)
-    finally:
-        api.delete("ClusterIssuer", None, issuer["name"])
-        api.delete("Secret", "certroll", f"{issuer['name']}-account")
-        api.delete("Namespace", None, other)
-
-
 def test_a_kill_forgets_nothing_that_was_spent(api, ns, pebble, responder, make_controller):
-    """With the ConfigMap, and without: then the Orders tell."""
+    """With the ConfigMap, and without: then the Orders tell. The first test here: the module's controller does not run
+    yet."""
     tomorrow = tomorrow_utc()
     api.create(acme(ns, pebble, limits={"maxIssuancesPerDay": 2}))
     one = make_controller(namespace=ns, leader_elect="false").start()
@@ -98,6 +64,41 @@ def test_a_kill_forgets_nothing_that_was_spent(api, ns, pebble, responder, make_
     assert ["maxIssuancesPerDay", f"Issuer {ns}/acme"] in [row[:2] for row in stored["spent"]], "stored on stopping"
 
 
+def test_orders_wait_in_fair_turns_and_say_so(api, ns, pebble, responder, controller):
+    """Three in one namespace wait when another comes with one: it is not the last."""
+    other, issuer = f"{ns}-b", {"name": f"{ns}-limited", "kind": "ClusterIssuer"}
+    api.namespace(other)
+    limits = {"ordersPerAccount": {"count": 2, "period": "20s"}}
+    api.create(acme(None, pebble, issuer["name"], "ClusterIssuer", limits=limits))
+    try:
+        for i in range(5):
+            api.create(certificate(ns, f"n{i}", issuerRef=issuer))
+        wait_for("two to be issued and three to wait", lambda: len(ready(api, ns)) == 2 and
+                 waiting(api, ns) == {"BudgetExhausted": 3}, 30, lambda: api.describe(ns))
+        name = issuer["name"]
+        assert controller.metric("certroll_acme_budget_left", issuer=name, limit="ordersPerAccount") <= 1
+        assert controller.metric("certroll_acme_budget_waiting", limit="ordersPerAccount") >= 1
+        api.create(certificate(other, "modest", issuerRef=issuer))
+        late = next(c["metadata"]["name"] for c in api.list("Certificate", ns)
+                    if c["metadata"]["name"] not in ready(api, ns))
+        crt = api.wait("Certificate", ns, late, lambda c: condition(c, "Issuing").get("reason") == "BudgetExhausted",
+                       "waiting for the rate limit", 30)
+        assert "ordersPerAccount (2 in 20s)" in crt["status"]["nextAction"]
+        request = api.get("CertificateRequest", ns, f"{late}-1")
+        assert condition(request, "Ready")["reason"] == "BudgetExhausted"
+        assert "to be placed at about 20" in condition(request, "Ready")["message"]
+        api.wait_ready("Certificate", other, "modest", 60)
+        assert len(ready(api, ns)) < 5, "it did not go last"
+        for i in range(5):
+            crt = api.wait_ready("Certificate", ns, f"n{i}", 90)
+            assert "failedIssuanceAttempts" not in crt["status"]
+        assert not waiting(api, ns)
+    finally:
+        api.delete("ClusterIssuer", None, issuer["name"])
+        api.delete("Secret", "certroll", f"{issuer['name']}-account")
+        api.delete("Namespace", None, other)
+
+
 @pytest.mark.parametrize("detail, reason, said", [
     ("too many new orders recently", "RateLimited", "too many new orders recently"),
     (f"prevented for a.localhost and possibly others. Please visit: {UNPAUSE}", "Paused", f"visit {UNPAUSE}"),
@@ -108,7 +109,7 @@ def test_a_refusal_of_the_ca_is_a_wait(api, ns, pebble, ca, responder, controlle
 
     def refuse(seen):
         if refusing[0] and "/order-plz" in seen.path:
-            return 429, problem, {"Content-Type": "application/problem+json", "Retry-After": "15"}
+            return 429, problem, {"Content-Type": "application/problem+json", "Retry-After": "13"}
         return None
 
     ca.before = refuse

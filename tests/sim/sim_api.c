@@ -24,6 +24,7 @@ static const struct sim_resource resources[] = {
     {OUR_ACME, "v1", "challenges", "Challenge", true, false},
     {"coordination.k8s.io", "v1", "leases", "Lease", false, false},
     {"", "v1", "secrets", "Secret", false, true},
+    {"", "v1", "configmaps", "ConfigMap", false, false},
     {"", "v1", "pods", "Pod", true, false},
     {"", "v1", "services", "Service", true, false},
     {"networking.k8s.io", "v1", "ingresses", "Ingress", true, false},

@@ -11,8 +11,10 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "pki/key.h"
+#include "sim/sim_api.h"
 #include "sim/sim_check.h"
 #include "sim/sim_cluster.h"
+#include "sim/sim_limits.h"
 #include "sim/sim_pki.h"
 
 #define BASE "https://" SIM_CA_HOST
@@ -35,6 +37,7 @@ struct authz {
 };
 struct order {
     size_t account;
+    int64_t placed;
     struct strlist names;
     size_t *authz;
     const char *status; /* once finalized; before that it follows from the authorizations */
@@ -61,6 +64,7 @@ struct sim_ca {
     int64_t pending; /* so long may an order wait */
     int64_t reuse;   /* so long is a valid authorization used again; 0 = never */
     bool forgets;    /* what has expired is not found any more, else it is invalid */
+    struct sim_limits limits;
 };
 
 struct sim_ca *sim_ca_new(struct sim *s)
@@ -76,6 +80,7 @@ struct sim_ca *sim_ca_new(struct sim *s)
     ca->reuse = reuses[sim_pick(s, ARRAY_LEN(reuses))];
     ca->forgets = sim_chance(s, 500);
     ca->keys = json_new_array();
+    sim_limits_init(&ca->limits, s);
     return ca;
 }
 
@@ -97,6 +102,7 @@ void sim_ca_free(struct sim_ca *ca)
     strlist_release(&ca->contacts);
     map_release(&ca->nonces);
     json_decref(ca->keys);
+    sim_limits_release(&ca->limits);
     free(ca);
 }
 
@@ -327,12 +333,61 @@ static void show_order(struct call *c, size_t n, int http_status)
     answer(c, http_status, body);
 }
 
+json_t *sim_ca_limits(const struct sim_ca *ca)
+{
+    return sim_limits_spec(&ca->limits);
+}
+
+static bool is_stored(struct sim *s, size_t n)
+{
+    auto_free char *url = x_printf(BASE "/order/%zu", n);
+    auto_free struct sim_object **all = sim_api_all(s->api, "orders");
+    for (size_t i = 0; all[i] != NULL; i++)
+        if (str_eq(JSTR(all[i]->json, "status", "url"), url))
+            return true;
+    return false;
+}
+
+/* Young orders of the account whose answer was lost, or whose Order is gone: a crash within a minute of that
+ * forgets them. */
+static unsigned unknown_orders(const struct sim_ca *ca, size_t account)
+{
+    int64_t since = sim_now(ca->sim) - ca->limits.count * ca->limits.each - 2 * NS_PER_MIN;
+    unsigned n = 0;
+    for (size_t i = 0; i < ca->order_count; i++)
+        if (ca->orders[i].account == account && ca->orders[i].placed >= since &&
+            !is_stored(ca->sim, i))
+            n++;
+    return n;
+}
+
+/* False when it was refused. */
+static bool allow_order(struct call *c)
+{
+    struct sim_ca *ca = c->ca;
+    if (ca->limits.count == 0)
+        return true;
+    int64_t again =
+        sim_limits_order(&ca->limits, ca->sim, c->account, unknown_orders(ca, c->account));
+    if (again == 0)
+        return true;
+    auto_free char *seconds =
+        x_printf("%lld", (long long)((again - sim_now(ca->sim)) / NS_PER_SEC + 1));
+    add_header(c, "retry-after", seconds);
+    refuse(c, 429, "rateLimited", "too many new orders recently");
+    return false;
+}
+
 static void new_order(struct call *c)
 {
     struct sim_ca *ca = c->ca;
+    if (!allow_order(c))
+        return;
     const json_t *identifiers = JGET(c->payload, "identifiers");
-    struct order o = {
-        .account = c->account, .expires = sim_now(ca->sim) + ca->pending, .sign_at = SIM_NEVER};
+    struct order o = {.account = c->account,
+                      .placed = sim_now(ca->sim),
+                      .expires = sim_now(ca->sim) + ca->pending,
+                      .sign_at = SIM_NEVER};
     o.authz = x_calloc(json_count(identifiers) + 1, sizeof(*o.authz));
     for (size_t i = 0; i < json_count(identifiers); i++) {
         const char *name = JSTR(json_item(identifiers, i), "value");

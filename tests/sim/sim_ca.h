@@ -6,6 +6,7 @@
 #ifndef CERTROLL_TESTS_SIM_SIM_CA_H
 #define CERTROLL_TESTS_SIM_SIM_CA_H
 
+#include "json/json.h"
 #include "net/http.h"
 #include "sim/sim.h"
 
@@ -28,5 +29,8 @@ size_t sim_ca_order_count(const struct sim_ca *ca);
 const char *sim_ca_issued(const struct sim_ca *ca, const char *order_url);
 /* The number of an order in its URL, or SIZE_MAX. */
 size_t sim_ca_order_number(const char *order_url);
+
+/* The rate limits as spec.acme.limits has them, owned; NULL for none. */
+json_t *sim_ca_limits(const struct sim_ca *ca);
 
 #endif

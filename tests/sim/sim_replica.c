@@ -194,6 +194,7 @@ static void make(struct sim_replica *r)
     r->lease_kube = new_client(r, &r->lease_caller);
     r->reconcilers = reconcilers_new(&(struct reconcilers_options){
         .config = {.cluster_resource_namespace = "certroll",
+                   .own_namespace = "certroll",
                    .solver_image = "certroll:sim",
                    .solver_linger = 2 * NS_PER_MIN,
                    .failure_backoff_min = NS_PER_MIN,

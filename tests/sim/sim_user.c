@@ -42,11 +42,16 @@ static void put_issuer(struct sim *s, const char *ns, const char *name, json_t *
                 &sim_kubectl);
 }
 
-static json_t *acme_spec(const char *account)
+static json_t *acme_spec(const struct sim *s, const char *account)
 {
-    return json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", SIM_CA_DIRECTORY,
-                      "email", "ops@example.test", "privateKeySecretRef", "name", account,
-                      "solvers", "http01", "ingress", "ingressClassName", "sim");
+    json_t *spec =
+        json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", SIM_CA_DIRECTORY,
+                   "email", "ops@example.test", "privateKeySecretRef", "name", account, "solvers",
+                   "http01", "ingress", "ingressClassName", "sim");
+    json_t *limits = sim_ca_limits(s->ca);
+    if (limits != NULL)
+        json_put(JGET(spec, "acme"), "limits", limits);
+    return spec;
 }
 
 /* ---- Certificates ---- */
@@ -476,9 +481,9 @@ void sim_user_begin(struct sim_user *u)
 {
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
         put_issuer(u->sim, namespaces[i], "self", json_build("{s:{}}", "selfSigned"));
-        put_issuer(u->sim, namespaces[i], "acme", acme_spec("acme-account"));
+        put_issuer(u->sim, namespaces[i], "acme", acme_spec(u->sim, "acme-account"));
     }
-    put_issuer(u->sim, NULL, "acme", acme_spec("cluster-account"));
+    put_issuer(u->sim, NULL, "acme", acme_spec(u->sim, "cluster-account"));
     create_certificate(u);
     plan_next(u);
 }

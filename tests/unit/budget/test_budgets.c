@@ -77,6 +77,46 @@ static void asking_twice_takes_once(void **state)
     assert_int_equal(budgets_left(s->b, &need), 0 + 1);
 }
 
+/* Somebody who waits hears of it when the limit is raised. */
+static void a_raised_limit_lets_go(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(1);
+    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_false(ask(s, "ns", "2", &need, 1).granted);
+    need = account(2);
+    assert_true(ask(s, "ns", "2", &need, 1).granted);
+}
+
+/* What was granted was for another account: it is given back, and asked for anew. */
+static void a_grant_is_for_its_account(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need one = account(5);
+    struct budget_need other = account(5);
+    other.key = "other";
+    assert_true(ask(s, "ns", "1", &one, 1).granted);
+    assert_true(ask(s, "ns", "1", &other, 1).granted);
+    assert_int_equal(budgets_left(s->b, &one), 5);
+    assert_int_equal(budgets_left(s->b, &other), 4);
+}
+
+/* What the server counted two seconds later comes back two seconds later. */
+static void an_order_counts_when_it_is_answered(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(2);
+    assert_int_equal(budgets_placed(s->b, "1"), 0);
+    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_true(ask(s, "ns", "2", &need, 1).granted);
+    clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
+    assert_int_equal(budgets_placed(s->b, "2"), NOW + 2 * NS_PER_SEC);
+    assert_int_equal(budgets_placed(s->b, "1"), NOW + 2 * NS_PER_SEC);
+    assert_int_equal(budgets_placed(s->b, "1"), NOW + 2 * NS_PER_SEC);
+    struct budget_answer a = ask(s, "ns", "3", &need, 1);
+    assert_int_equal(a.at, NOW + 2 * NS_PER_SEC + EACH);
+}
+
 static void who_waits_is_told_for_what_and_until_when(void **state)
 {
     struct scene *s = *state;
@@ -354,6 +394,9 @@ int main(void)
     json_room_init();
     const struct CMUnitTest tests[] = {
         TEST(asking_twice_takes_once),
+        TEST(a_raised_limit_lets_go),
+        TEST(a_grant_is_for_its_account),
+        TEST(an_order_counts_when_it_is_answered),
         TEST(who_waits_is_told_for_what_and_until_when),
         TEST(nothing_is_taken_when_one_need_is_missing),
         TEST(a_thousand_do_not_starve_one),

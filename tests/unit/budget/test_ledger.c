@@ -129,6 +129,27 @@ static void only_so_many_are_kept(void **state)
     assert_int_equal(json_count(rows), 0);
 }
 
+/* The longest keys, all buckets: a ConfigMap holds 1 MiB. */
+static void the_text_fits_where_it_is_kept(void **state)
+{
+    struct budget_ledger *l = *state;
+    char scope[79], name[79], key[BUDGET_KEY_MAX];
+    memset(scope, 's', sizeof(scope) - 1);
+    scope[78] = '\0';
+    for (int i = 0; i < BUDGET_BUCKETS_MAX + 10; i++) {
+        snprintf(name, sizeof(name), "%078d", i);
+        budget_key(scope, name, key);
+        assert_int_equal(strlen(key), 157);
+        const struct budget_need need = {
+            .kind = BUDGET_DOMAIN, .key = key, .limit = {5, 300 * NS_PER_DAY}};
+        budget_take(l, &need, NOW);
+    }
+    json_auto_t *rows = budget_ledger_encode(l, NOW);
+    assert_int_equal(json_count(rows), BUDGET_BUCKETS_MAX);
+    auto_free char *text = NULL;
+    assert_null(json_to_string(rows, 1024 * 1024 - 4096, &text));
+}
+
 static void the_fewest_left_of_a_scope(void **state)
 {
     struct budget_ledger *l = *state;
@@ -194,6 +215,7 @@ int main(void)
         TEST(what_is_held_waits),
         TEST(a_servers_own_bucket_is_never_overdrawn),
         TEST(only_so_many_are_kept),
+        TEST(the_text_fits_where_it_is_kept),
         TEST(the_fewest_left_of_a_scope),
         TEST(it_comes_back_as_it_was),
         TEST(senseless_rows_are_left_out),

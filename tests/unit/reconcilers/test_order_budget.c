@@ -213,6 +213,28 @@ static void renewals_take_less(void **state)
     }
 }
 
+/* What replaces a certificate by the CA's own schedule is no order to its limits. */
+static void replacements_are_exempt(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *limits, *needs;
+    } rows[] = {{"", ""}, {"\"maxIssuancesPerDay\":7", "maxIssuancesPerDay"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_issuer(&s, LE, rows[i].limits);
+        auto_free char *text = x_printf(
+            "{\"metadata\":{\"name\":\"web-2\",\"namespace\":\"shop\",\"uid\":\"request2\","
+            "\"resourceVersion\":\"2\",\"annotations\":{\"certroll.dev/replaces\":\"a.b\"}},"
+            "\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"ca\"}}}",
+            csr);
+        scene_put(&s.env->requests, text);
+        auto_free char *needs = needs_of(&s);
+        assert_string_equal(needs, rows[i].needs);
+    }
+}
+
 /* ---- the step ---- */
 
 struct step {
@@ -256,7 +278,6 @@ static void who_has_to_wait_says_for_what(void **state)
     step_open(&s, &first, "first", "");
     expect_ok(ensure_budget(&first.p));
     assert_false(first.p.stop);
-    assert_int_equal(first.p.status.placed_time, SCENE_NOW);
     step_open(&s, &second, "second", "");
     expect_ok(ensure_budget(&second.p));
     assert_true(second.p.stop);
@@ -267,7 +288,6 @@ static void who_has_to_wait_says_for_what(void **state)
                         "the CA's rate limit ordersPerAccount (1 in 1h0m0s) leaves none now");
     assert_string_equal(second.p.status.next_action,
                         "the order to be placed at about 2026-01-01T01:00:00Z");
-    assert_int_equal(second.p.status.placed_time, 0);
     /* What was told stands until its time: nothing is written anew. */
     clock_manual_advance(&s.hands, 10 * NS_PER_MIN);
     step_open(&s, &again, "second",
@@ -355,7 +375,6 @@ static void a_refusal_is_shown_with_its_time(void **state)
         assert_string_equal(JSTR(sent, "status", "waiting", "reason"), rows[i].reason);
         assert_true(str_starts(JSTR(sent, "status", "reason"), rows[i].starts));
         assert_string_equal(JSTR(sent, "status", "nextAction"), rows[i].next_action);
-        assert_null(JSTR(sent, "status", "placedTime"));
     }
 }
 
@@ -585,6 +604,7 @@ int main(void)
         cmocka_unit_test(an_order_takes_what_its_server_limits),
         cmocka_unit_test(other_servers_limit_what_the_issuer_says),
         cmocka_unit_test(renewals_take_less),
+        cmocka_unit_test(replacements_are_exempt),
         cmocka_unit_test(who_has_to_wait_says_for_what),
         cmocka_unit_test(who_may_go_says_nothing_more),
         cmocka_unit_test(the_days_cap_has_its_own_reason),
