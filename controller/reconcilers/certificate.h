@@ -15,13 +15,16 @@ struct err *certificate_reconcile(void *arg, const struct object_name *name, int
     MUST_CHECK;
 
 /* When to renew a certificate of that life (wall ns, whole seconds): renewBefore, renewBeforePercentage, else after
- * 2/3 of it, 1/2 when it lives less than 10 days. */
-int64_t renewal_time(const struct certificate_spec *spec, int64_t not_before, int64_t not_after);
+ * 2/3 of it, 1/2 when it lives less than 10 days, and up to a jitter earlier. */
+int64_t renewal_time(const struct certificate_spec *spec, const char *uid, int64_t not_before,
+                     int64_t not_after);
+/* Up to 12 h, or a 60th of the life (ns, whole seconds): always the same for a Certificate's uid, 0 for none. */
+int64_t renewal_jitter(const char *uid, int64_t life);
 /* The same with the CA's word: what was drawn from its window, at the latest when renewBefore or
  * renewBeforePercentage say, else half-way from the own rule's moment to the end. One that is early again and
  * again waits after issued_at, from an hour on. */
-int64_t renewal_due(const struct certificate_spec *spec, const struct certificate_status *status,
-                    int64_t issued_at);
+int64_t renewal_due(const struct certificate_spec *spec, const char *uid,
+                    const struct certificate_status *status, int64_t issued_at);
 
 /* What the target Secret holds. */
 struct held {

@@ -326,7 +326,8 @@ struct err *ensure_recorded(struct certificate_pass *p)
     s->next_private_key_secret_name = NULL;
     s->not_before = p->held.not_before;
     s->not_after = p->held.not_after;
-    s->renewal_time = renewal_time(&p->crt->spec, s->not_before, s->not_after);
+    s->renewal_time =
+        renewal_time(&p->crt->spec, p->crt->obj.meta.uid, s->not_before, s->not_after);
     s->fingerprint = p->held.fingerprint;
     begin_renewal_info(p);
     free(p->violation.message);

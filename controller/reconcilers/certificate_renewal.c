@@ -13,15 +13,36 @@
 #define FIRST_CHECKS (100 * NS_PER_MS)
 /* The first question about a new certificate comes within this, or a hundredth of its life. */
 #define FIRST_CHECK_MAX (10 * NS_PER_MIN)
+/* Certificates that were made together are not renewed together. */
+#define JITTER_MAX (12 * NS_PER_HOUR)
 #define EARLY_MIN NS_PER_HOUR
 #define EARLY_MAX (32 * NS_PER_HOUR)
 
-int64_t renewal_time(const struct certificate_spec *spec, int64_t not_before, int64_t not_after)
+/* FNV-1a: the same on every machine and after every start, so that a time once told stands. */
+static uint64_t hash_of(const char *text)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (; *text != '\0'; text++)
+        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return h;
+}
+
+int64_t renewal_jitter(const char *uid, int64_t life)
+{
+    int64_t width = life / 60 < JITTER_MAX ? life / 60 : JITTER_MAX;
+    if (str_empty(uid) || width < NS_PER_SEC)
+        return 0;
+    return (int64_t)(hash_of(uid) % (uint64_t)(width / NS_PER_SEC)) * NS_PER_SEC;
+}
+
+int64_t renewal_time(const struct certificate_spec *spec, const char *uid, int64_t not_before,
+                     int64_t not_after)
 {
     int64_t life = not_after - not_before;
     int64_t before = life / 3;
     if (life < 10 * NS_PER_DAY)
         before = life / 2;
+    before += renewal_jitter(uid, life);
     if (spec->renew_before_percentage > 0 && spec->renew_before_percentage < 100)
         before = life / 100 * spec->renew_before_percentage;
     /* A CA may issue for less than was asked: never renew in a loop because of that. */
@@ -31,11 +52,11 @@ int64_t renewal_time(const struct certificate_spec *spec, int64_t not_before, in
     return at - at % NS_PER_SEC;
 }
 
-int64_t renewal_due(const struct certificate_spec *spec, const struct certificate_status *status,
-                    int64_t issued_at)
+int64_t renewal_due(const struct certificate_spec *spec, const char *uid,
+                    const struct certificate_status *status, int64_t issued_at)
 {
     const struct certificate_renewal_info *info = &status->renewal_info;
-    int64_t own = renewal_time(spec, status->not_before, status->not_after);
+    int64_t own = renewal_time(spec, uid, status->not_before, status->not_after);
     int64_t at = info->selected_time;
     if (at == 0)
         return own;
@@ -139,8 +160,9 @@ struct err *follow_renewal_info(struct certificate_pass *p)
 void begin_renewal_info(struct certificate_pass *p)
 {
     const struct certificate_status *was = &p->crt->status;
-    bool early = str_eq(p->violation.reason, "Renewing") && was->renewal_info.selected_time != 0 &&
-                 renewal_time(&p->crt->spec, was->not_before, was->not_after) > p->now;
+    bool early =
+        str_eq(p->violation.reason, "Renewing") && was->renewal_info.selected_time != 0 &&
+        renewal_time(&p->crt->spec, p->crt->obj.meta.uid, was->not_before, was->not_after) > p->now;
     p->status.renewal_info = (struct certificate_renewal_info){
         .early_renewals = early ? was->renewal_info.early_renewals + 1 : 0};
     int64_t within = (p->held.not_after - p->held.not_before) / 100;

@@ -268,9 +268,9 @@ REFUSED = [
     ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "at most 64 characters"),
     *[("Issuer", {"acme": {**ACME, "preferredChain": chain}}, "spec.acme.preferredChain", "write spki: and the 64")
       for chain in ("spki:", "spki:" + "g" * 64, "spki:" + "a" * 63)],
-    *[("Issuer", {"acme": {**ACME, "limits": {"ordersPerAccount": {"count": 1, "period": period}}}},
+    *[(kind, {"acme": {**ACME, "limits": {"ordersPerAccount": {"count": 1, "period": period}}}, "selfSigned": None},
        "spec.acme.limits.ordersPerAccount.period", "write a duration from 1s to 8784h, for example 3h or 168h")
-      for period in ("", "1d", "500ms", "8785h", "-3h", "3")],
+      for kind in ("Issuer", "ClusterIssuer") for period in ("", "1d", "500ms", "8785h", "-3h", "3")],
     ("Issuer", {"acme": {**ACME, "limits": {"failedAuthorizations": {"count": 5}}}},
      "spec.acme.limits.failedAuthorizations.period", "Required value"),
     ("Issuer", {"acme": {**ACME, "limits": {"certificatesPerExactSet": {"count": -1, "period": "1h"}}}},

@@ -57,7 +57,7 @@ static void the_own_rule_follows_the_spec(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct certificate_spec spec = {.renew_before = rows[i].before,
                                               .renew_before_percentage = rows[i].percentage};
-        int64_t at = renewal_time(&spec, SCENE_NOW, SCENE_NOW + rows[i].life);
+        int64_t at = renewal_time(&spec, NULL, SCENE_NOW, SCENE_NOW + rows[i].life);
         int64_t want = SCENE_NOW + rows[i].want;
         if (at != want - want % NS_PER_SEC || at % NS_PER_SEC != 0)
             fail_msg("row %zu: %lld s off", i, (long long)((at - want) / NS_PER_SEC));
@@ -98,11 +98,42 @@ static void the_ca_may_say_otherwise(void **state)
             .not_before = SCENE_NOW,
             .not_after = SCENE_NOW + 90 * D,
             .renewal_info = {.selected_time = selected, .early_renewals = rows[i].early}};
-        int64_t at = renewal_due(&spec, &status, SCENE_NOW);
+        int64_t at = renewal_due(&spec, NULL, &status, SCENE_NOW);
         if (at != SCENE_NOW + rows[i].want)
             fail_msg("row %zu: %lld s off", i,
                      (long long)((at - SCENE_NOW - rows[i].want) / NS_PER_SEC));
     }
+}
+
+/* What was made together is spread: always the same way, over 12 h or a 60th of the life. */
+static void renewals_are_spread(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t life, width;
+    } rows[] = {{90 * D, 12 * H}, {6 * D, 6 * D / 60}, {NS_PER_HOUR, NS_PER_MIN}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int64_t least = INT64_MAX, most = 0, sum = 0;
+        for (int n = 0; n < 1000; n++) {
+            auto_free char *uid = x_printf("3f1c2a5e-7d10-4c55-9a6e-%012d", n);
+            int64_t jitter = renewal_jitter(uid, rows[i].life);
+            assert_int_equal(jitter, renewal_jitter(uid, rows[i].life));
+            assert_int_equal(jitter % NS_PER_SEC, 0);
+            least = jitter < least ? jitter : least;
+            most = jitter > most ? jitter : most;
+            sum += jitter;
+        }
+        assert_true(least <= rows[i].width / 20 && most >= rows[i].width / 20 * 19);
+        assert_true(most < rows[i].width);
+        assert_in_range(sum / 1000, rows[i].width / 5 * 2, rows[i].width / 5 * 3);
+    }
+    assert_int_equal(renewal_jitter("u", 30 * NS_PER_SEC), 0);
+    const struct certificate_spec plain = {.secret_name = "s"};
+    const struct certificate_spec ruled = {.renew_before = 30 * D};
+    int64_t jitter = renewal_jitter("u", 90 * D);
+    assert_int_equal(renewal_time(&plain, "u", SCENE_NOW, SCENE_NOW + 90 * D),
+                     SCENE_NOW + 60 * D - jitter);
+    assert_int_equal(renewal_time(&ruled, "u", SCENE_NOW, SCENE_NOW + 90 * D), SCENE_NOW + 60 * D);
 }
 
 /* ---- a Certificate that was issued by an ACME issuer ---- */
@@ -116,6 +147,8 @@ static void the_ca_may_say_otherwise(void **state)
 #define READY                                                                                      \
     "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"reason\":\"Ready\",\"message\":"    \
     "\"Certificate is up to date and has not expired\",\"observedGeneration\":1}]"
+/* A uid without jitter. */
+#define UID "crt76148"
 #define TIMES                                                                                      \
     "\"notBefore\":\"2025-12-31T00:00:00Z\",\"notAfter\":\"2026-03-31T00:00:00Z\","                \
     "\"renewalTime\":\"2026-03-01T00:00:00Z\",\"revision\":1,\"fingerprint\":\"f1\","              \
@@ -123,10 +156,11 @@ static void the_ca_may_say_otherwise(void **state)
 
 static void put_issued(struct scene *s, const char *info, const char *switch_)
 {
-    auto_free char *crt = x_printf(
-        "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\",\"resourceVersion\""
-        ":\"5\",\"generation\":1}," SPEC ",\"status\":{" TIMES "," READY "%s}}",
-        info);
+    auto_free char *crt =
+        x_printf("{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"" UID
+                 "\",\"resourceVersion\""
+                 ":\"5\",\"generation\":1}," SPEC ",\"status\":{" TIMES "," READY "%s}}",
+                 info);
     auto_free char *issuer = x_printf(
         "{\"metadata\":{\"name\":\"acme\",\"namespace\":\"shop\",\"uid\":\"i\",\"resourceVersion\":"
         "\"2\"},\"spec\":{\"acme\":{\"server\":\"" CA "/dir\",\"privateKeySecretRef\":{\"name\":"
@@ -168,7 +202,7 @@ static void the_first_question_is_spread(void **state)
     put_issued(&s, "", "");
     int64_t next = reconcile(&s);
     assert_in_range(next, SCENE_NOW, SCENE_NOW + 100 * NS_PER_MS);
-    assert_int_equal(renewal_board_next(s.env->renewal_board, "crt"), next);
+    assert_int_equal(renewal_board_next(s.env->renewal_board, UID), next);
     clock_manual_advance(&s.hands, 100 * NS_PER_MS);
     reconcile(&s);
     assert_int_equal(polls_due(&s), 1);
@@ -195,7 +229,7 @@ static void nobody_is_asked_when_it_is_switched_off(void **state)
     scene_open(&s);
     put_issued(&s, "", ",\"renewalInfo\":\"disabled\"");
     assert_int_equal(reconcile(&s), SCENE_NOW + 59 * D);
-    assert_int_equal(renewal_board_next(s.env->renewal_board, "crt"), 0);
+    assert_int_equal(renewal_board_next(s.env->renewal_board, UID), 0);
 }
 
 /* The account's key is not there: no answer, the next question in six hours and a little. */
@@ -212,11 +246,11 @@ static void what_cannot_be_asked_is_asked_later(void **state)
     SCENE s = {0};
     scene_open(&s);
     put_issued(&s, "", "");
-    renewal_board_plan(s.env->renewal_board, "crt", SCENE_NOW);
+    renewal_board_plan(s.env->renewal_board, UID, SCENE_NOW);
     assert_int_equal(reconcile(&s), SCENE_NOW + 59 * D); /* the answer wakes it */
     assert_int_equal(polls_due(&s), 1);
     poll(&s);
-    assert_in_range(renewal_board_next(s.env->renewal_board, "crt"), SCENE_NOW + 6 * H,
+    assert_in_range(renewal_board_next(s.env->renewal_board, UID), SCENE_NOW + 6 * H,
                     SCENE_NOW + 6 * H + 6 * NS_PER_MIN);
     assert_int_equal(workqueue_len(controller_queue(s.env->controllers.certificate)), 1);
 }
@@ -231,6 +265,7 @@ static int prepare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(renewals_are_spread),
         cmocka_unit_test(the_own_rule_follows_the_spec),
         cmocka_unit_test(the_ca_may_say_otherwise),
         cmocka_unit_test(the_first_question_is_spread),
