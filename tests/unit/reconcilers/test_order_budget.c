@@ -10,11 +10,10 @@
 
 #include <string.h>
 
-#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "budget_scene.h"
 #include "kube/workqueue.h"
-#include "pki/csr.h"
 #include "reconciler_scene.h"
 #include "reconcilers/budget_needs.h"
 #include "support/scripted_kube.h"
@@ -23,22 +22,7 @@
 #define LE "https://acme-v02.api.letsencrypt.org/directory"
 #define OTHER "https://ca.test/dir"
 
-static char *csr; /* of www.a.co.uk, *.a.co.uk and b.test */
 static char *csr_other;
-
-static char *make_csr(const char *const *dns)
-{
-    struct pki_names names = {0};
-    auto_free char *pem = NULL;
-    AUTO_KEY key = NULL;
-    const struct pki_key_spec spec = {.algorithm = PKI_ECDSA, .size = 256};
-    expect_ok(pki_key_generate(&spec, &key));
-    for (; *dns != NULL; dns++)
-        strlist_add(&names.dns, *dns);
-    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
-    pki_names_release(&names);
-    return base64_encode(pem, strlen(pem));
-}
 
 /* ---- objects ---- */
 
@@ -57,55 +41,6 @@ static void load_nothing(struct scene *s)
     scripted_plan(&s->world, "GET " MAP_URL, 404, "{}");
     expect_ok(keep(s, &next));
     assert_int_equal(next, 0);
-}
-
-static void put_issuer(struct scene *s, const char *server, const char *limits)
-{
-    auto_free char *text = x_printf(
-        "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\",\"resourceVersion\":"
-        "\"2\"},\"spec\":{\"acme\":{\"server\":\"%s\",\"privateKeySecretRef\":{\"name\":\"k\"}"
-        ",\"limits\":{%s}}},\"status\":{\"acme\":{\"uri\":\"https://ca.test/account/1\"}}}",
-        server, limits);
-    scene_put(&s->env->issuers, text);
-}
-
-static void put_certificate(struct scene *s, const char *status)
-{
-    auto_free char *text =
-        x_printf("{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
-                 "\"resourceVersion\":\"2\"},\"spec\":{\"secretName\":\"s\",\"issuerRef\":{"
-                 "\"name\":\"ca\"}},\"status\":{%s}}",
-                 status);
-    scene_put(&s->env->certificates, text);
-}
-
-static void put_request(struct scene *s, int revision, const char *request, const char *status)
-{
-    auto_free char *text = x_printf(
-        "{\"metadata\":{\"name\":\"web-%d\",\"namespace\":\"shop\",\"uid\":\"request%d\","
-        "\"resourceVersion\":\"2\",\"annotations\":{\"certroll.dev/certificate-revision\":\"%d\"},"
-        "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"Certificate\","
-        "\"name\":\"web\",\"uid\":\"crt\",\"controller\":true}]},\"spec\":{\"request\":\"%s\","
-        "\"issuerRef\":{\"name\":\"ca\"}},\"status\":{%s}}",
-        revision, revision, revision, request, status);
-    scene_put(&s->env->requests, text);
-}
-
-static char *order_text(const char *uid, int version, const char *status)
-{
-    return x_printf(
-        "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"shop\",\"uid\":\"%s\",\"resourceVersion\":"
-        "\"%d\",\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":"
-        "\"CertificateRequest\",\"name\":\"web-2\",\"uid\":\"request2\",\"controller\":true}]},"
-        "\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"ca\"},\"dnsNames\":[\"b.test\"]},"
-        "\"status\":{%s}}",
-        uid, uid, version, csr, status);
-}
-
-static void put_order(struct scene *s, const char *uid, int version, const char *status)
-{
-    auto_free char *text = order_text(uid, version, status);
-    scene_put(&s->env->orders, text);
 }
 
 /* "ordersPerAccount/1 ..." with the second part of keys that name something; owned. */
@@ -128,7 +63,7 @@ static char *needs_of(struct scene *s)
     AUTO_OBJECT(struct issuer) issuer = cache_peek(s->env->issuers.cache, "shop", "ca");
     AUTO_OBJECT(struct certificate_request)
     request = cache_peek(s->env->requests.cache, "shop", "web-2");
-    auto_free char *text = order_text("o", 5, "");
+    auto_free char *text = budget_order_text("o", 5, "");
     AUTO_OBJECT(struct order) order = scene_object(&kind_order, text);
     expect_ok(budget_needs_of_order(s->env, issuer, request, order, &needs));
     return describe(&needs);
@@ -148,8 +83,8 @@ static void an_order_takes_what_its_server_limits(void **state)
     (void)state;
     SCENE s = {0};
     scene_open(&s);
-    put_issuer(&s, LE, "");
-    put_request(&s, 2, csr, "");
+    budget_put_issuer(&s, LE, "");
+    budget_put_request(&s, 2, budget_csr, "");
     auto_free char *le = needs_of(&s);
     assert_string_equal(le, ALL_KINDS LOOKED_AT);
 }
@@ -171,8 +106,8 @@ static void other_servers_limit_what_the_issuer_says(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
-        put_issuer(&s, rows[i].server, rows[i].limits);
-        put_request(&s, 2, csr, "");
+        budget_put_issuer(&s, rows[i].server, rows[i].limits);
+        budget_put_request(&s, 2, budget_csr, "");
         auto_free char *needs = needs_of(&s);
         assert_string_equal(needs, rows[i].needs);
     }
@@ -193,21 +128,21 @@ static void renewals_take_less(void **state)
     const struct {
         const char *before, *status, *crt, *needs;
     } rows[] = {
-        {csr, ISSUED, due,
+        {budget_csr, ISSUED, due,
          "ordersPerAccount certificatesPerExactSet" LOOKED_AT " maxIssuancesPerDay"},
-        {csr, ISSUED, urgent,
+        {budget_csr, ISSUED, urgent,
          "ordersPerAccount certificatesPerExactSet" LOOKED_AT " maxIssuancesPerDay!"},
         {csr_other, ISSUED, due, ALL_KINDS LOOKED_AT " maxIssuancesPerDay"},
-        {csr, "", due, ALL_KINDS LOOKED_AT " maxIssuancesPerDay"},
-        {csr, ISSUED, "", ALL_KINDS LOOKED_AT " maxIssuancesPerDay"},
+        {budget_csr, "", due, ALL_KINDS LOOKED_AT " maxIssuancesPerDay"},
+        {budget_csr, ISSUED, "", ALL_KINDS LOOKED_AT " maxIssuancesPerDay"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
-        put_issuer(&s, LE, "\"maxIssuancesPerDay\":7");
-        put_certificate(&s, rows[i].crt);
-        put_request(&s, 1, rows[i].before, rows[i].status);
-        put_request(&s, 2, csr, "");
+        budget_put_issuer(&s, LE, "\"maxIssuancesPerDay\":7");
+        budget_put_certificate(&s, rows[i].crt);
+        budget_put_request(&s, 1, rows[i].before, rows[i].status);
+        budget_put_request(&s, 2, budget_csr, "");
         auto_free char *needs = needs_of(&s);
         assert_string_equal(needs, rows[i].needs);
     }
@@ -223,12 +158,12 @@ static void replacements_are_exempt(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
-        put_issuer(&s, LE, rows[i].limits);
+        budget_put_issuer(&s, LE, rows[i].limits);
         auto_free char *text = x_printf(
             "{\"metadata\":{\"name\":\"web-2\",\"namespace\":\"shop\",\"uid\":\"request2\","
             "\"resourceVersion\":\"2\",\"annotations\":{\"certroll.dev/replaces\":\"a.b\"}},"
             "\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"ca\"}}}",
-            csr);
+            budget_csr);
         scene_put(&s.env->requests, text);
         auto_free char *needs = needs_of(&s);
         assert_string_equal(needs, rows[i].needs);
@@ -244,7 +179,7 @@ struct step {
 
 static void step_open(struct scene *s, struct step *t, const char *uid, const char *status)
 {
-    auto_free char *text = order_text(uid, 5, status);
+    auto_free char *text = budget_order_text(uid, 5, status);
     t->order = scene_object(&kind_order, text);
     t->p = (struct order_pass){.env = s->env,
                                .order = t->order,
@@ -272,8 +207,8 @@ static void who_has_to_wait_says_for_what(void **state)
     SCENE s = {0};
     scene_open(&s);
     load_nothing(&s);
-    put_issuer(&s, OTHER, ONE_AN_HOUR);
-    put_request(&s, 2, csr, "");
+    budget_put_issuer(&s, OTHER, ONE_AN_HOUR);
+    budget_put_request(&s, 2, budget_csr, "");
     STEP first = {0}, second = {0}, again = {0};
     step_open(&s, &first, "first", "");
     expect_ok(ensure_budget(&first.p));
@@ -305,8 +240,8 @@ static void who_may_go_says_nothing_more(void **state)
     SCENE s = {0};
     scene_open(&s);
     load_nothing(&s);
-    put_issuer(&s, OTHER, ONE_AN_HOUR);
-    put_request(&s, 2, csr, "");
+    budget_put_issuer(&s, OTHER, ONE_AN_HOUR);
+    budget_put_request(&s, 2, budget_csr, "");
     STEP t = {0};
     step_open(&s, &t, "o",
               "\"reason\":\"told\",\"nextAction\":\"told\",\"waiting\":{\"reason\":"
@@ -324,8 +259,8 @@ static void the_days_cap_has_its_own_reason(void **state)
     SCENE s = {0};
     scene_open(&s);
     load_nothing(&s);
-    put_issuer(&s, OTHER, "\"maxIssuancesPerDay\":1");
-    put_request(&s, 2, csr, "");
+    budget_put_issuer(&s, OTHER, "\"maxIssuancesPerDay\":1");
+    budget_put_request(&s, 2, budget_csr, "");
     STEP first = {0}, second = {0};
     step_open(&s, &first, "first", "");
     expect_ok(ensure_budget(&first.p));
@@ -360,9 +295,9 @@ static void a_refusal_is_shown_with_its_time(void **state)
         SCENE s = {0};
         scene_open(&s);
         load_nothing(&s);
-        put_issuer(&s, OTHER, ONE_AN_HOUR);
-        put_request(&s, 2, csr, "");
-        auto_free char *answer = order_text("o", 6, "");
+        budget_put_issuer(&s, OTHER, ONE_AN_HOUR);
+        budget_put_request(&s, 2, budget_csr, "");
+        auto_free char *answer = budget_order_text("o", 6, "");
         scripted_plan(&s.world, STATUS, 200, answer);
         STEP t = {0};
         step_open(&s, &t, "o", "");
@@ -396,8 +331,8 @@ static void other_failures_pass_through(void **state)
         SCENE s = {0};
         scene_open(&s);
         load_nothing(&s);
-        put_issuer(&s, OTHER, ONE_AN_HOUR);
-        put_request(&s, 2, csr, "");
+        budget_put_issuer(&s, OTHER, ONE_AN_HOUR);
+        budget_put_request(&s, 2, budget_csr, "");
         STEP t = {0}, again = {0};
         step_open(&s, &t, "o", "");
         expect_ok(ensure_budget(&t.p));
@@ -438,15 +373,15 @@ static void the_end_of_an_order_is_heard(void **state)
         SCENE s = {0};
         scene_open(&s);
         load_nothing(&s);
-        put_issuer(&s, OTHER, LIMITS);
-        put_request(&s, 2, csr, "");
-        put_order(&s, "o", 5, "");
+        budget_put_issuer(&s, OTHER, LIMITS);
+        budget_put_request(&s, 2, budget_csr, "");
+        budget_put_order(&s, "o", 5, "");
         STEP t = {0};
         step_open(&s, &t, "o", "");
         expect_ok(ensure_budget(&t.p));
         auto_free char *status =
             x_printf("\"url\":\"https://ca.test/o/1\",\"state\":\"%s\"", rows[i].state);
-        put_order(&s, "o", 6, status);
+        budget_put_order(&s, "o", 6, status);
         assert_int_equal(left(&s, BUDGET_ORDERS, 9, NULL), rows[i].orders);
         assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), rows[i].domain);
     }
@@ -469,7 +404,7 @@ static void a_failed_challenge_counts_once(void **state)
     SCENE s = {0};
     scene_open(&s);
     load_nothing(&s);
-    put_issuer(&s, OTHER, LIMITS);
+    budget_put_issuer(&s, OTHER, LIMITS);
     put_challenge(&s, 5, "pending");
     assert_int_equal(left(&s, BUDGET_FAILURES, 9, "b.test"), 9);
     put_challenge(&s, 6, "invalid");
@@ -485,8 +420,8 @@ static void it_is_stored_now_and_then(void **state)
     (void)state;
     SCENE s = {0};
     scene_open(&s);
-    put_issuer(&s, OTHER, LIMITS);
-    put_request(&s, 2, csr, "");
+    budget_put_issuer(&s, OTHER, LIMITS);
+    budget_put_request(&s, 2, budget_csr, "");
     int64_t next = 0;
     STEP a = {0}, b = {0}, c = {0};
     step_open(&s, &a, "a", "");
@@ -527,16 +462,18 @@ static void what_the_text_lacks_is_in_the_orders(void **state)
     SCENE s = {0};
     scene_open(&s);
     clock_manual_advance(&s.hands, NS_PER_HOUR);
-    put_issuer(&s, OTHER, LIMITS);
-    put_request(&s, 2, csr, "");
-    put_order(&s, "stored", 5, "\"state\":\"valid\",\"placedTime\":\"2025-12-31T23:59:59Z\"");
-    put_order(&s, "since", 5, "\"state\":\"valid\",\"placedTime\":\"2026-01-01T00:00:00Z\"");
-    put_order(&s, "failed", 5,
-              "\"state\":\"invalid\",\"placedTime\":\"2026-01-01T00:01:00Z\",\"failureTime\":"
-              "\"2026-01-01T00:02:00Z\"");
-    put_order(&s, "open", 5,
-              "\"state\":\"pending\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
-    put_order(&s, "waits", 5, "");
+    budget_put_issuer(&s, OTHER, LIMITS);
+    budget_put_request(&s, 2, budget_csr, "");
+    budget_put_order(&s, "stored", 5,
+                     "\"state\":\"valid\",\"placedTime\":\"2025-12-31T23:59:59Z\"");
+    budget_put_order(&s, "since", 5, "\"state\":\"valid\",\"placedTime\":\"2026-01-01T00:00:00Z\"");
+    budget_put_order(
+        &s, "failed", 5,
+        "\"state\":\"invalid\",\"placedTime\":\"2026-01-01T00:01:00Z\",\"failureTime\":"
+        "\"2026-01-01T00:02:00Z\"");
+    budget_put_order(&s, "open", 5,
+                     "\"state\":\"pending\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
+    budget_put_order(&s, "waits", 5, "");
     auto_free char *text = x_printf("{\"data\":{\"spent\":\"{\\\"version\\\":1,\\\"at\\\":%lld,"
                                     "\\\"spent\\\":[]}\"}}",
                                     (long long)SCENE_NOW);
@@ -548,8 +485,8 @@ static void what_the_text_lacks_is_in_the_orders(void **state)
     assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 8);
     assert_int_equal(left(&s, BUDGET_FAILURES, 9, "b.test"), 8);
     /* The open one is settled when it fails: its certificate comes back. */
-    put_order(&s, "open", 6,
-              "\"state\":\"invalid\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
+    budget_put_order(&s, "open", 6,
+                     "\"state\":\"invalid\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
     assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 9);
 }
 
@@ -564,10 +501,12 @@ static void without_a_text_the_orders_must_do(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
-        put_issuer(&s, OTHER, LIMITS);
-        put_request(&s, 2, csr, "");
-        put_order(&s, "old", 5, "\"state\":\"valid\",\"placedTime\":\"2025-06-01T00:00:00Z\"");
-        put_order(&s, "young", 5, "\"state\":\"valid\",\"placedTime\":\"2025-12-31T00:00:00Z\"");
+        budget_put_issuer(&s, OTHER, LIMITS);
+        budget_put_request(&s, 2, budget_csr, "");
+        budget_put_order(&s, "old", 5,
+                         "\"state\":\"valid\",\"placedTime\":\"2025-06-01T00:00:00Z\"");
+        budget_put_order(&s, "young", 5,
+                         "\"state\":\"valid\",\"placedTime\":\"2025-12-31T00:00:00Z\"");
         scripted_plan(&s.world, "GET " MAP_URL, rows[i].status, rows[i].body);
         scripted_plan(&s.world, "PATCH " MAP_URL, 200, "{}");
         int64_t next = 0;
@@ -585,15 +524,15 @@ static int make_csrs(void **state)
 {
     (void)state;
     scene_prepare();
-    csr = make_csr((const char *const[]){"*.a.co.uk", "b.test", "www.a.co.uk", NULL});
-    csr_other = make_csr((const char *const[]){"b.test", NULL});
+    budget_csr = budget_make_csr((const char *const[]){"*.a.co.uk", "b.test", "www.a.co.uk", NULL});
+    csr_other = budget_make_csr((const char *const[]){"b.test", NULL});
     return 0;
 }
 
 static int free_csrs(void **state)
 {
     (void)state;
-    free(csr);
+    free(budget_csr);
     free(csr_other);
     return 0;
 }
