@@ -108,14 +108,10 @@ static struct err *take_certificate(const struct order *order, struct issuance_r
 static const char *waiting_reason(const struct order *order)
 {
     static const char *const known[] = {"BudgetExhausted", "DailyCapReached", "RateLimited",
-                                        "Paused"};
-    static const char *const names[] = {"NameNotAllowed", "NameHeldElsewhere"};
+                                        "Paused",          "NameNotAllowed",  "NameHeldElsewhere"};
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (str_eq(order->status.waiting.reason, known[i]))
             return known[i];
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_starts(order->status.reason, names[i]))
-            return names[i];
     return NULL;
 }
 

@@ -49,12 +49,18 @@ struct err *ensure_allowed(struct order_pass *p)
         if (str_starts(p->status.reason, NAME_NOT_ALLOWED) ||
             str_starts(p->status.reason, NAME_HELD_ELSEWHERE))
             p->status.reason = NULL;
+        if (str_eq(p->status.waiting.reason, NAME_NOT_ALLOWED) ||
+            str_eq(p->status.waiting.reason, NAME_HELD_ELSEWHERE))
+            p->status.waiting.reason = NULL;
         return NULL;
     }
     free(p->owned[0]);
     p->owned[0] = TAKE(why);
     p->status.state = "pending";
     p->status.reason = p->owned[0];
+    p->status.waiting.until = 0;
+    p->status.waiting.reason =
+        str_starts(p->owned[0], NAME_NOT_ALLOWED) ? NAME_NOT_ALLOWED : NAME_HELD_ELSEWHERE;
     order_wait(p, look_again(p));
     return NULL;
 }
