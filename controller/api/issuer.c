@@ -140,7 +140,7 @@ static const struct bind_table self_signed_table =
 static const struct bind_field allowed_names_fields[] = {
     BIND_ROW(struct allowed_names, OBJECT, namespace_selector, "namespaceSelector",
              .table = &label_selector_table),
-    BIND_ROW(struct allowed_names, STRINGS, names, "names"),
+    BIND_ROW(struct allowed_names, STRINGS, names, "names", .flags = BIND_REQUIRED),
 };
 static const struct bind_table allowed_names_table =
     BIND_TABLE("AllowedNames", struct allowed_names, allowed_names_fields);
