@@ -136,6 +136,8 @@ struct err *issuers_known(struct certificate_pass *p) MUST_CHECK;
 /* The one of refs that means the same issuer; NULL when there is none. */
 const struct issuer_ref *issuers_find(const struct certificate_pass *p,
                                       const struct issuer_ref *ref);
+/* Tells people when the next request goes to another issuer than the spec names. */
+void say_failed_over(const struct certificate_pass *p);
 /* Gives up an attempt: deletes its request. */
 struct err *drop_attempt(struct certificate_pass *p) MUST_CHECK;
 

@@ -158,6 +158,7 @@ struct err *ensure_request(struct certificate_pass *p)
     json_auto_t *body = NULL;
     TRY(wanted_request(p->crt, &p->wanted, p->key, name, p->ref, &body));
     annotate_attempt(p, JGET(body, "metadata", "annotations"));
+    say_failed_over(p);
     TRY(store_create(&p->env->requests, p->crt->obj.meta.namespace, name, body));
     say_issuing(p);
     pass_wait(p, p->now + ANSWER_PATIENCE, "CertificateRequest %s to be answered", name);

@@ -117,23 +117,26 @@ static struct err *choose(struct certificate_pass *p)
     return NULL;
 }
 
-/* The attempt at an issuer that is out of order is given up; that is no failure of the attempt. */
+/* The attempt at an issuer that is out of order is given up; that is no failure of the attempt. One that has failed is
+ * left to its back-off. */
 static struct err *follow_choice(struct certificate_pass *p)
 {
-    const struct issuer_ref *before =
-        p->attempt != NULL ? issuers_find(p, &p->attempt->spec.issuer_ref) : p->refs[0];
     const char *why = NULL;
-    if (before == NULL || before == p->ref || p->preflight)
+    if (p->attempt == NULL || p->preflight || request_has_failed(p->attempt, &why))
         return NULL;
-    bool running = p->attempt != NULL && !request_has_failed(p->attempt, &why);
-    if (p->attempt != NULL && !running)
-        return NULL; /* once its wait is over, the next one goes there */
+    const struct issuer_ref *at = issuers_find(p, &p->attempt->spec.issuer_ref);
+    return at == NULL || at == p->ref ? NULL : drop_attempt(p);
+}
+
+void say_failed_over(const struct certificate_pass *p)
+{
+    if (p->ref == p->refs[0])
+        return;
     auto_free char *note = x_printf(
-        "%s %s cannot be used or has failed %lld times: %s %s takes over", issuer_ref_kind(before),
-        before->name, (long long)p->crt->status.failed_issuance_attempts, issuer_ref_kind(p->ref),
-        p->ref->name);
+        "%s %s cannot be used or has failed %lld times in a row: %s %s takes over",
+        issuer_ref_kind(p->refs[0]), p->refs[0]->name,
+        (long long)p->crt->status.failed_issuance_attempts, issuer_ref_kind(p->ref), p->ref->name);
     env_event(p->env, &kind_certificate, p->crt, true, "FailedOver", note);
-    return running ? drop_attempt(p) : NULL;
 }
 
 /* ---- the step ---- */

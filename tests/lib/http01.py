@@ -68,7 +68,7 @@ class Responder:
                 continue
             for rule in ingress["spec"].get("rules") or []:
                 for row in rule.get("http", {}).get("paths", []):
-                    if (rule.get("host"), row["path"], row["pathType"]) == (host, path, "Exact"):
+                    if rule.get("host") in (None, host) and (row["path"], row["pathType"]) == (path, "Exact"):
                         yield ingress["metadata"]["namespace"], row["backend"]["service"]["name"]
 
     def _endpoints(self, namespace, service):

@@ -23,6 +23,16 @@ class Pebble:
         with urllib.request.urlopen(self.management + path, context=self.context, timeout=10) as answer:
             return answer.read().decode()
 
+    def renewal_info(self, certificate, start, end, explanation=None):
+        """What it shall answer about this certificate (PEM) from now on: RFC 9773."""
+        window = {"start": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "end": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        leaf = certificate.partition("-----END CERTIFICATE-----")
+        answer = {"suggestedWindow": window, **({"explanationURL": explanation} if explanation else {})}
+        body = json.dumps({"Certificate": leaf[0] + leaf[1] + "\n", "ARIResponse": json.dumps(answer)})
+        request = urllib.request.Request(self.management + "/set-renewal-info/", body.encode(), method="POST")
+        with urllib.request.urlopen(request, context=self.context, timeout=10) as done:
+            done.read()
+
     def root(self):
         """The root that its certificates chain up to, PEM. A new one with each start of Pebble."""
         return self.get("/roots/0")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What openssl says of certificates and keys: a second opinion, independent of our own code."""
+import base64
 import datetime
+import hashlib
 import re
 import subprocess
 
@@ -34,11 +36,26 @@ class Leaf:
         self.serial = openssl("x509", "-noout", "-serial", text=pem).strip().partition("=")[2]
         self.public_key = openssl("x509", "-noout", "-pubkey", text=pem)
         self.subject = openssl("x509", "-noout", "-subject", "-nameopt", "RFC2253", text=pem).strip()[len("subject="):]
+        self.issuer = self._common_name("-issuer")
         self.not_before, self.not_after = self._date("-startdate"), self._date("-enddate")
 
     def _date(self, flag):
         text = openssl("x509", "-noout", flag, text=self.pem).strip().partition("=")[2]
         return datetime.datetime.strptime(text, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=datetime.timezone.utc)
+
+    def _common_name(self, flag):
+        text = openssl("x509", "-noout", flag, "-nameopt", "sep_multiline,utf8", text=self.pem)
+        return next((line.strip()[3:] for line in text.splitlines() if line.strip().startswith("CN=")), "")
+
+    @property
+    def common_name(self):
+        return self._common_name("-subject")
+
+    @property
+    def spki_sha256(self):
+        """SHA-256 of the public key's DER, in hex."""
+        lines = [line for line in self.public_key.splitlines() if "-----" not in line]
+        return hashlib.sha256(base64.b64decode("".join(lines))).hexdigest()
 
     def extension(self, name):
         """The value's lines, stripped, or "" without the extension."""
