@@ -31,6 +31,14 @@ static const struct bind_field shared_fields[] = {
 static const struct bind_table shared_table =
     BIND_TABLE("HTTP01Shared", struct http01_shared, shared_fields);
 
+static const struct bind_field redirect_fields[] = {
+    BIND_ROW(struct http01_redirect, STRING, url, "url", .flags = BIND_REQUIRED),
+    BIND_ROW(struct http01_redirect, STRING, ingress_class_name, "ingressClassName"),
+    BIND_ROW(struct http01_redirect, JSON, ingress_template, "ingressTemplate"),
+};
+static const struct bind_table redirect_table =
+    BIND_TABLE("HTTP01Redirect", struct http01_redirect, redirect_fields);
+
 static const char *const self_check_modes[] = {"dns", "ingressStatus", "wait", "none", NULL};
 
 static const struct bind_field self_check_fields[] = {
@@ -44,6 +52,7 @@ static const struct bind_table self_check_table =
 static const struct bind_field http01_fields[] = {
     BIND_ROW(struct solver_http01, POINTER, ingress, "ingress", .table = &ingress_table),
     BIND_ROW(struct solver_http01, POINTER, shared, "shared", .table = &shared_table),
+    BIND_ROW(struct solver_http01, POINTER, redirect, "redirect", .table = &redirect_table),
     BIND_ROW(struct solver_http01, JSON, external, "external"),
     BIND_ROW(struct solver_http01, POINTER, self_check, "selfCheck", .table = &self_check_table),
 };

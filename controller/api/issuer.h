@@ -25,9 +25,16 @@ struct http01_self_check {
     int64_t wait;                    /* ns, for "wait" */
     struct bind_strings nameservers; /* "ADDRESS" or "ADDRESS:PORT" instead of the system's */
 };
+/* The name's own web server sends the CA on to a host where certroll's replicas answer. */
+struct http01_redirect {
+    const char *url; /* http or https, a host, port 80 or 443 */
+    const char *ingress_class_name;
+    const char *ingress_template;
+};
 struct solver_http01 {
     const struct http01_ingress *ingress;
     const struct http01_shared *shared;
+    const struct http01_redirect *redirect;
     const char *external; /* JSON, an empty object: somebody else's web server answers */
     const struct http01_self_check *self_check;
 };

@@ -6,6 +6,7 @@
 #include "api/group.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http01/status.h"
 #include "pki/key.h"
 
 #define HASH_LEN 16
@@ -50,6 +51,23 @@ void http01_mark_moved(json_t *route, const struct http01_order *order)
     json_put_str(JGET(meta, "annotations"), HTTP01_ORDER, key);
 }
 
+struct err *http01_present_moved(const struct http01_env *env, const struct http01_presentation *p,
+                                 const struct http01_ingress_config *config)
+{
+    TRY(http01_need_responder(env));
+    struct http01_presentation moved = *p;
+    char name[KUBE_NAME_MAX + 1];
+    http01_moved_name(p, name);
+    moved.order.ns = env->responder.ns;
+    moved.name = name;
+    moved.owner = NULL;
+    json_auto_t *body = NULL;
+    TRY(http01_ingress(&moved, env->responder.service, config, &body));
+    http01_mark_moved(body, &p->order);
+    const struct kube_ref ref = {.res = &res_ingress, .ns = env->responder.ns, .name = name};
+    return kube_apply(env->kube, &ref, 0, HTTP01_FIELD_MANAGER, body, NULL);
+}
+
 struct clearing {
     const struct http01_env *env;
     const struct kube_resource *res;
@@ -63,14 +81,40 @@ static struct err *delete_route(void *arg, const json_t *item)
     return kube_delete(c->env->kube, &ref, JSTR(item, "metadata", "uid"));
 }
 
+static struct err *list_of(const struct http01_env *env, const struct kube_resource *res,
+                           const struct http01_order *order,
+                           struct err *(*fn)(void *arg, const json_t *item), void *arg)
+{
+    auto_free char *selector = x_printf("%s=true," HTTP01_ORDER "=%s", api_names()->http01_solver,
+                                        hash_of(order->ns, order->name).text);
+    const struct kube_ref all = {.res = res, .ns = env->responder.ns};
+    return kube_list(env->kube, &all, selector, fn, arg);
+}
+
 struct err *http01_clear_moved(const struct http01_env *env, const struct kube_resource *res,
                                const struct http01_order *order)
 {
     struct clearing c = {env, res};
-    auto_free char *selector = x_printf("%s=true," HTTP01_ORDER "=%s", api_names()->http01_solver,
-                                        hash_of(order->ns, order->name).text);
-    const struct kube_ref all = {.res = res, .ns = env->responder.ns};
-    return kube_list(env->kube, &all, selector, delete_route, &c);
+    return list_of(env, res, order, delete_route, &c);
+}
+
+struct looking {
+    const char *host;
+    struct strlist *places;
+};
+
+static struct err *read_places(void *arg, const json_t *item)
+{
+    const struct looking *l = arg;
+    http01_ingress_places(item, l->host, l->places);
+    return NULL;
+}
+
+struct err *http01_moved_places(const struct http01_env *env, const struct http01_order *order,
+                                const char *host, struct strlist *places)
+{
+    struct looking l = {host, places};
+    return list_of(env, &res_ingress, order, read_places, &l);
 }
 
 struct adopting {

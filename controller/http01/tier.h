@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "json/json.h"
 #include "kube/client.h"
+#include "net/dns.h"
 
 /* Where certroll's own replicas answer: its namespace and the Service before them (port HTTP01_PORT). */
 struct http01_responder {
@@ -71,7 +72,7 @@ struct http01_tier {
     /* A Pod and a Service in the Order's namespace must be up; who needs none has NULL here. */
     struct http01_pod_config (*pod)(const struct solver_http01 *config);
     /* The Host with which certroll's own replicas are asked about a name; NULL where others answer. */
-    const char *(*host)(const struct solver_http01 *config, const char *name);
+    void (*host)(const struct solver_http01 *config, const char *name, char out[DNS_NAME_MAX + 1]);
     /* Makes the routes; idempotent, called again now and then while names are pending. ERR_INVALID for
      * a config that cannot work. */
     struct err *(*present)(const struct http01_env *env, const struct http01_presentation *p);

@@ -15,15 +15,14 @@ static bool configured(const struct solver_http01 *config)
     return config->shared != NULL;
 }
 
-static const char *host(const struct solver_http01 *config, const char *name)
+static void host(const struct solver_http01 *config, const char *name, char out[DNS_NAME_MAX + 1])
 {
     (void)config;
-    return name;
+    str_copy(out, DNS_NAME_MAX + 1, name);
 }
 
 static struct err *present(const struct http01_env *env, const struct http01_presentation *p)
 {
-    TRY(http01_need_responder(env));
     const struct http01_shared *shared = p->config->shared;
     const struct http01_ingress_config config = {
         .ingress_class_name = shared->ingress_class_name,
@@ -31,17 +30,7 @@ static struct err *present(const struct http01_env *env, const struct http01_pre
         .field = "shared.ingressTemplate",
         .ingress_template = shared->ingress_template,
     };
-    struct http01_presentation moved = *p;
-    char name[KUBE_NAME_MAX + 1];
-    http01_moved_name(p, name);
-    moved.order.ns = env->responder.ns;
-    moved.name = name;
-    moved.owner = NULL;
-    json_auto_t *body = NULL;
-    TRY(http01_ingress(&moved, env->responder.service, &config, &body));
-    http01_mark_moved(body, &p->order);
-    const struct kube_ref ref = {.res = &res_ingress, .ns = env->responder.ns, .name = name};
-    return kube_apply(env->kube, &ref, 0, HTTP01_FIELD_MANAGER, body, NULL);
+    return http01_present_moved(env, p, &config);
 }
 
 static struct err *clear(const struct http01_env *env, const struct http01_order *order)
@@ -61,5 +50,6 @@ const struct http01_tier http01_tier_shared = {
     .host = host,
     .present = present,
     .clear = clear,
+    .places = http01_moved_places,
     .adopt = adopt,
 };

@@ -120,9 +120,10 @@ static struct err *ask_replicas(const struct challenge_pass *p, const char *expe
     const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
     if (tier == NULL || tier->host == NULL)
         return NULL;
-    const struct http01_question q = {.host = tier->host(s->http01, spec->dns_name),
-                                      .token = spec->token,
-                                      .key_authorization = expected};
+    char host[DNS_NAME_MAX + 1];
+    tier->host(s->http01, spec->dns_name, host);
+    const struct http01_question q = {
+        .host = host, .token = spec->token, .key_authorization = expected};
     return http01_replicas_answer(&p->env->http01, p->env->outside, p->env->stop, &q);
 }
 

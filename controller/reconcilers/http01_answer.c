@@ -36,8 +36,11 @@ static bool is_answered_here(const struct issuer *issuer, const struct certifica
     const struct acme_solver *s =
         solver_select(issuer->spec.acme, c->spec.dns_name, &request->obj.meta.labels);
     const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
-    return tier != NULL && tier->host != NULL &&
-           host_is(host, tier->host(s->http01, c->spec.dns_name));
+    char wanted[DNS_NAME_MAX + 1];
+    if (tier == NULL || tier->host == NULL)
+        return false;
+    tier->host(s->http01, c->spec.dns_name, wanted);
+    return host_is(host, wanted);
 }
 
 /* Owned; NULL when the Challenge does not answer. */

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import http.server
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from lib.api import condition
 from lib.audit import Audit
 from lib.cluster import service_account
-from lib.controller import free_port
-from lib.objects import certificate, shared_acme
+from lib.controller import binary, free_port
+from lib.objects import acme, certificate, shared_acme
 from lib.wait import stays, wait_for
 
 HOME, SERVICE = "certroll", "certroll-http01"
@@ -192,3 +193,50 @@ def test_without_a_responder_it_says_what_to_set(api, ns, pebble, responder, mak
         api.create(certificate(ns, "web", "acme"))
         told = api.wait("Certificate", ns, "web", lambda c: "--http01-port" in str(c.get("status")), "to say so", 20)
         assert condition(told, "Ready")["status"] == "False"
+
+
+@pytest.fixture
+def forwarders(env, tmp_path):
+    """`certroll solver --forward` as it runs on a host of its own, on both ports."""
+    made = []
+
+    def start(url):
+        for port in (80, env["HTTP01_PORT"]):
+            with open(tmp_path / f"forward-{port}.log", "wb") as log:
+                made.append(subprocess.Popen([binary(), "solver", "--forward", url, "--listen", f"127.0.0.2:{port}"],
+                                             stdout=log, stderr=log))
+            wait_for(f"port {port}", lambda p=port: status("127.0.0.2", int(p), "/") == 404)
+
+    yield start
+    for one in made:
+        one.terminate()
+        assert one.wait(10) == 0
+
+
+def status(address, port, path):
+    connection = http.client.HTTPConnection(address, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def test_a_host_elsewhere_sends_the_ca_on(api, env, ns, pebble, dns, responder, replicas, forwarders):
+    name, central = f"www.{ns}.example", f"acme.{ns}.example"
+    dns.address(name, "127.0.0.2")
+    forwarders(f"http://{central}")
+    token = PATH + "0123456789abcdef"
+    assert status("127.0.0.2", 80, token) == 301
+    assert [status("127.0.0.2", 80, path) for path in (PATH, PATH + "short", "/", "/metrics", token + "/")] == [404] * 5
+    http01 = {"redirect": {"url": f"http://{central}"}, "selfCheck": {"nameservers": [env["DNS_SERVER"]]}}
+    api.create(acme(ns, pebble, solvers=[{"http01": http01}]))
+    api.wait_ready("Issuer", ns, "acme")
+    api.create(certificate(ns, "web", "acme", dnsNames=[name]))
+    seen = wait_for("the central host's route", lambda: routes(api))
+    assert {r["host"] for r in seen[0]["spec"]["rules"]} == {central}
+    api.wait_ready("Certificate", ns, "web")
+    wait_for("the route to go", lambda: not routes(api), 10)
+    dns.forget(name)
