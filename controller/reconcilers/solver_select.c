@@ -4,6 +4,9 @@
 #include "base/str.h"
 #include "reconcilers/solver.h"
 
+/* By the name as it is written: for HTTP-01 an alias is followed by whoever connects, and its target's zone
+ * is nobody's business. */
+
 /* The length of the longest zone that the name is in; 0 = in none. */
 static size_t zone_score(const struct solver_selector *s, const char *dns_name)
 {
