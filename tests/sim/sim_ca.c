@@ -14,6 +14,7 @@
 #include "sim/sim_api.h"
 #include "sim/sim_check.h"
 #include "sim/sim_cluster.h"
+#include "sim/sim_issued.h"
 #include "sim/sim_limits.h"
 #include "sim/sim_pki.h"
 
@@ -63,7 +64,9 @@ struct sim_ca {
     int64_t life;    /* of certificates */
     int64_t pending; /* so long may an order wait */
     int64_t reuse;   /* so long is a valid authorization used again; 0 = never */
-    bool forgets;    /* what has expired is not found any more, else it is invalid */
+    struct issued_list issued;
+    bool renews;  /* it has renewal information */
+    bool forgets; /* what has expired is not found any more, else it is invalid */
     struct sim_limits limits;
 };
 
@@ -79,6 +82,7 @@ struct sim_ca *sim_ca_new(struct sim *s)
     ca->pending = waits[sim_pick(s, ARRAY_LEN(waits))];
     ca->reuse = reuses[sim_pick(s, ARRAY_LEN(reuses))];
     ca->forgets = sim_chance(s, 500);
+    ca->renews = sim_chance(s, 700);
     ca->keys = json_new_array();
     sim_limits_init(&ca->limits, s);
     return ca;
@@ -98,6 +102,7 @@ void sim_ca_free(struct sim_ca *ca)
     }
     free(ca->authz);
     free(ca->orders);
+    issued_release(&ca->issued);
     strlist_release(&ca->accounts);
     strlist_release(&ca->contacts);
     map_release(&ca->nonces);
@@ -378,11 +383,49 @@ static bool allow_order(struct call *c)
     return false;
 }
 
+/* ---- what was issued ---- */
+
+static void show_renewal_info(struct call *c, const char *id)
+{
+    json_auto_t *body = c->ca->renews ? issued_window(&c->ca->issued, id, c->ca->life / 20) : NULL;
+    add_header(c, "retry-after", "21600");
+    if (body != NULL)
+        answer(c, 200, body);
+    else
+        refuse(c, 404, "malformed", "there is no such certificate");
+}
+
+void sim_ca_hurry(struct sim_ca *ca)
+{
+    issued_hurry(&ca->issued, sim_now(ca->sim) - ca->life / 10);
+}
+
+bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem)
+{
+    return issued_is_revoked(&ca->issued, pem);
+}
+
+static void revoke(struct call *c)
+{
+    int64_t past = sim_now(c->ca->sim) - c->ca->life / 10;
+    const char *problem =
+        issued_revoke(&c->ca->issued, JSTR(c->payload, "certificate"), c->account, past);
+    if (problem != NULL)
+        refuse(c, str_eq(problem, "unauthorized") ? 403 : 400, problem, "not revoked");
+    else
+        c->res->status = 200;
+}
+
 static void new_order(struct call *c)
 {
     struct sim_ca *ca = c->ca;
     if (!allow_order(c))
         return;
+    const char *problem = issued_replace(&ca->issued, JSTR(c->payload, "replaces"), c->account);
+    if (problem != NULL) {
+        refuse(c, str_eq(problem, "alreadyReplaced") ? 409 : 403, problem, "not replaced");
+        return;
+    }
     const json_t *identifiers = JGET(c->payload, "identifiers");
     struct order o = {.account = c->account,
                       .placed = sim_now(ca->sim),
@@ -408,6 +451,9 @@ static void issue(struct sim_ca *ca, struct order *o)
     o->certificate =
         sim_pki_issue(o->csr, o->csr_len, &o->names, now - NS_PER_MIN, now - NS_PER_MIN + ca->life);
     o->status = o->certificate != NULL ? "valid" : "invalid";
+    int64_t renew_at = now + ca->life / 2 + (int64_t)sim_pick(ca->sim, 100) * (ca->life / 1000);
+    if (o->certificate != NULL)
+        issued_add(&ca->issued, o->certificate, o->account, renew_at);
     sim_note(ca->sim, "the CA has signed for %s: %s", o->names.items[0], o->status);
 }
 
@@ -452,6 +498,8 @@ static void show_directory(struct call *c)
 {
     json_auto_t *body = json_build("{s:s,s:s,s:s}", "newNonce", BASE "/nonce", "newAccount",
                                    BASE "/new-account", "newOrder", BASE "/new-order");
+    json_put_str(body, "revokeCert", BASE "/revoke");
+    json_put_str(body, "renewalInfo", c->ca->renews ? BASE "/ari" : NULL);
     answer(c, 200, body);
 }
 
@@ -537,6 +585,10 @@ static void serve_post(struct call *c)
         new_account(c);
         return;
     }
+    if (str_eq(url, BASE "/revoke")) {
+        revoke(c);
+        return;
+    }
     if (str_eq(url, BASE "/new-order")) {
         new_order(c);
         return;
@@ -559,6 +611,8 @@ void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http
     add_header(&c, "replay-nonce", nonce);
     if (str_eq(req->url, BASE "/dir")) {
         show_directory(&c);
+    } else if (str_starts(req->url, BASE "/ari/")) {
+        show_renewal_info(&c, req->url + strlen(BASE "/ari/"));
     } else if (str_eq(req->url, BASE "/nonce")) {
         res->status = 200;
     } else {

@@ -23,6 +23,11 @@ void sim_ca_happen(struct sim_ca *ca);
 /* No account is known any more (RFC 8555 section 7.3, accountDoesNotExist); orders stay. */
 void sim_ca_forget_accounts(struct sim_ca *ca);
 
+/* Renewal information (RFC 9773) of all that was issued so far: renew now. */
+void sim_ca_hurry(struct sim_ca *ca);
+/* Was this certificate, the first of a PEM text, revoked? */
+bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem);
+
 /* Orders that were made. */
 size_t sim_ca_order_count(const struct sim_ca *ca);
 /* The certificate of an order, borrowed; NULL while it is not issued or there is no such order. */

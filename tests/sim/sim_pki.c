@@ -108,6 +108,7 @@ static X509 *make_ca(const char *name, EVP_PKEY *key)
     X509 *ca = make_cert(name, key, 0, INT64_C(4102444800) * NS_PER_SEC); /* to 2100 */
     add_extension(ca, ca, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(ca, ca, NID_key_usage, "critical,keyCertSign");
+    add_extension(ca, ca, NID_subject_key_identifier, "hash");
     return ca;
 }
 
@@ -157,6 +158,7 @@ static char *issue(X509_REQ *csr, const char *san, X509_EXTENSION *taken, int64_
         add_extension(leaf, intermediate, NID_subject_alt_name, san);
     add_extension(leaf, intermediate, NID_key_usage, "critical,digitalSignature,keyEncipherment");
     add_extension(leaf, intermediate, NID_ext_key_usage, "serverAuth");
+    add_extension(leaf, intermediate, NID_authority_key_identifier, "keyid:always");
     sign(leaf, intermediate, intermediate_key);
     char *pem = pem_of(leaf, intermediate);
     X509_free(leaf);

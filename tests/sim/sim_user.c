@@ -341,6 +341,23 @@ static void forget_accounts(struct sim_user *u)
     sim_ca_forget_accounts(u->sim->ca);
 }
 
+/* An incident: each certificate is to be renewed at once. Nothing else happens, so nothing is disturbed. */
+static void hurry(struct sim_user *u)
+{
+    sim_ca_hurry(u->sim->ca);
+}
+
+static void wish_revocation(struct sim_user *u)
+{
+    json_t *crt = some_copy(u->sim, "certificates");
+    if (crt == NULL)
+        return;
+    disturb(u->sim, crt);
+    auto_free char *wish = x_printf("%u", sim_pick(u->sim, 6));
+    annotate(crt, API_REVOKE, wish);
+    sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
+}
+
 /* ---- workloads ---- */
 
 struct workload_kind {
@@ -445,6 +462,8 @@ static const struct {
     {"deletes an ACME or solver object", delete_acme_object},
     {"evicts a pod", evict},
     {"deletes an account key", delete_account_key},
+    {"makes the CA ask for renewals", hurry},
+    {"has a certificate revoked", wish_revocation},
     {"makes the CA forget its accounts", forget_accounts},
     {"sees the CA go down", take_ca_down},
     {"opts a workload in or out", opt_in},

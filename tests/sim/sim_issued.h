@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the simulated CA has issued: by its name of RFC 9773 section 4.1, and by its bytes. */
+#ifndef CERTROLL_TESTS_SIM_SIM_ISSUED_H
+#define CERTROLL_TESTS_SIM_SIM_ISSUED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "json/json.h"
+
+struct issued {
+    char *id;
+    char *der; /* base64url, as revokeCert has it */
+    size_t account;
+    int64_t renew_at; /* begin of the suggested window */
+    bool replaced;
+    bool revoked;
+};
+
+struct issued_list {
+    struct issued *items;
+    size_t len;
+};
+void issued_release(struct issued_list *l);
+/* The first certificate of a PEM text of ours. */
+void issued_add(struct issued_list *l, const char *pem, size_t account, int64_t renew_at);
+/* suggestedWindow of that length (ns), or NULL when there is no such certificate. Owned. */
+json_t *issued_window(const struct issued_list *l, const char *id, int64_t length);
+/* All windows begin there. */
+void issued_hurry(struct issued_list *l, int64_t renew_at);
+/* RFC 9773 section 5: of the same account, and not replaced before. The problem's type; NULL = done, also without an
+ * id. */
+const char *issued_replace(struct issued_list *l, const char *id, size_t account);
+/* RFC 8555 section 7.6, by the account that ordered it; its window begins there then. */
+const char *issued_revoke(struct issued_list *l, const char *der, size_t account, int64_t renew_at);
+/* Was the first certificate of this PEM text revoked? */
+bool issued_is_revoked(const struct issued_list *l, const char *pem);
+
+#endif
