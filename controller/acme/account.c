@@ -134,6 +134,30 @@ struct err *acme_account_update(const struct acme_account *account, const char *
     return acme_post(account, "account", account->url, payload, &a);
 }
 
+/* Who holds the new key says for which account it is and what the key was. */
+static struct err *sign_change(const struct acme_account *account, const struct pki_key *new_key,
+                               const char *url, json_t **ret_jws)
+{
+    json_auto_t *payload =
+        json_build("{s:s,s:o}", "account", account->url, "oldKey", pki_jwk(account->key));
+    auto_free char *text = NULL, *jws = NULL;
+    TRY(json_to_string(payload, INNER_MAX, &text));
+    TRY(pki_jws_sign(&(struct pki_jws){.key = new_key, .url = url, .payload = text}, &jws));
+    return json_parse(jws, strlen(jws), ret_jws);
+}
+
+struct err *acme_account_change_key(const struct acme_account *account, struct pki_key *new_key)
+{
+    AUTO(acme_directory_release) struct acme_directory d = {0};
+    TRY(acme_ca_directory(account->ca, &d));
+    if (d.key_change == NULL)
+        return err_new(ERR_INVALID, "NoKeyChange", "the CA offers no keyChange");
+    json_auto_t *inner = NULL;
+    TRY(sign_change(account, new_key, d.key_change, &inner), "keyChange");
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    return acme_post(account, "keyChange", d.key_change, inner, &a);
+}
+
 struct err *acme_account_deactivate(const struct acme_account *account)
 {
     json_auto_t *payload = json_build("{s:s}", "status", "deactivated");

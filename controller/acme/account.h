@@ -36,5 +36,10 @@ struct err *acme_account_update(const struct acme_account *account, const char *
 /* Section 7.3.6: for good; the key can never be used again there. ERR_DENIED, reason Unauthorized or
  * AccountDoesNotExist, when that was so already. */
 struct err *acme_account_deactivate(const struct acme_account *account) MUST_CHECK;
+/* Section 7.3.5: from now on the account's key is new_key. ERR_INVALID, reason NoKeyChange, for a CA
+ * that does not offer it. After any other error the CA may have done it all the same: ask with
+ * acme_account_find(). */
+struct err *acme_account_change_key(const struct acme_account *account, struct pki_key *new_key)
+    MUST_CHECK;
 
 #endif

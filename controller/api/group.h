@@ -69,6 +69,9 @@ struct api_names {
 /* On an Issuer: "true" gives up its ACME account for good (RFC 8555 section 7.3.6). */
 #define API_DEACTIVATE_ACCOUNT "certroll.dev/deactivate-account"
 
+/* On an Issuer: any new value gives its ACME account another key (section 7.3.5). */
+#define API_ROTATE_ACCOUNT_KEY "certroll.dev/rotate-account-key"
+
 /* Once, before threads and before any other use of this room. ERR_INVALID unless group is a DNS-1123
  * subdomain with a dot. */
 struct err *api_init(const char *group) MUST_CHECK;

@@ -89,6 +89,7 @@ static const struct bind_field account_key_fields[] = {
     BIND_ROW(struct acme_account_key, STRING, algorithm, "algorithm",
              .enumeration = key_algorithms),
     BIND_ROW(struct acme_account_key, INT, size, "size"),
+    BIND_ROW(struct acme_account_key, DURATION, rotate_after, "rotateAfter"),
 };
 static const struct bind_table account_key_table =
     BIND_TABLE("ACMEAccountKey", struct acme_account_key, account_key_fields);
@@ -169,6 +170,8 @@ static const struct bind_field acme_status_fields[] = {
     BIND_ROW(struct acme_issuer_status, STRING, last_private_key_hash, "lastPrivateKeyHash"),
     BIND_ROW(struct acme_issuer_status, STRING, thumbprint, "thumbprint"),
     BIND_ROW(struct acme_issuer_status, STRING, terms_of_service, "termsOfService"),
+    BIND_ROW(struct acme_issuer_status, TIME, key_since, "keySince"),
+    BIND_ROW(struct acme_issuer_status, STRING, key_rotation, "keyRotation"),
 };
 static const struct bind_table acme_status_table =
     BIND_TABLE("ACMEIssuerStatus", struct acme_issuer_status, acme_status_fields);

@@ -61,6 +61,7 @@ struct acme_external_account {
 struct acme_account_key {
     const char *algorithm; /* "ES256" (default), "ES384", "RS256" or "EdDSA" */
     int64_t size;          /* of RS256: 2048 (default), 3072 or 4096 bits; else 0 */
+    int64_t rotate_after;  /* ns after which the account gets another; 0 = never */
 };
 
 /* count in each period; 0 = no limit. */
@@ -122,6 +123,8 @@ struct acme_issuer_status {
     const char *last_private_key_hash;
     const char *thumbprint; /* of the account key (RFC 7638): what answers to challenges end in */
     const char *terms_of_service;
+    int64_t key_since;        /* wall ns; 0 = not known */
+    const char *key_rotation; /* the value of API_ROTATE_ACCOUNT_KEY that was last acted on */
 };
 struct issuer_status {
     condition_list conditions;

@@ -40,10 +40,14 @@ struct err *acme_account_get(const struct issuer_env *env, const struct issuer *
         return not_ready(issuer, "it has no ACME account yet");
     AUTO_KEY key = acme_registry_key(env, issuer);
     if (key == NULL) {
-        AUTO_ERR missing = acme_key_read(env, issuer, &key);
+        AUTO_ACME_KEYS keys = {0};
+        AUTO_ERR missing = acme_keys_read(env, issuer, &keys);
         if (err_is(missing, ERR_NOT_FOUND))
             return not_ready(issuer, missing->message);
         TRY(TAKE(missing));
+        if (keys.next != NULL)
+            return not_ready(issuer, "its account is being given another key");
+        key = TAKE(keys.key);
         auto_free char *hash = acme_key_hash(key, issuer->spec.acme->server);
         if (!str_eq(hash, status->last_private_key_hash))
             return not_ready(issuer, "the account key or the server has changed; it is being "
@@ -59,6 +63,12 @@ struct err *acme_account_get(const struct issuer_env *env, const struct issuer *
     };
     ret_handle->thumbprint = pki_jwk_thumbprint(ret_handle->account.key);
     return NULL;
+}
+
+bool acme_account_key_changed(const struct issuer_env *env, const struct issuer *issuer,
+                              const struct acme_handle *handle)
+{
+    return handle->account.key != NULL && !acme_registry_is_key(env, issuer, handle->account.key);
 }
 
 void acme_account_doubt(const struct issuer_env *env, const struct issuer *issuer)
@@ -78,7 +88,7 @@ static void look_again(struct acme_pass *p, char **ret_terms)
         return;
     free(*ret_terms);
     *ret_terms = x_strdup_or_null(p->directory.terms_of_service);
-    e = acme_account_find(p->ca, p->key, &reg);
+    e = acme_account_find(p->ca, p->keys.key, &reg);
     if (acme_account_is_gone(e))
         acme_registry_doubt(p->env, p->issuer);
 }
@@ -108,18 +118,29 @@ static bool is_registered(const struct acme_pass *p)
            str_eq(str_or(s->last_registered_email, ""), str_or(p->acme->email, ""));
 }
 
+/* The status of the account, with all that is as it was. */
 static void fill_ready(struct issuer_readiness *r, const struct acme_pass *p, char *uri,
                        const char *terms)
 {
+    const struct acme_issuer_status *old = &p->issuer->status.acme;
+    bool same = str_eq(old->last_private_key_hash, p->hash);
+    int64_t now = clock_wall(p->env->clock) / NS_PER_SEC * NS_PER_SEC;
+    auto_free char *problem = acme_registry_rotation_problem(p->env, p->issuer);
     r->ready = true;
     r->has_acme = true;
     r->reason = "ACMEAccountRegistered";
-    r->message = x_strdup("The ACME account is registered with the ACME server");
+    r->message =
+        x_printf("The ACME account is registered with the ACME server%s%s",
+                 problem != NULL ? "; its key was not changed: " : "", str_or(problem, ""));
     r->acme.uri = uri;
     r->acme.last_private_key_hash = x_strdup(p->hash);
     r->acme.last_registered_email = x_strdup_or_null(p->acme->email);
-    r->acme.thumbprint = pki_jwk_thumbprint(p->key);
+    r->acme.thumbprint = pki_jwk_thumbprint(p->keys.key);
     r->acme.terms_of_service = x_strdup_or_null(terms);
+    bool counts = !same || p->acme->account_key.rotate_after > 0;
+    r->acme.key_since = (same && old->key_since != 0) || !counts ? old->key_since : now;
+    r->acme.key_rotation =
+        x_strdup_or_null(same ? old->key_rotation : acme_rotation_wish(p->issuer));
 }
 
 static struct err *be_registered(struct acme_pass *p, struct issuer_readiness *ret_readiness)
@@ -128,8 +149,32 @@ static struct err *be_registered(struct acme_pass *p, struct issuer_readiness *r
     TRY(acme_register(p, &url));
     acme_registry_trust(p->env, p->issuer);
     acme_registry_plan_look(p->env, p->issuer, clock_mono(p->env->clock) + LOOK_EVERY);
-    ret_readiness->next = clock_wall(p->env->clock) + LOOK_EVERY;
     fill_ready(ret_readiness, p, url, p->directory.terms_of_service);
+    bool another =
+        str_eq(p->issuer->status.acme.last_private_key_hash, p->hash) && acme_rotation_is_wanted(p);
+    ret_readiness->next = clock_wall(p->env->clock) + (another ? 0 : LOOK_EVERY);
+    return NULL;
+}
+
+static void use_key(struct acme_pass *p)
+{
+    free(p->hash);
+    p->hash = acme_key_hash(p->keys.key, p->acme->server);
+    acme_registry_put_key(p->env, p->issuer, p->keys.key, p->hash);
+}
+
+/* The account is registered as far as the status says. */
+static struct err *stay_registered(struct acme_pass *p, struct issuer_readiness *ret_readiness)
+{
+    auto_free char *terms = x_strdup_or_null(p->issuer->status.acme.terms_of_service);
+    int64_t look = regular_look(p, &terms), rotation = 0;
+    if (!acme_registry_doubts(p->env, p->issuer))
+        TRY(acme_rotate(p, &rotation));
+    use_key(p);
+    if (!is_registered(p) || acme_registry_doubts(p->env, p->issuer))
+        return be_registered(p, ret_readiness);
+    ret_readiness->next = rotation != 0 && rotation < look ? rotation : look;
+    fill_ready(ret_readiness, p, x_strdup(p->issuer->status.acme.uri), terms);
     return NULL;
 }
 
@@ -140,14 +185,10 @@ struct err *acme_account_ensure(const struct issuer_env *env, const struct issue
     struct acme_pass p = {.env = env, .issuer = issuer, .acme = issuer->spec.acme};
     if (acme_is_given_up(issuer))
         return acme_give_up(&p, ret_readiness);
-    TRY(acme_key_ensure(env, issuer, &p.key));
-    p.hash = acme_key_hash(p.key, p.acme->server);
-    acme_registry_put_key(env, issuer, p.key, p.hash);
-    auto_free char *terms = x_strdup_or_null(issuer->status.acme.terms_of_service);
-    if (is_registered(&p))
-        ret_readiness->next = regular_look(&p, &terms);
-    if (!is_registered(&p) || acme_registry_doubts(env, issuer))
-        return be_registered(&p, ret_readiness);
-    fill_ready(ret_readiness, &p, x_strdup(issuer->status.acme.uri), terms);
-    return NULL;
+    TRY(acme_keys_ensure(env, issuer, &p.keys));
+    if (p.keys.next != NULL)
+        TRY(acme_rotation_end(&p), "changing the account key");
+    use_key(&p);
+    return is_registered(&p) ? stay_registered(&p, ret_readiness)
+                             : be_registered(&p, ret_readiness);
 }

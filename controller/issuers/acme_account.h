@@ -30,6 +30,10 @@ void acme_handle_release(struct acme_handle *h);
 struct err *acme_account_get(const struct issuer_env *env, const struct issuer *issuer,
                              struct acme_handle *ret_handle) MUST_CHECK;
 
+/* The account was given another key since: what was refused was signed with the old one. */
+bool acme_account_key_changed(const struct issuer_env *env, const struct issuer *issuer,
+                              const struct acme_handle *handle);
+
 /* The CA says that it has no such account (RFC 8555 section 7.3, accountDoesNotExist), or that it may
  * not act: the next acme_account_ensure() asks for it. */
 void acme_account_doubt(const struct issuer_env *env, const struct issuer *issuer);

@@ -4,7 +4,6 @@
 #include "api/group.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "issuers/acme_key.h"
 #include "issuers/acme_pass.h"
 
 bool acme_is_given_up(const struct issuer *issuer)
@@ -15,14 +14,15 @@ bool acme_is_given_up(const struct issuer *issuer)
 /* By the key, not by the URL in the status: another key may be in the Secret by now. */
 static struct err *deactivate(struct acme_pass *p)
 {
-    TRY(acme_key_read(p->env, p->issuer, &p->key),
+    TRY(acme_keys_read(p->env, p->issuer, &p->keys),
         "the account cannot be deactivated without its key");
     TRY(acme_pass_connect(p));
+    TRY(acme_rotation_settle(p));
     AUTO(acme_registration_release) struct acme_registration reg = {0};
-    struct err *e = acme_account_find(p->ca, p->key, &reg);
+    struct err *e = acme_account_find(p->ca, p->keys.key, &reg);
     if (e == NULL)
         e = acme_account_deactivate(
-            &(struct acme_account){.ca = p->ca, .key = p->key, .url = reg.url});
+            &(struct acme_account){.ca = p->ca, .key = p->keys.key, .url = reg.url});
     if (!acme_account_is_gone(e))
         return e;
     err_free(e); /* somebody has done it already */

@@ -9,7 +9,7 @@
 
 void acme_pass_release(struct acme_pass *p)
 {
-    pki_key_free(p->key);
+    acme_keys_release(&p->keys);
     free(p->hash);
     acme_ca_free(p->ca);
     acme_directory_release(&p->directory);
@@ -102,7 +102,7 @@ static struct err *make_account(const struct acme_pass *p,
     TRY(acme_binding_read(p->env, p->issuer, &b));
     if (p->directory.external_account_required && b.binding.key_id == NULL)
         return no_binding(p, "externalAccountRequired in its directory");
-    return refusal_hint(p, acme_account_register(p->ca, p->key, email_of(p),
+    return refusal_hint(p, acme_account_register(p->ca, p->keys.key, email_of(p),
                                                  b.binding.key_id != NULL ? &b.binding : NULL,
                                                  ret_registration));
 }
@@ -112,7 +112,7 @@ static struct err *find_or_make(const struct acme_pass *p,
 {
     if (!looks_first(p))
         return make_account(p, ret_registration);
-    struct err *e = acme_account_find(p->ca, p->key, ret_registration);
+    struct err *e = acme_account_find(p->ca, p->keys.key, ret_registration);
     if (e == NULL || !str_eq(e->reason, "AccountDoesNotExist"))
         return e != NULL && str_eq(e->reason, "AccountNotValid") ? refusal_hint(p, e) : e;
     err_free(e);
@@ -124,7 +124,7 @@ struct err *acme_register(struct acme_pass *p, char **ret_url)
     TRY(acme_pass_connect(p));
     AUTO(acme_registration_release) struct acme_registration reg = {0};
     TRY(find_or_make(p, &reg));
-    const struct acme_account account = {.ca = p->ca, .key = p->key, .url = reg.url};
+    const struct acme_account account = {.ca = p->ca, .key = p->keys.key, .url = reg.url};
     if (!reg.created && !str_eq(str_or(reg.email, ""), str_or(p->acme->email, "")))
         TRY(acme_account_update(&account, email_of(p)), "updating the contact");
     *ret_url = TAKE(reg.url);

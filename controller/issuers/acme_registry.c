@@ -32,7 +32,12 @@ struct known {
     struct pki_key *read_key;
     char *read_hash;   /* of the text that it was read from */
     int64_t next_look; /* mono ns */
-    char *doubted;     /* URL of the account that the CA may have forgotten, or NULL */
+    struct rotation {
+        int64_t since; /* mono ns, as below; 0 = not wanted */
+        int64_t again; /* 0 = it was not refused */
+        char *wish, *why;
+    } rotation;
+    char *doubted; /* URL of the account that the CA may have forgotten, or NULL */
 };
 
 static void shared_ca_free(void *value)
@@ -51,6 +56,8 @@ static void known_free(void *value)
     free(k->ca);
     free(k->hash);
     free(k->doubted);
+    free(k->rotation.wish);
+    free(k->rotation.why);
     free(k);
 }
 
@@ -212,6 +219,34 @@ struct pki_key *acme_registry_key(const struct issuer_env *env, const struct iss
     return key;
 }
 
+static bool retire(void *arg, const char *uid, void *value)
+{
+    (void)uid;
+    struct known *k = value;
+    if (k->key != NULL && pki_key_equal(k->key, arg)) {
+        pki_key_free(k->key);
+        k->key = NULL;
+    }
+    return true;
+}
+
+void acme_registry_retire_key(const struct issuer_env *env, const struct pki_key *key)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    map_each(&env->accounts->issuers, retire, (void *)(uintptr_t)key);
+    pthread_mutex_unlock(&env->accounts->lock);
+}
+
+bool acme_registry_is_key(const struct issuer_env *env, const struct issuer *issuer,
+                          const struct pki_key *key)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    const struct known *k = map_get(&env->accounts->issuers, issuer->obj.meta.uid);
+    bool is = k != NULL && k->key != NULL && pki_key_equal(k->key, key);
+    pthread_mutex_unlock(&env->accounts->lock);
+    return is;
+}
+
 /* ---- doubts ---- */
 
 static void set_doubt(const struct issuer_env *env, const struct issuer *issuer, char *url)
@@ -240,6 +275,61 @@ bool acme_registry_doubts(const struct issuer_env *env, const struct issuer *iss
     bool doubted = k != NULL && k->doubted != NULL && str_eq(k->doubted, issuer->status.acme.uri);
     pthread_mutex_unlock(&env->accounts->lock);
     return doubted;
+}
+
+/* ---- another key ---- */
+
+int64_t acme_registry_rotation_wanted(const struct issuer_env *env, const struct issuer *issuer)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    struct rotation *r = &known_of(env->accounts, issuer->obj.meta.uid)->rotation;
+    if (r->since == 0)
+        r->since = clock_mono(env->clock);
+    int64_t since = r->since;
+    pthread_mutex_unlock(&env->accounts->lock);
+    return since;
+}
+
+static void set_rotation(const struct issuer_env *env, const struct issuer *issuer,
+                         struct rotation now)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    struct rotation *r = &known_of(env->accounts, issuer->obj.meta.uid)->rotation;
+    free(r->wish);
+    free(r->why);
+    *r = now;
+    pthread_mutex_unlock(&env->accounts->lock);
+}
+
+void acme_registry_rotation_failed(const struct issuer_env *env, const struct issuer *issuer,
+                                   const struct acme_refused_rotation *r)
+{
+    set_rotation(
+        env, issuer,
+        (struct rotation){.again = r->again, .wish = x_strdup(r->wish), .why = x_strdup(r->why)});
+}
+
+void acme_registry_rotation_over(const struct issuer_env *env, const struct issuer *issuer)
+{
+    set_rotation(env, issuer, (struct rotation){0});
+}
+
+int64_t acme_registry_rotation_again(const struct issuer_env *env, const struct issuer *issuer,
+                                     const char *wish)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    const struct rotation *r = &known_of(env->accounts, issuer->obj.meta.uid)->rotation;
+    int64_t again = str_eq(r->wish, wish) ? r->again : 0;
+    pthread_mutex_unlock(&env->accounts->lock);
+    return again;
+}
+
+char *acme_registry_rotation_problem(const struct issuer_env *env, const struct issuer *issuer)
+{
+    pthread_mutex_lock(&env->accounts->lock);
+    char *why = x_strdup_or_null(known_of(env->accounts, issuer->obj.meta.uid)->rotation.why);
+    pthread_mutex_unlock(&env->accounts->lock);
+    return why;
 }
 
 /* ---- regular looks ---- */

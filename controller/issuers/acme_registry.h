@@ -27,10 +27,34 @@ void acme_registry_put_read(const struct issuer_env *env, const struct issuer *i
 struct pki_key *acme_registry_read(const struct issuer_env *env, const struct issuer *issuer,
                                    const char *text_hash);
 
+/* Nobody gets this key from here any more: the account is to have another. */
+void acme_registry_retire_key(const struct issuer_env *env, const struct pki_key *key);
+/* Is this the key that is remembered? */
+bool acme_registry_is_key(const struct issuer_env *env, const struct issuer *issuer,
+                          const struct pki_key *key);
+
 /* The account at this URL may be gone, or not valid any more, until it is known again. */
 void acme_registry_doubt(const struct issuer_env *env, const struct issuer *issuer);
 bool acme_registry_doubts(const struct issuer_env *env, const struct issuer *issuer);
 void acme_registry_trust(const struct issuer_env *env, const struct issuer *issuer);
+
+/* A change of the key is wanted: since when, mono ns. */
+int64_t acme_registry_rotation_wanted(const struct issuer_env *env, const struct issuer *issuer);
+/* It was refused, in a way that will not pass by itself. Copied. */
+struct acme_refused_rotation {
+    const char *wish; /* the refusal is about this one */
+    const char *why;
+    int64_t again; /* mono ns of the next try */
+};
+void acme_registry_rotation_failed(const struct issuer_env *env, const struct issuer *issuer,
+                                   const struct acme_refused_rotation *r);
+/* When to try this wish again, mono ns; 0 = it was not refused. */
+int64_t acme_registry_rotation_again(const struct issuer_env *env, const struct issuer *issuer,
+                                     const char *wish);
+/* Why it was refused; owned, NULL when it was not. */
+char *acme_registry_rotation_problem(const struct issuer_env *env, const struct issuer *issuer);
+/* It is done, or not wanted any more. */
+void acme_registry_rotation_over(const struct issuer_env *env, const struct issuer *issuer);
 
 /* When the CA is to be asked again what it knows, mono ns; 0 = not planned yet. */
 int64_t acme_registry_next_look(const struct issuer_env *env, const struct issuer *issuer);

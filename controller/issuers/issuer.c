@@ -29,6 +29,7 @@ void issuer_readiness_release(struct issuer_readiness *r)
     free((char *)(uintptr_t)r->acme.last_private_key_hash);
     free((char *)(uintptr_t)r->acme.thumbprint);
     free((char *)(uintptr_t)r->acme.terms_of_service);
+    free((char *)(uintptr_t)r->acme.key_rotation);
     *r = (struct issuer_readiness){0};
 }
 

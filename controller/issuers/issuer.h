@@ -27,7 +27,11 @@ struct issuer_env {
     struct kube_client *kube;
     const struct http_transport *outside; /* to CAs */
     struct store orders;
-    int orders_by_owner; /* index: uid of the controller owner */
+    int orders_by_owner;  /* index: uid of the controller owner */
+    int orders_by_issuer; /* index: "ns/name" of the issuer, "/name" of a ClusterIssuer */
+    struct store issuers, cluster_issuers;
+    int issuers_by_secret;         /* indexes: "ns/name" of Secrets in their specs */
+    int cluster_issuers_by_secret; /* the name alone */
     struct keyring *keyring;
     struct acme_accounts *accounts;
     const char *cluster_resource_namespace; /* where a ClusterIssuer's Secrets are */

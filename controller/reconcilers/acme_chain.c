@@ -60,6 +60,17 @@ struct err *acme_chain_of_order(const struct env *env, const struct order *order
     return e;
 }
 
+struct err *acme_chain_judge(const struct env *env, const struct acme_chain *c, struct err *failed)
+{
+    bool refused = err_is(failed, ERR_INVALID) || err_is(failed, ERR_DENIED);
+    if (!refused || c->issuer == NULL ||
+        !acme_account_key_changed(&env->issuer_env, c->issuer, &c->account))
+        return failed;
+    struct err *e = err_new(ERR_TRANSIENT, "AccountKeyChanged", "%s", failed->message);
+    err_free(failed);
+    return e;
+}
+
 struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,
                                     const struct order **ret_order)
 {

@@ -22,6 +22,10 @@ struct err *acme_chain_of_order(const struct env *env, const struct order *order
 /* The CertificateRequest that owns an Order and asks for the same, referenced; ERR_INVALID, reason NotOurs. */
 struct err *acme_request_of_order(const struct env *env, const struct order *order,
                                   const struct certificate_request **ret_request) MUST_CHECK;
+/* What failed is nobody's fault when the account was given another key meanwhile: then ERR_TRANSIENT,
+ * reason AccountKeyChanged. Takes over and returns the error, which may be NULL. */
+struct err *acme_chain_judge(const struct env *env, const struct acme_chain *c, struct err *failed)
+    MUST_CHECK;
 /* The Order that owns a Challenge, referenced; ERR_INVALID, reason NotOurs. */
 struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,
                                     const struct order **ret_order) MUST_CHECK;

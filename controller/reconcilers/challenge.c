@@ -207,6 +207,7 @@ static bool told_order(struct challenge_pass *p)
 
 static struct err *finish(struct challenge_pass *p, struct err *failed)
 {
+    failed = acme_chain_judge(p->env, &p->chain, failed);
     if (failed != NULL && failed->kind == ERR_NOT_FOUND &&
         !str_eq(failed->reason, "IssuerNotReady")) {
         settle(p, "expired", failed->message);

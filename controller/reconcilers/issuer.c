@@ -68,6 +68,14 @@ static void tell_news(const struct env *env, const struct issuer *issuer,
                                         now, old);
         tell(env, issuer, false, "TermsOfServiceChanged", note);
     }
+    const char *hash = issuer->status.acme.last_private_key_hash;
+    if (r->ready && str_eq(issuer->status.acme.uri, r->acme.uri) && !str_empty(hash) &&
+        !str_eq(hash, r->acme.last_private_key_hash)) {
+        auto_free char *note = x_printf("The ACME account %s has another key now, with the "
+                                        "thumbprint %s",
+                                        r->acme.uri, r->acme.thumbprint);
+        tell(env, issuer, false, "AccountKeyChanged", note);
+    }
     if (!r->ready && is_news(issuer, r->message))
         tell(env, issuer, true, r->reason, r->message);
 }

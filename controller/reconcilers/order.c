@@ -317,6 +317,7 @@ static struct err *account_lost(const struct order_pass *p, struct err *failed)
 
 static struct err *finish(struct order_pass *p, struct err *failed)
 {
+    failed = acme_chain_judge(p->env, &p->chain, failed);
     if (failed != NULL && str_eq(failed->reason, "AccountDoesNotExist"))
         return account_lost(p, failed);
     if (failed != NULL && str_eq(failed->reason, "IssuerNotReady"))

@@ -156,7 +156,7 @@ static void wake_issuer_users(const struct env *env, const struct issuer *issuer
 /* A person can ask for something by an annotation, which moves no generation. */
 static bool same_wishes(const struct issuer *a, const struct issuer *b)
 {
-    static const char *const names[] = {API_DEACTIVATE_ACCOUNT};
+    static const char *const names[] = {API_DEACTIVATE_ACCOUNT, API_ROTATE_ACCOUNT_KEY};
     bool same = true;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         same = same && str_eq(bind_map_get(&a->obj.meta.annotations, names[i]),
@@ -335,6 +335,11 @@ static void make_issuer_env(struct env *env)
         .outside = env->outside,
         .orders = env->orders,
         .orders_by_owner = env->orders_by_owner,
+        .orders_by_issuer = env->orders_by_issuer,
+        .issuers = env->issuers,
+        .cluster_issuers = env->cluster_issuers,
+        .issuers_by_secret = env->issuers_by_secret,
+        .cluster_issuers_by_secret = env->cluster_issuers_by_secret,
         .keyring = keyring_new(),
         .accounts = acme_accounts_new(),
         .cluster_resource_namespace = env->config.cluster_resource_namespace,

@@ -2,9 +2,14 @@
 """The management sides of Pebble and of challtestsrv, the DNS server that it asks."""
 import base64
 import json
+import os
 import pathlib
 import ssl
+import subprocess
 import urllib.request
+
+from .controller import free_port
+from .wait import wait_for
 
 
 class Pebble:
@@ -61,3 +66,36 @@ class Dns:
     def forget(self, name):
         self.post("/clear-a", host=f"{name}.")
         self.post("/clear-servfail", host=f"{name}.")
+
+
+class OwnPebble(Pebble):
+    """A process of the test's own, that wants an external account: key ID and MAC key are in `external`."""
+
+    external = ("kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W")
+
+    def __init__(self, env, folder):
+        super().__init__(env)
+        listen, manage = (f"127.0.0.1:{free_port()}" for _ in range(2))
+        self.directory, self.management = f"https://{listen}/dir", f"https://{manage}"
+        pki = f"{env['CLUSTER_DIR']}/conf/pki"
+        config = pathlib.Path(folder) / "pebble-eab.json"
+        config.write_text(json.dumps({"pebble": {
+            "listenAddress": listen, "managementListenAddress": manage, "certificate": f"{pki}/acme.crt",
+            "privateKey": f"{pki}/acme.key", "httpPort": int(env["HTTP01_PORT"]), "tlsPort": free_port(),
+            "externalAccountBindingRequired": True, "externalAccountMACKeys": dict([self.external])}}))
+        with open(config.with_suffix(".log"), "wb") as log:
+            self.process = subprocess.Popen(["pebble", "-config", config, "-dnsserver", env["DNS_SERVER"]],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env={**os.environ, "PEBBLE_VA_NOSLEEP": "1"})
+        wait_for("Pebble to answer", self.answers)
+
+    def answers(self):
+        try:
+            return self.get("/roots/0")
+        except OSError:
+            assert self.process.poll() is None, "Pebble ended"
+            return None
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(10)

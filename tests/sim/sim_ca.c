@@ -179,6 +179,12 @@ void sim_ca_forget_accounts(struct sim_ca *ca)
     ca->forgotten = ca->accounts.len;
 }
 
+bool sim_ca_knows_account(const struct sim_ca *ca, const char *url)
+{
+    size_t n = number_in(str_or(url, ""), "account");
+    return n >= ca->forgotten && n < ca->accounts.len;
+}
+
 static void show_account(struct call *c, size_t n, int status)
 {
     const char *contact = c->ca->contacts.items[n];
@@ -193,6 +199,10 @@ static void new_account(struct call *c)
     auto_free char *thumbprint = thumbprint_of(JGET(c->header, "jwk"));
     size_t n = find_account(c->ca, thumbprint);
     bool is_new = n == c->ca->accounts.len;
+    if (is_new && JBOOL(c->payload, "onlyReturnExisting")) {
+        refuse(c, 400, "accountDoesNotExist", "no account has this key");
+        return;
+    }
     if (is_new) {
         strlist_add(&c->ca->accounts, thumbprint);
         strlist_add(&c->ca->contacts, str_or(JSTR(c->payload, "contact", "0"), ""));
@@ -201,6 +211,29 @@ static void new_account(struct call *c)
     auto_free char *url = x_printf(BASE "/account/%zu", n);
     add_header(c, "location", url);
     show_account(c, n, is_new ? 201 : 200);
+}
+
+static json_t *decode_part(const json_t *jws, const char *name);
+
+/* RFC 8555 section 7.3.5. */
+static void change_key(struct call *c)
+{
+    json_auto_t *header = decode_part(c->payload, "protected");
+    json_auto_t *says = decode_part(c->payload, "payload");
+    auto_free char *old = thumbprint_of(JGET(says, "oldKey"));
+    auto_free char *now = thumbprint_of(JGET(header, "jwk"));
+    char **known = &c->ca->accounts.items[c->account];
+    if (!str_eq(old, *known) || !str_eq(JSTR(header, "url"), c->req->url)) {
+        refuse(c, 400, "malformed", "the old key or the url is another");
+        return;
+    }
+    if (find_account(c->ca, now) < c->ca->accounts.len) {
+        refuse(c, 409, "malformed", "another account has this key");
+        return;
+    }
+    free(*known);
+    *known = x_strdup(now);
+    show_account(c, c->account, 200);
 }
 
 /* ---- authorizations ---- */
@@ -500,6 +533,7 @@ static void show_directory(struct call *c)
                                    BASE "/new-account", "newOrder", BASE "/new-order");
     json_put_str(body, "revokeCert", BASE "/revoke");
     json_put_str(body, "renewalInfo", c->ca->renews ? BASE "/ari" : NULL);
+    json_put_str(body, "keyChange", BASE "/key-change");
     answer(c, 200, body);
 }
 
@@ -591,6 +625,10 @@ static void serve_post(struct call *c)
     }
     if (str_eq(url, BASE "/new-order")) {
         new_order(c);
+        return;
+    }
+    if (str_eq(url, BASE "/key-change")) {
+        change_key(c);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {

@@ -27,6 +27,8 @@ void sim_ca_forget_accounts(struct sim_ca *ca);
 void sim_ca_hurry(struct sim_ca *ca);
 /* Was this certificate, the first of a PEM text, revoked? */
 bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem);
+/* Is there still an account at this URL? */
+bool sim_ca_knows_account(const struct sim_ca *ca, const char *url);
 
 /* Orders that were made. */
 size_t sim_ca_order_count(const struct sim_ca *ca);

@@ -188,8 +188,25 @@ static void update(struct call *c, struct sim_object *o)
     answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll)->json);
 }
 
+/* Does the request name another object, or another version of it, than there is? */
+static bool is_stale(struct call *c, const struct sim_object *o)
+{
+    static const char *const names[] = {"uid", "resourceVersion"};
+    bool stale = false;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *meant = JSTR(c->body, "metadata", names[i]);
+        stale = stale || (meant != NULL &&
+                          (o == NULL || !str_eq(meant, JSTR(o->json, "metadata", names[i]))));
+    }
+    return stale;
+}
+
 static void apply(struct call *c, const struct sim_object *o)
 {
+    if (is_stale(c, o)) {
+        refuse(c, 409, "Conflict", "the object has been modified");
+        return;
+    }
     auto_free char *manager = query_get(c->target.query, "fieldManager");
     json_auto_t *body = json_copy_deep(c->body);
     if (c->target.res->has_status)

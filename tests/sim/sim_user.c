@@ -336,6 +336,17 @@ static void take_ca_down(struct sim_user *u)
     sim_net_ca_outage(u->sim->net, sim_now(u->sim) + down);
 }
 
+static void rotate_account_key(struct sim_user *u)
+{
+    static const char *const where[][2] = {
+        {"issuers", "red"}, {"issuers", "blue"}, {"clusterissuers", NULL}};
+    size_t i = sim_pick(u->sim, ARRAY_LEN(where));
+    json_t *issuer = json_copy_deep(sim_api_json(u->sim->api, where[i][0], where[i][1], "acme"));
+    auto_free char *wish = x_printf("wish-%u", u->wishes++);
+    annotate(issuer, API_ROTATE_ACCOUNT_KEY, wish);
+    sim_api_put(u->sim->api, where[i][0], issuer, &sim_kubectl);
+}
+
 static void forget_accounts(struct sim_user *u)
 {
     sim_ca_forget_accounts(u->sim->ca);
@@ -466,6 +477,7 @@ static const struct {
     {"has a certificate revoked", wish_revocation},
     {"makes the CA forget its accounts", forget_accounts},
     {"sees the CA go down", take_ca_down},
+    {"wants another account key", rotate_account_key},
     {"opts a workload in or out", opt_in},
     {"restarts a workload", restart_workload},
     {"takes certroll down", take_down},

@@ -31,66 +31,67 @@ static struct err *error_of(int status, const char *type, int64_t retry_at)
 }
 
 /* RFC 8555 section 6.7 in full, then RFC 9773 and the profiles draft. */
+static const struct {
+    const char *type;
+    int status;
+    enum err_kind kind;
+    const char *reason;
+    const char *next; /* what to do, at the end of the message */
+} documented[] = {
+    {"accountDoesNotExist", 400, ERR_DENIED, "AccountDoesNotExist", "registered again"},
+    {"alreadyRevoked", 400, ERR_CONFLICT, "AlreadyRevoked", "nothing is left"},
+    {"badCSR", 400, ERR_INVALID, "BadCSR", "Certificate's key"},
+    {"badNonce", 400, ERR_TRANSIENT, "BadNonce", "tried again"},
+    {"badPublicKey", 400, ERR_INVALID, "BadPublicKey", "another algorithm"},
+    {"badRevocationReason", 400, ERR_INVALID, "BadRevocationReason", "a reason that"},
+    {"badSignatureAlgorithm", 400, ERR_INVALID, "BadSignatureAlgorithm", "an account key for"},
+    {"caa", 403, ERR_DENIED, "Caa", "CAA record"},
+    {"compound", 400, ERR_INVALID, "Compound", NULL},
+    {"compound", 403, ERR_DENIED, "Compound", NULL},
+    {"connection", 400, ERR_TRANSIENT, "Connection", "port 80"},
+    {"dns", 400, ERR_TRANSIENT, "Dns", "DNS records"},
+    {"externalAccountRequired", 403, ERR_DENIED, "ExternalAccountRequired",
+     "spec.acme.externalAccountBinding"},
+    {"incorrectResponse", 403, ERR_TRANSIENT, "IncorrectResponse", "in place of the solver"},
+    {"invalidContact", 400, ERR_INVALID, "InvalidContact", "spec.acme.email"},
+    {"malformed", 400, ERR_INVALID, "Malformed", NULL},
+    {"malformed", 404, ERR_NOT_FOUND, "Malformed", NULL},
+    {"orderNotReady", 403, ERR_CONFLICT, "OrderNotReady", "read again"},
+    {"rateLimited", 429, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
+    {"rateLimited", 403, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
+    {"rateLimited", 503, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
+    {"rejectedIdentifier", 400, ERR_INVALID, "RejectedIdentifier", "remove the name"},
+    {"serverInternal", 500, ERR_TRANSIENT, "ServerInternal", "tried again"},
+    {"serverInternal", 400, ERR_TRANSIENT, "ServerInternal", "tried again"},
+    {"tls", 400, ERR_TRANSIENT, "Tls", "correct the TLS"},
+    {"unauthorized", 403, ERR_DENIED, "Unauthorized", NULL},
+    {"unauthorized", 404, ERR_DENIED, "Unauthorized", NULL},
+    {"unsupportedContact", 400, ERR_INVALID, "UnsupportedContact", "spec.acme.email"},
+    {"unsupportedIdentifier", 400, ERR_INVALID, "UnsupportedIdentifier", "use a CA that"},
+    {"userActionRequired", 403, ERR_DENIED, "UserActionRequired", "do there"},
+    {"alreadyReplaced", 409, ERR_CONFLICT, "AlreadyReplaced", "without replacing"},
+    {"invalidProfile", 400, ERR_INVALID, "InvalidProfile", "choose a profile"},
+    {"aTypeOfFortyBytesThatNobodyWouldEvenUseX", 400, ERR_INVALID,
+     "ATypeOfFortyBytesThatNobodyWouldEvenUseX", NULL},
+    {"zero", 400, ERR_INVALID, "Zero", NULL},
+    {"somethingNew", 400, ERR_INVALID, "SomethingNew", NULL},
+    {"somethingNew", 403, ERR_DENIED, "SomethingNew", NULL},
+    {"somethingNew", 503, ERR_TRANSIENT, "SomethingNew", NULL},
+};
+
 static void each_type_has_its_kind(void **state)
 {
     (void)state;
-    static const struct {
-        const char *type;
-        int status;
-        enum err_kind kind;
-        const char *reason;
-        const char *next; /* what to do, at the end of the message */
-    } cases[] = {
-        {"accountDoesNotExist", 400, ERR_DENIED, "AccountDoesNotExist", "registered again"},
-        {"alreadyRevoked", 400, ERR_CONFLICT, "AlreadyRevoked", "nothing is left"},
-        {"badCSR", 400, ERR_INVALID, "BadCSR", "Certificate's key"},
-        {"badNonce", 400, ERR_TRANSIENT, "BadNonce", "tried again"},
-        {"badPublicKey", 400, ERR_INVALID, "BadPublicKey", "another algorithm"},
-        {"badRevocationReason", 400, ERR_INVALID, "BadRevocationReason", "a reason that"},
-        {"badSignatureAlgorithm", 400, ERR_INVALID, "BadSignatureAlgorithm", "an account key for"},
-        {"caa", 403, ERR_DENIED, "Caa", "CAA record"},
-        {"compound", 400, ERR_INVALID, "Compound", NULL},
-        {"compound", 403, ERR_DENIED, "Compound", NULL},
-        {"connection", 400, ERR_TRANSIENT, "Connection", "port 80"},
-        {"dns", 400, ERR_TRANSIENT, "Dns", "DNS records"},
-        {"externalAccountRequired", 403, ERR_DENIED, "ExternalAccountRequired",
-         "spec.acme.externalAccountBinding"},
-        {"incorrectResponse", 403, ERR_TRANSIENT, "IncorrectResponse", "in place of the solver"},
-        {"invalidContact", 400, ERR_INVALID, "InvalidContact", "spec.acme.email"},
-        {"malformed", 400, ERR_INVALID, "Malformed", NULL},
-        {"malformed", 404, ERR_NOT_FOUND, "Malformed", NULL},
-        {"orderNotReady", 403, ERR_CONFLICT, "OrderNotReady", "read again"},
-        {"rateLimited", 429, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
-        {"rateLimited", 403, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
-        {"rateLimited", 503, ERR_RATE_LIMITED, "RateLimited", "when the CA allows"},
-        {"rejectedIdentifier", 400, ERR_INVALID, "RejectedIdentifier", "remove the name"},
-        {"serverInternal", 500, ERR_TRANSIENT, "ServerInternal", "tried again"},
-        {"serverInternal", 400, ERR_TRANSIENT, "ServerInternal", "tried again"},
-        {"tls", 400, ERR_TRANSIENT, "Tls", "correct the TLS"},
-        {"unauthorized", 403, ERR_DENIED, "Unauthorized", NULL},
-        {"unauthorized", 404, ERR_DENIED, "Unauthorized", NULL},
-        {"unsupportedContact", 400, ERR_INVALID, "UnsupportedContact", "spec.acme.email"},
-        {"unsupportedIdentifier", 400, ERR_INVALID, "UnsupportedIdentifier", "use a CA that"},
-        {"userActionRequired", 403, ERR_DENIED, "UserActionRequired", "do there"},
-        {"alreadyReplaced", 409, ERR_CONFLICT, "AlreadyReplaced", "without replacing"},
-        {"invalidProfile", 400, ERR_INVALID, "InvalidProfile", "choose a profile"},
-        {"aTypeOfFortyBytesThatNobodyWouldEvenUseX", 400, ERR_INVALID,
-         "ATypeOfFortyBytesThatNobodyWouldEvenUseX", NULL},
-        {"zero", 400, ERR_INVALID, "Zero", NULL},
-        {"somethingNew", 400, ERR_INVALID, "SomethingNew", NULL},
-        {"somethingNew", 403, ERR_DENIED, "SomethingNew", NULL},
-        {"somethingNew", 503, ERR_TRANSIENT, "SomethingNew", NULL},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(documented); i++) {
         auto_free char *says = x_printf("newOrder https://ca.test/new-order: HTTP %d: %s: because",
-                                        cases[i].status, cases[i].type);
-        struct err *e = error_of(cases[i].status, cases[i].type, 42);
-        assert_int_equal(e->http_status, cases[i].status);
+                                        documented[i].status, documented[i].type);
+        struct err *e = error_of(documented[i].status, documented[i].type, 42);
+        assert_int_equal(e->http_status, documented[i].status);
         assert_int_equal(e->retry_at, 42);
         const char *next = strstr(e->message, "because; ");
-        assert_true(cases[i].next == NULL ? next == NULL : next != NULL);
-        assert_true(next == NULL || strstr(next, cases[i].next) != NULL);
-        assert_error(e, cases[i].kind, cases[i].reason, says);
+        assert_true(documented[i].next == NULL ? next == NULL : next != NULL);
+        assert_true(next == NULL || strstr(next, documented[i].next) != NULL);
+        assert_error(e, documented[i].kind, documented[i].reason, says);
     }
 }
 

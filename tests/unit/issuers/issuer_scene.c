@@ -11,8 +11,10 @@
 
 #include "api/group.h"
 #include "api/kinds.h"
+#include "api/order.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "support/scripted_kube.h"
 
 void scene_prepare(void)
@@ -20,6 +22,35 @@ void scene_prepare(void)
     json_room_init();
     pki_init();
     expect_ok(api_init(API_DEFAULT_GROUP));
+}
+
+/* As reconcilers/indexes.c has them. */
+static void order_issuer(const void *object, void (*emit)(void *arg, const char *value), void *arg)
+{
+    const struct order *o = object;
+    bool cluster = str_eq(issuer_ref_kind(&o->spec.issuer_ref), "ClusterIssuer");
+    auto_free char *key =
+        x_printf("%s/%s", cluster ? "" : o->obj.meta.namespace, o->spec.issuer_ref.name);
+    emit(arg, key);
+}
+
+static void issuer_secret(const void *object, void (*emit)(void *arg, const char *value), void *arg)
+{
+    const struct issuer *i = object;
+    char key[KUBE_KEY_MAX];
+    object_key(str_or(i->obj.meta.namespace, ""), i->spec.acme->private_key_secret_ref.name, key);
+    emit(arg, key);
+}
+
+static struct store scene_store(struct kube_client *kube, const struct kube_kind *kind)
+{
+    return (struct store){.client = kube, .cache = cache_new(kind)};
+}
+
+static void fill_empty(struct cache *c)
+{
+    cache_replace_begin(c);
+    cache_replace_end(c, "1");
 }
 
 void scene_open(struct issuer_scene *s)
@@ -32,18 +63,26 @@ void scene_open(struct issuer_scene *s)
         .rng = rng_system(),
         .kube = kube,
         .outside = &s->world.transport,
-        .orders = {.client = kube, .cache = cache_new(&kind_order)},
+        .orders = scene_store(kube, &kind_order),
+        .issuers = scene_store(kube, &kind_issuer),
+        .cluster_issuers = scene_store(kube, &kind_cluster_issuer),
         .keyring = keyring_new(),
         .accounts = acme_accounts_new(),
         .cluster_resource_namespace = "certroll",
     };
-    cache_replace_begin(s->env.orders.cache);
-    cache_replace_end(s->env.orders.cache, "1");
+    s->env.orders_by_issuer = cache_add_index(s->env.orders.cache, order_issuer);
+    s->env.issuers_by_secret = cache_add_index(s->env.issuers.cache, issuer_secret);
+    s->env.cluster_issuers_by_secret = cache_add_index(s->env.cluster_issuers.cache, issuer_secret);
+    fill_empty(s->env.orders.cache);
+    fill_empty(s->env.issuers.cache);
+    fill_empty(s->env.cluster_issuers.cache);
 }
 
 void scene_close(struct issuer_scene *s)
 {
     cache_free(s->env.orders.cache);
+    cache_free(s->env.issuers.cache);
+    cache_free(s->env.cluster_issuers.cache);
     keyring_free(s->env.keyring);
     acme_accounts_free(s->env.accounts);
     kube_client_free(s->env.kube);
