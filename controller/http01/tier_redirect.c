@@ -55,6 +55,7 @@ static struct err *clear(const struct http01_env *env, const struct http01_order
 const struct http01_tier http01_tier_redirect = {
     .name = "redirect",
     .configured = configured,
+    .granted = true,
     .host = host,
     .present = present,
     .clear = clear,
