@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TLS server between the controller and the API server or the CA. It shows each request to a hook, which can let it
-pass, answer in the server's place, or cut it off: crash points and faults, to the request."""
+"""A TLS server between the controller and the API server or the CA. It shows each request to hooks, which can let it
+pass, answer in the server's place, change the answer, or cut it off: crash points and faults, to the request. The host
+that the controller named is passed on, so that an ACME server's URLs lead through here and signatures stay whole."""
 import http.client
 import http.server
+import os
+import socket
 import ssl
+import struct
 import threading
+import time
 import urllib.parse
 
 DROPPED = {"connection", "transfer-encoding", "content-length"}
@@ -14,11 +19,16 @@ class Cut(Exception):
     """Raised by a hook: the connection is closed without an answer."""
 
 
+class Reset(Cut):
+    """The same, and the peer is told so by a TCP reset."""
+
+
 class Seen:
-    """A request, and when it has been answered its status and answer (headers; no body of watches)."""
+    """A request and the monotonic time when it came; when the server has answered, its status and headers."""
 
     def __init__(self, method, path, body):
         self.method, self.path, self.body = method, path, body
+        self.at = time.monotonic()
         self.status = 0
         self.headers = {}
 
@@ -26,16 +36,27 @@ class Seen:
         return f"{self.method} {self.path} -> {self.status}"
 
 
+class Answer:
+    """What is sent to the controller. length: a Content-Length that is not the body's; the connection is closed after
+    it. pace: seconds to wait before each byte of the body."""
+
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+        self.length = None
+        self.pace = 0
+
+
 class Proxy:
-    """before(seen) runs before a request is passed on, and may return (status, bytes) or
-    (status, bytes, headers) to answer it itself; after(seen)
-    runs when the server has answered and the controller does not know yet. Either may raise Cut."""
+    """before(seen) runs before a request is passed on, and may return (status, bytes), (status, bytes, headers) or an
+    Answer to answer it itself; after(seen) runs when the server has answered and the controller does not know yet;
+    change(seen, answer) then may change that answer. Each may raise Cut."""
 
     def __init__(self, upstream, ca_file, certificate, key):
         url = urllib.parse.urlsplit(upstream)
         self.upstream = (url.hostname, url.port)
         self.client = ssl.create_default_context(cafile=str(ca_file))
         self.before = self.after = lambda seen: None
+        self.change = lambda seen, answer: None
         self.requests = []
         proxy = self
 
@@ -76,12 +97,16 @@ class Proxy:
         try:
             made = self.before(seen)
             if made is not None:
-                seen.status = made[0]
-                self._reply(handler, made[0], {"Content-Type": "application/json", **dict(*made[2:])}, made[1])
+                if not isinstance(made, Answer):
+                    made = Answer(made[0], {"Content-Type": "application/json", **dict(*made[2:])}, made[1])
+                seen.status = made.status
+                self._reply(handler, made)
                 return
             self._pass(handler, seen)
-        except (Cut, OSError, http.client.HTTPException):
+        except (Cut, OSError, http.client.HTTPException) as error:
             handler.close_connection = True
+            if isinstance(error, Reset):
+                self._reset(handler.connection)
 
     def _pass(self, handler, seen):
         connection = http.client.HTTPSConnection(*self.upstream, context=self.client, timeout=700)
@@ -94,21 +119,35 @@ class Proxy:
             if "watch=" in seen.path:
                 self._stream(handler, answer, headers)
                 return
-            body = answer.read()
+            made = Answer(answer.status, headers, answer.read())
             self.after(seen)
-            self._reply(handler, answer.status, headers, body)
+            self.change(seen, made)
+            self._reply(handler, made)
         finally:
             connection.close()
 
     @staticmethod
-    def _reply(handler, status, headers, body):
-        handler.send_response_only(status)
-        for name, value in headers.items():
+    def _reply(handler, answer):
+        handler.send_response_only(answer.status)
+        for name, value in answer.headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body)))
+        handler.send_header("Content-Length", str(len(answer.body) if answer.length is None else answer.length))
         handler.end_headers()
-        if handler.command != "HEAD":
-            handler.wfile.write(body)
+        if handler.command == "HEAD":
+            return
+        if answer.pace:
+            for at in range(len(answer.body)):
+                time.sleep(answer.pace)
+                handler.wfile.write(answer.body[at:at + 1])
+        else:
+            handler.wfile.write(answer.body)
+        if answer.length is not None:
+            handler.close_connection = True
+
+    @staticmethod
+    def _reset(connection):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(connection.detach())
 
     @staticmethod
     def _stream(handler, answer, headers):
