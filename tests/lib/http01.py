@@ -19,6 +19,7 @@ class Responder:
         self.deaf = set()    # ports that answer nothing useful
         self.classes = None  # the Ingress classes that are served, None for all
         self.hits = 0        # requests that found an Ingress rule
+        self.webroot = None  # a folder whose files are served, too: for other ACME clients
         self.servers = [self._server(port) for port in ports]
 
     def _server(self, port):
@@ -53,6 +54,8 @@ class Responder:
         """The body for a request, or None."""
         if not path.startswith(PREFIX):
             return None
+        if self.webroot and (file := self.webroot / path[1:]).is_file():
+            return file.read_text()
         for namespace, service in self._backends(host, path):
             self.hits += 1
             for address in self._endpoints(namespace, service):
