@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """certroll with real CAs of four kinds and ages: each kind of account key, rejected nonces, reused authorizations,
 names that are refused, certificates of seconds, and a CA that has lost everything."""
+import base64
 import datetime
 
 import pytest
@@ -163,3 +164,72 @@ def test_profile(api, ns, start_ca, controller, tmp_path, profile, seconds):
     leaf = check(api, ns, "web", ca, tmp_path)
     life = (leaf.not_after - leaf.not_before).total_seconds()
     assert abs(life - seconds) <= 1
+
+
+# ---- what the CAs offer beside
+
+@pytest.mark.parametrize("kind", [Pebble, pytest.param(Acme2certifier, marks=pytest.mark.full)])
+def test_external_account(api, ns, start_ca, controller, tmp_path, kind):
+    """A CA that registers nobody it does not know."""
+    ca = start_ca(kind, eab=True)
+    api.create({"kind": "Secret", "metadata": {"name": "binding", "namespace": ns}, "stringData": {"mac": ca.eab[1]}})
+    add_issuer(api, ns, ca, externalAccountBinding={"keyID": ca.eab[0],
+                                                    "keySecretRef": {"name": "binding", "key": "mac"}})
+    api.create(certificate(ns, "web", "acme", dnsNames=[f"{ns}.localhost"]))
+    api.wait_ready("Certificate", ns, "web", PATIENCE)
+    check(api, ns, "web", ca, tmp_path)
+
+
+def test_chain_by_the_name_of_its_root(api, ns, start_ca, controller, tmp_path):
+    """The second of Pebble's alternates, which only comes when it is asked for."""
+    ca = start_ca(Pebble, alternate_roots=2)
+    root = tmp_path / "wanted.pem"
+    root.write_text(ca.root(2))
+    add_issuer(api, ns, ca, preferredChain=Leaf(ca.root(2)).subject.removeprefix("CN="))
+    api.create(certificate(ns, "web", "acme", dnsNames=[f"{ns}.localhost"]))
+    api.wait_ready("Certificate", ns, "web", PATIENCE)
+    chain = secret_data(api.get("Secret", ns, "web-tls"), "tls.crt")
+    between = tmp_path / "between.pem"
+    between.write_text(chain)
+    verify(chain, root, between)
+
+
+def test_long_names_and_names_of_other_scripts(api, ns, start_ca, controller, tmp_path):
+    """None fits into a common name, and one is written as people write it."""
+    ca = start_ca(Pebble)
+    add_issuer(api, ns, ca)
+    long = f"{'x' * 60}.{ns}.localhost"
+    api.create(certificate(ns, "web", "acme", dnsNames=[long, f"{'y' * 60}.légo.{ns}.localhost"]))
+    api.wait_ready("Certificate", ns, "web", PATIENCE)
+    leaf = check(api, ns, "web", ca, tmp_path)
+    assert sorted(leaf.names) == [f"DNS:{long}", f"DNS:{'y' * 60}.xn--lgo-bma.{ns}.localhost"]
+
+
+def test_name_whose_dns_fails(api, ns, start_ca, controller, names):
+    """For the CA alone: what it says reaches the user, and later it works."""
+    add_issuer(api, ns, start_ca(Pebble))
+    name = f"{ns}.localhost"
+    names.dns.servfail(name)
+    try:
+        api.create(certificate(ns, "web", "acme", dnsNames=[name]))
+        crt = api.wait("Certificate", ns, "web", lambda c: condition(c, "Issuing").get("status") == "False", "failed",
+                       PATIENCE)
+        message = condition(crt, "Issuing")["message"]
+        assert f"authorization of {name} is invalid: connection: " in message, message
+    finally:
+        names.dns.forget(name)
+    api.wait_ready("Certificate", ns, "web", PATIENCE)
+
+
+def test_request_made_by_hand(api, ns, start_ca, controller, tmp_path):
+    """A CertificateRequest with a CSR that openssl has made; the key stays where it is."""
+    ca = start_ca(Pebble)
+    add_issuer(api, ns, ca)
+    key = tmp_path / "key.pem"
+    csr = openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes", "-keyout", str(key),
+                  "-subj", "/", "-addext", f"subjectAltName=DNS:{ns}.localhost")
+    api.create({"kind": "CertificateRequest", "metadata": {"name": "hand", "namespace": ns},
+                "spec": {"request": base64.b64encode(csr.encode()).decode(), "issuerRef": {"name": "acme"}}})
+    request = api.wait_ready("CertificateRequest", ns, "hand", PATIENCE)
+    leaf = Leaf(base64.b64decode(request["status"]["certificate"]).decode())
+    assert leaf.names == [f"DNS:{ns}.localhost"] and leaf.public_key == public_of_key(key.read_text())
