@@ -21,7 +21,7 @@ def finds(result, *words):
 
 
 @pytest.mark.parametrize("gate", ["layers", "headers", "size", "banned", "format", "generated", "spelling", "shell", "tidy",
-                                  "chart"])
+                                  "chart", "acme-matrix"])
 def test_an_empty_tree_passes(tree, gate):
     tree.take(".clang-tidy", ".clang-format", ".codespellrc")
     passes(tree.gate(gate))
@@ -244,6 +244,50 @@ struct err *twice(int x, int *ret_n)
 }
 """)
     passes(tree.gate("tidy"))
+
+
+# ---- acme-matrix
+MATRIX = """## Missing
+
+- rate limits: B-2
+
+## A suite
+
+| id | scenario | ours |
+|---|---|---|
+| B-1 | one name | `component/test_a.py::test_one`, `tests/unit/a/test_b.c::two` |
+| B-2 | too often | missing: rate limits |
+| B-3 | the inside of a CA | no: no client sees it |
+"""
+
+
+def matrix_tree(tree, *changes):
+    text = MATRIX
+    for old, new in changes:
+        text = text.replace(old, new)
+    tree.write("tests/acme-matrix.md", text)
+    tree.write("tests/component/test_a.py", "class TestA:\n    def test_one(self):\n        pass\n")
+    tree.write("tests/unit/a/test_b.c", "cmocka_unit_test(two),\n")
+    return tree.gate("acme-matrix")
+
+
+def test_acme_matrix_passes(tree):
+    passes(matrix_tree(tree))
+    passes(matrix_tree(tree, ("missing: rate limits", "no: we have none"), ("- rate limits: B-2\n", "Nothing.\n")))
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("test_one`", "test_ones`", "B-1: there is no test component/test_a.py::test_ones"),
+    ("::two", "::tw", "B-1: there is no test tests/unit/a/test_b.c::tw"),
+    ("| one name |", "| |", "B-1: a cell is empty"),
+    ("| no: no client sees it |", "| |", "B-3: a cell is empty"),
+    ("no: no client sees it", "no: no", "B-3: say more"),
+    ("| B-3 |", "| B-1 |", "B-1: the id is there twice"),
+    ("limits: B-2", "limits: B-2, B-3", "B-3 is listed as missing"),
+    ("- rate limits: B-2", "Nothing.", "B-2 is missing and not listed"),
+])
+def test_acme_matrix_catches(tree, old, new, words):
+    finds(matrix_tree(tree, (old, new)), words)
 
 
 # ---- all of them
