@@ -206,6 +206,7 @@ static void make_reconcilers(struct app *app)
                     str_or(f->cluster_resource_namespace, app->own_namespace),
                 .namespace = f->namespace,
                 .own_namespace = app->own_namespace,
+                .prepare_namespaces = f->prepare_namespaces,
                 .solver_image = f->solver_image,
                 .responder = {.ns = app->own_namespace, .service = f->http01_service},
                 .solver_linger = f->solver_linger,

@@ -113,6 +113,38 @@ static const struct bind_field limits_fields[] = {
 static const struct bind_table limits_table =
     BIND_TABLE("ACMELimits", struct acme_limits, limits_fields);
 
+static const struct bind_field secret_ref_fields[] = {
+    BIND_ROW(struct secret_ref, STRING, name, "name", .flags = BIND_REQUIRED),
+};
+static const struct bind_table secret_ref_table =
+    BIND_TABLE("SecretReference", struct secret_ref, secret_ref_fields);
+
+static const char *const prepare_methods[] = {"POST", "PUT", NULL};
+static const struct bind_field prepare_http_fields[] = {
+    BIND_ROW(struct acme_prepare_http, STRING, url, "url", .flags = BIND_REQUIRED),
+    BIND_ROW(struct acme_prepare_http, STRING, method, "method", .enumeration = prepare_methods),
+    BIND_ROW(struct acme_prepare_http, OBJECT, headers_from, "headersFrom",
+             .table = &secret_ref_table),
+    BIND_ROW(struct acme_prepare_http, DURATION, timeout, "timeout"),
+};
+static const struct bind_table prepare_http_table =
+    BIND_TABLE("ACMEPrepareHTTP", struct acme_prepare_http, prepare_http_fields);
+
+static const struct bind_field prepare_job_fields[] = {
+    BIND_ROW(struct acme_prepare_job, JSON, template, "template", .flags = BIND_REQUIRED),
+    BIND_ROW(struct acme_prepare_job, JSON, undo, "undo"),
+    BIND_ROW(struct acme_prepare_job, DURATION, timeout, "timeout"),
+};
+static const struct bind_table prepare_job_table =
+    BIND_TABLE("ACMEPrepareJob", struct acme_prepare_job, prepare_job_fields);
+
+static const struct bind_field prepare_fields[] = {
+    BIND_ROW(struct acme_prepare, POINTER, http, "http", .table = &prepare_http_table),
+    BIND_ROW(struct acme_prepare, POINTER, job, "job", .table = &prepare_job_table),
+};
+static const struct bind_table prepare_table =
+    BIND_TABLE("ACMEPrepare", struct acme_prepare, prepare_fields);
+
 #define ACME(type, member, name, ...) BIND_ROW(struct acme_issuer, type, member, name, __VA_ARGS__)
 static const struct bind_field acme_fields[] = {
     ACME(STRING, server, "server", .flags = BIND_REQUIRED),
@@ -136,6 +168,7 @@ static const struct bind_field acme_fields[] = {
     ACME(STRING, caa, "caa", .enumeration = caa_modes),
     ACME(STRING, name_ownership, "nameOwnership", .enumeration = ownerships),
     ACME(OBJECT, limits, "limits", .table = &limits_table),
+    ACME(POINTER, prepare, "prepare", .table = &prepare_table),
     ACME(LIST, solvers, "solvers", .table = &acme_solver_table),
 };
 static const struct bind_table acme_table =

@@ -78,6 +78,26 @@ struct acme_limits {
     int64_t max_issuances_per_day; /* 0 = no limit */
 };
 
+/* What is done before an order and undone after it: one of the two. */
+struct secret_ref {
+    const char *name;
+};
+struct acme_prepare_http {
+    const char *url;
+    const char *method; /* "POST" (default) or "PUT" */
+    struct secret_ref headers_from;
+    int64_t timeout; /* ns; 0 = 10 s */
+};
+struct acme_prepare_job {
+    const char *template; /* JSON: metadata, spec */
+    const char *undo;     /* the same; NULL = deleting the Job is enough */
+    int64_t timeout;      /* ns until it must be ready or complete; 0 = 5 min */
+};
+struct acme_prepare {
+    const struct acme_prepare_http *http;
+    const struct acme_prepare_job *job;
+};
+
 struct acme_issuer {
     const char *server;
     const char *email;
@@ -98,6 +118,7 @@ struct acme_issuer {
     const char *caa;                          /* "check" (default) or "off" */
     const char *name_ownership; /* "First" or "Any"; NULL = First, in the drop-in Any */
     struct acme_limits limits;
+    const struct acme_prepare *prepare;
     BIND_LIST_OF(struct acme_solver) solvers;
 };
 

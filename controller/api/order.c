@@ -46,6 +46,13 @@ static const struct bind_field waiting_fields[] = {
 static const struct bind_table waiting_table =
     BIND_TABLE("OrderWaiting", struct order_waiting, waiting_fields);
 
+static const struct bind_field prepare_fields[] = {
+    BIND_ROW(struct order_prepare, STRING, state, "state"),
+    BIND_ROW(struct order_prepare, TIME, since, "since"),
+};
+static const struct bind_table prepare_table =
+    BIND_TABLE("OrderPrepare", struct order_prepare, prepare_fields);
+
 #define STATUS(type, member, name, ...)                                                            \
     BIND_ROW(struct order_status, type, member, name, __VA_ARGS__)
 static const struct bind_field status_fields[] = {
@@ -58,6 +65,7 @@ static const struct bind_field status_fields[] = {
     STATUS(TIME, failure_time, "failureTime"),
     STATUS(TIME, placed_time, "placedTime"),
     STATUS(OBJECT, waiting, "waiting", .table = &waiting_table),
+    STATUS(OBJECT, prepare, "prepare", .table = &prepare_table),
     STATUS(STRING, next_action, "nextAction"),
 };
 const struct bind_table order_status_table =

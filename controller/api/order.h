@@ -33,6 +33,12 @@ struct order_waiting {
     const char *reason; /* BudgetExhausted, DailyCapReached, RateLimited, Paused; NULL = nothing */
     int64_t until;
 };
+/* The issuer's prepare hook. */
+struct order_prepare {
+    const char
+        *state; /* Started before anything is done, Undone when all is; NULL without a hook */
+    int64_t since;
+};
 struct order_status {
     const char *url;
     const char *finalize_url;
@@ -43,6 +49,7 @@ struct order_status {
     int64_t failure_time;
     int64_t placed_time; /* when it was counted against the rate limits */
     struct order_waiting waiting;
+    struct order_prepare prepare;
     const char *next_action;
 };
 

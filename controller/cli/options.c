@@ -11,7 +11,7 @@
 
 /* ---- certroll controller ---- */
 
-#define CONTROLLER_FLAGS 24
+#define CONTROLLER_FLAGS 25
 
 static size_t controller_table(struct controller_flags *f, struct flag out[CONTROLLER_FLAGS])
 {
@@ -38,6 +38,8 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
     out[n++] = FLAG(STRING, &f->listen, "listen", ":9402", "/metrics, /livez and /readyz");
     out[n++] = FLAG(STRING, &f->log_format, "log-format", "logfmt", "logfmt or json");
     out[n++] = FLAG(STRING, &f->log_level, "log-level", "info", "debug, info, warn or error");
+    out[n++] = FLAG(STRING, &f->prepare_namespaces, "prepare-namespaces", NULL,
+                    "namespaces, a,b, in which Issuers may run prepare hooks");
     out[n++] = FLAG(STRING, &f->solver_image, "solver-image", "certroll:dev",
                     "image of HTTP-01 solver pods: our own");
     out[n++] = FLAG(DURATION, &f->solver_linger, "solver-linger", "2m",

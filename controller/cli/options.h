@@ -24,6 +24,7 @@ struct controller_flags {
     char *listen;
     char *log_format;
     char *log_level;
+    char *prepare_namespaces;
     char *solver_image;
     int64_t solver_linger;
     int64_t failure_backoff_min;

@@ -33,6 +33,7 @@ struct env_config {
     const char *namespace;                  /* the only one that is watched, NULL for all */
     const char *cluster_resource_namespace; /* where a ClusterIssuer's Secrets are */
     const char *own_namespace;              /* where we keep what is ours; NULL = nowhere */
+    const char *prepare_namespaces;         /* "a,b": where prepare hooks may run; NULL = nowhere */
     const char *solver_image;
     struct http01_responder responder; /* where our own replicas answer */
     int64_t solver_linger;             /* ns a solver stays after it was last needed */

@@ -12,6 +12,7 @@
 #include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconcilers/order_budget.h"
+#include "reconcilers/order_prepare.h"
 #include "reconcilers/outage.h"
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
@@ -25,6 +26,7 @@ static const struct {
 } steps[] = {
     {"Allowed", ensure_allowed},       /* the namespace may have these names */
     {"Budget", ensure_budget},         /* rate limits leave one */
+    {"Prepared", ensure_prepared},     /* what the issuer wants done before is done */
     {"Created", ensure_created},       /* the CA knows the order, and its URL is in status */
     {"Challenges", ensure_challenges}, /* each pending authorization has a Challenge */
     {"Presented", ensure_presented},   /* solver and route are up while one is pending */
@@ -342,7 +344,8 @@ static struct err *settle(struct order_pass *p)
 {
     TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner,
                        p->order->obj.meta.uid, &p->challenges));
-    return order_clean_up(p);
+    TRY(order_clean_up(p));
+    return order_prepare_undo(p);
 }
 
 struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
@@ -353,16 +356,21 @@ struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *
     AUTO_OBJECT(struct order) order = NULL;
     TRY(store_get(&env->orders, name->ns, name->name, (const void **)&order));
     if (order == NULL || order->obj.meta.deletion_timestamp != 0)
-        return order_clear_routes(env, key, &(struct http01_order){name->ns, name->name, NULL});
+        TRY(order_clear_routes(env, key, &(struct http01_order){name->ns, name->name, NULL}));
+    if (order == NULL)
+        return NULL;
     AUTO(pass_release)
     struct order_pass p = {.env = env,
                            .order = order,
                            .key = key,
                            .now = clock_wall(env->clock),
                            .status = order->status};
-    if (order_state_is_final(order->status.state))
-        return settle(&p);
-    TRY(finish(&p, run_steps(&p)));
+    if (order->obj.meta.deletion_timestamp != 0)
+        TRY(order_prepare_undo(&p));
+    else if (order_state_is_final(order->status.state))
+        TRY(settle(&p));
+    else
+        TRY(finish(&p, run_steps(&p)));
     *ret_next = p.next;
     return NULL;
 }

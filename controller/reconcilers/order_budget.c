@@ -186,7 +186,9 @@ static enum budget_outcome outcome_of(const struct order *old, const struct orde
 {
     if (now == NULL) /* it may be finalized at the CA, so what it took stays taken */
         return str_empty(old->status.url) ? BUDGET_NOT_PLACED : BUDGET_ISSUED;
-    return str_eq(now->status.state, "valid") ? BUDGET_ISSUED : BUDGET_FAILED;
+    if (str_eq(now->status.state, "valid"))
+        return BUDGET_ISSUED;
+    return str_empty(now->status.url) ? BUDGET_NOT_PLACED : BUDGET_FAILED;
 }
 
 void budget_on_order(void *arg, const struct cache_change *change)

@@ -115,7 +115,10 @@ def test_every_object_is_labelled_and_placed(render, values):
         meta = o["metadata"]
         assert meta["labels"]["app.kubernetes.io/managed-by"] == "Helm"
         assert {"team": "infra"}.items() <= meta["labels"].items() or not values
-        namespace = "leases" if values and "leader-election" in meta["name"] else "certroll-system"
+        namespace = "certroll-system"
+        if values:
+            namespace = next((ns for word, ns in (("leader-election", "leases"), ("-prepare", "shop"))
+                              if word in meta["name"]), namespace)
         assert meta.get("namespace") == (None if o["kind"] in cluster_scoped else namespace)
 
 
@@ -418,3 +421,11 @@ def test_wrong_values_are_refused(template, values):
 
 def test_values_of_an_umbrella_chart(render):
     assert render({"global": {"anything": 1}}).one("Deployment")
+
+
+def test_prepare_hooks_have_rights_where_they_are_allowed(render):
+    assert not [o for o in render().objects if "prepare" in o["metadata"]["name"]]
+    chart = render({"prepare": {"allowedNamespaces": ["a", "b"]}})
+    found = sorted((o["kind"], o["metadata"]["namespace"]) for o in chart.objects if "prepare" in o["metadata"]["name"])
+    assert found == [("Role", "a"), ("Role", "b"), ("RoleBinding", "a"), ("RoleBinding", "b")]
+    assert flags(chart.container)["prepare-namespaces"] == "a,b"

@@ -94,6 +94,11 @@ ACCEPTED = [
         {"disableAccountKeyGeneration": True, "privateKeySecretRef": {"name": "a", "key": "k"}, "polling": "early"},
         {"server": "https://127.0.0.1:14000/dir"}, {"server": "https://[2001:db8::7]:14000/dir"})],
     ("Issuer", {"acme": {**ACME, "limits": {}}}),
+    *[("Issuer", {"acme": {**ACME, "prepare": hook}}) for hook in (
+        {"http": {"url": "https://fw.example/acme", "method": "PUT", "headersFrom": {"name": "h"}, "timeout": "60s"}},
+        {"http": {"url": "http://fw.infra.svc/"}},
+        {"job": {"template": {"spec": {"template": {"spec": {"containers": []}}}}, "undo": {"metadata": {}},
+                 "timeout": "1h"}})],
     ("Issuer", {"acme": {**ACME, "limits": {
         "ordersPerAccount": {"count": 300, "period": "3h"}, "failedAuthorizations": {"count": 0, "period": "1s"},
         "certificatesPerRegisteredDomain": {"count": 50, "period": "168h"}, "maxIssuancesPerDay": 0,
@@ -281,6 +286,13 @@ REFUSED = [
     ("Issuer", {"acme": {**ACME, "preferredChain": "x" * 65}}, "spec.acme.preferredChain", "at most 64 characters"),
     *[("Issuer", {"acme": {**ACME, "preferredChain": chain}}, "spec.acme.preferredChain", "write spki: and the 64")
       for chain in ("spki:", "spki:" + "g" * 64, "spki:" + "a" * 63)],
+    *[(kind, {"acme": {**ACME, "prepare": hook}, "selfSigned": None}, f"spec.acme.prepare{field}", complaint)
+      for kind in ("Issuer", "ClusterIssuer") for hook, field, complaint in (
+          ({}, "", "write either http or job"),
+          ({"http": {"url": "https://a"}, "job": {"template": {}}}, "", "write either http or job"),
+          ({"http": {"url": "ftp://a"}}, ".http.url", "write an http or https URL"),
+          ({"http": {"url": "https://a", "timeout": "61s"}}, ".http.timeout", "write a duration from 1s to 60s"),
+          ({"job": {"template": {}, "timeout": "2h"}}, ".job.timeout", "write a duration from 1s to 1h"))],
     *[(kind, {"acme": {**ACME, "limits": {"ordersPerAccount": {"count": 1, "period": period}}}, "selfSigned": None},
        "spec.acme.limits.ordersPerAccount.period", "write a duration from 1s to 8784h, for example 3h or 168h")
       for kind in ("Issuer", "ClusterIssuer") for period in ("", "1d", "500ms", "8785h", "-3h", "3")],
@@ -322,6 +334,7 @@ FULL = {
     "Order": {**URLS, "state": "valid", "reason": "r", "failureTime": "2026-11-21T00:00:00Z", "nextAction": "n",
               "placedTime": "2026-11-21T00:00:00Z",
               "waiting": {"reason": "BudgetExhausted", "until": "2026-11-21T00:00:00Z"},
+              "prepare": {"state": "Started", "since": "2026-11-21T00:00:00Z"},
               "authorizations": [{"url": "https://ca.example/a/1", "identifier": "e.example", "wildcard": True,
                                   "initialState": "pending", "challenges": [
                                       {"url": "https://ca.example/c/1", "token": "t", "type": "dns-account-01"}]}]},

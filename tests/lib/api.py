@@ -28,6 +28,7 @@ KINDS = {
     "Deployment": ("apps/v1", "deployments", True),
     "StatefulSet": ("apps/v1", "statefulsets", True),
     "DaemonSet": ("apps/v1", "daemonsets", True),
+    "Job": ("batch/v1", "jobs", True),
     "ReplicaSet": ("apps/v1", "replicasets", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "Ingress": ("networking.k8s.io/v1", "ingresses", True),

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prepare/job_hook.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define TEMPLATE_MAX (64 * 1024)
+#define OF_ORDER "certroll.dev/prepare-order"
+#define KEPT_SECONDS 3600
+
+static const struct kube_resource res_job = {"batch", "v1", "jobs", "Job", true};
+
+static struct kube_ref ref_of(const char *ns, const char *name)
+{
+    return (struct kube_ref){.res = &res_job, .ns = ns, .name = name};
+}
+
+static bool has_condition(const json_t *job, const char *type)
+{
+    const json_t *all = JGET(job, "status", "conditions");
+    for (size_t i = 0; i < json_count(all); i++)
+        if (str_eq(JSTR(json_item(all, i), "type"), type) &&
+            str_eq(JSTR(json_item(all, i), "status"), "True"))
+            return true;
+    return false;
+}
+
+static enum job_state state_of(const json_t *job)
+{
+    if (has_condition(job, "Failed"))
+        return JOB_FAILED;
+    if (has_condition(job, "Complete"))
+        return JOB_COMPLETE;
+    return JINT(job, 0, "status", "ready") > 0 ? JOB_READY : JOB_RUNNING;
+}
+
+struct err *prepare_job_state(struct kube_client *kube, const struct prepare_order *order,
+                              const char *name, const char *owner_uid, enum job_state *ret_state)
+{
+    const struct kube_ref ref = ref_of(order->ns, name);
+    json_auto_t *job = NULL;
+    *ret_state = JOB_ABSENT;
+    TRY(err_ignore(kube_get(kube, &ref, 0, &job), ERR_NOT_FOUND));
+    if (job == NULL || JSTR(job, "metadata", "deletionTimestamp") != NULL)
+        return NULL;
+    if (!str_eq(JSTR(job, "metadata", "annotations", OF_ORDER), owner_uid))
+        return err_new(ERR_INVALID, "NameTaken",
+                       "Job %s/%s exists and was not made for this order: delete it", order->ns,
+                       name);
+    *ret_state = state_of(job);
+    return NULL;
+}
+
+/* ---- making one ---- */
+
+static json_t *child(json_t *object, const char *key)
+{
+    if (JGET(object, key) == NULL)
+        json_put(object, key, json_new_object());
+    return JGET(object, key);
+}
+
+static void add_names(json_t *job, const char *names)
+{
+    json_t *containers = JGET(job, "spec", "template", "spec", "containers");
+    for (size_t i = 0; i < json_count(containers); i++) {
+        json_t *c = json_item(containers, i);
+        if (JGET(c, "env") == NULL)
+            json_put(c, "env", json_new_array());
+        json_push(JGET(c, "env"),
+                  json_build("{s:s,s:s}", "name", "CERTROLL_NAMES", "value", names));
+    }
+}
+
+static char *join(const struct bind_strings *names)
+{
+    AUTO(strlist_release) struct strlist l = {0};
+    for (size_t i = 0; i < names->len; i++)
+        strlist_add(&l, names->items[i]);
+    return strlist_join(&l, " ", 0);
+}
+
+struct err *prepare_job_create(struct kube_client *kube, const struct prepare_order *order,
+                               const char *name, const char *template, json_t *owner,
+                               const char *owner_uid)
+{
+    json_auto_t *owned = owner;
+    json_auto_t *job = NULL;
+    if (strnlen(template, TEMPLATE_MAX + 1) > TEMPLATE_MAX)
+        return err_new(ERR_INVALID, "InvalidHook", "the Job's template is over %d bytes",
+                       TEMPLATE_MAX);
+    TRY(json_parse(template, strlen(template), &job), "the Job's template");
+    auto_free char *names = join(&order->names);
+    json_t *meta = child(job, "metadata");
+    json_put_str(job, "apiVersion", "batch/v1");
+    json_put_str(job, "kind", "Job");
+    json_put_str(meta, "name", name);
+    json_put_str(meta, "namespace", order->ns);
+    json_put_str(child(meta, "annotations"), OF_ORDER, owner_uid);
+    json_drop(meta, "ownerReferences");
+    json_drop(meta, "finalizers");
+    if (owned != NULL)
+        json_put(meta, "ownerReferences", json_build("[O]", owned));
+    else if (JGET(job, "spec", "ttlSecondsAfterFinished") == NULL)
+        json_put(child(job, "spec"), "ttlSecondsAfterFinished", json_build("i", KEPT_SECONDS));
+    add_names(job, names);
+    const struct kube_ref ref = ref_of(order->ns, name);
+    struct err *e = kube_create(kube, &ref, 0, job, NULL);
+    return e != NULL && str_eq(e->reason, "AlreadyExists") ? err_ignore(e, ERR_CONFLICT) : e;
+}
+
+struct err *prepare_job_delete(struct kube_client *kube, const char *ns, const char *name)
+{
+    const struct kube_ref ref = ref_of(ns, name);
+    return kube_delete(kube, &ref, NULL);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The issuer's prepare hook around an order: begun before newOrder, undone when the order is over or deleted. That it
+ * was begun is in status, and a finalizer on the Order, before anything is done; the finalizer is there only where
+ * undoing is more than a deletion, and never holds an Order for longer than 10 minutes.
+ */
+#ifndef CERTROLL_RECONCILERS_ORDER_PREPARE_H
+#define CERTROLL_RECONCILERS_ORDER_PREPARE_H
+
+#include "reconcilers/order.h"
+
+#define PREPARE_FINALIZER "certroll.dev/prepare"
+
+/* The step before newOrder. ERR_INVALID, reason PrepareFailed or PrepareNotAllowed, ends the Order. */
+struct err *ensure_prepared(struct order_pass *p) MUST_CHECK;
+/* For an Order that is over or being deleted. */
+struct err *order_prepare_undo(struct order_pass *p) MUST_CHECK;
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The prepare hook's edges: where it may run, what is written first, and that it never holds an Order for good. */
+#include "reconcilers/order_prepare.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "reconciler_scene.h"
+#include "support/scripted_kube.h"
+
+#define ORDER "https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o"
+#define HOOK "https://fw.test/acme"
+
+static char *order_text(int version, const char *meta, const char *status)
+{
+    return x_printf("{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"u\","
+                    "\"resourceVersion\":\"%d\"%s},\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{"
+                    "\"name\":\"ca\"},\"dnsNames\":[\"a.test\"]},\"status\":{%s}}",
+                    version, meta, status);
+}
+
+static void put_issuer(struct scene *s)
+{
+    scene_put(&s->env->issuers,
+              "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
+              "\"privateKeySecretRef\":{\"name\":\"k\"},\"prepare\":{\"http\":{\"url\":\"" HOOK
+              "\"}}}}}");
+}
+
+struct pass {
+    struct order_pass p;
+    struct env env;
+    const struct order *order;
+};
+
+static void pass_open(struct scene *s, struct pass *t, const char *namespaces, const char *meta,
+                      const char *status)
+{
+    auto_free char *text = order_text(5, meta, status);
+    t->order = scene_object(&kind_order, text);
+    t->env = *s->env;
+    t->env.config.prepare_namespaces = namespaces;
+    t->p = (struct order_pass){.env = &t->env,
+                               .order = t->order,
+                               .now = clock_wall(&s->hands.clock),
+                               .status = t->order->status};
+    t->p.chain.issuer = cache_peek(s->env->issuers.cache, "shop", "ca");
+}
+
+static void pass_close(struct pass *t)
+{
+    for (size_t i = 0; i < ARRAY_LEN(t->p.owned); i++)
+        free(t->p.owned[i]);
+    object_unref(t->p.chain.issuer);
+    object_unref(t->order);
+}
+#define PASS __attribute__((cleanup(pass_close))) struct pass
+
+#define FINALIZER ",\"finalizers\":[\"x/y\",\"certroll.dev/prepare\"]"
+#define DELETED ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""
+#define STARTED "\"prepare\":{\"state\":\"Started\",\"since\":\"2026-01-01T00:00:00Z\"}"
+
+static void it_runs_where_it_is_allowed(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {NULL, "", "sho", "shop2", "a,b", "shoppe,a"};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_issuer(&s);
+        PASS t = {0};
+        pass_open(&s, &t, lists[i], "", "");
+        expect_err(ensure_prepared(&t.p), ERR_INVALID, "PrepareNotAllowed", "nothing was ordered");
+    }
+}
+
+/* Finalizer, then status, each in a pass of its own; then the call, once. */
+static void it_is_written_before_it_is_done(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    put_issuer(&s);
+    PASS first = {0}, second = {0}, third = {0}, fourth = {0};
+    auto_free char *held = order_text(6, FINALIZER, "");
+    auto_free char *started = order_text(7, FINALIZER, STARTED);
+    scripted_plan(&s.world, "PATCH " ORDER, 200, held);
+    pass_open(&s, &first, "a,shop", ",\"finalizers\":[\"x/y\"]", "");
+    expect_ok(ensure_prepared(&first.p));
+    assert_true(first.p.stop);
+    json_auto_t *patch = scripted_json(&s.world, 0);
+    assert_string_equal(JSTR(patch, "metadata", "finalizers", "0"), "x/y");
+    assert_string_equal(JSTR(patch, "metadata", "finalizers", "1"), "certroll.dev/prepare");
+    assert_string_equal(JSTR(patch, "metadata", "resourceVersion"), "5");
+    scripted_plan(&s.world, "PUT " ORDER "/status", 200, started);
+    pass_open(&s, &second, "shop", FINALIZER, "");
+    expect_ok(ensure_prepared(&second.p));
+    assert_true(second.p.stop);
+    scripted_plan(&s.world, "POST " HOOK, 200, "{}");
+    pass_open(&s, &third, "shop", FINALIZER, STARTED);
+    expect_ok(ensure_prepared(&third.p));
+    assert_false(third.p.stop);
+    pass_open(&s, &fourth, "shop", FINALIZER, STARTED);
+    expect_ok(ensure_prepared(&fourth.p));
+    assert_false(fourth.p.stop);
+}
+
+static void a_hook_that_keeps_failing_ends_the_order(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    put_issuer(&s);
+    PASS early = {0}, late = {0};
+    scripted_plan(&s.world, "POST " HOOK, 500, "{}");
+    pass_open(&s, &early, "shop", FINALIZER, STARTED);
+    expect_err(ensure_prepared(&early.p), ERR_TRANSIENT, "HookFailed", "500");
+    clock_manual_advance(&s.hands, 3 * NS_PER_MIN);
+    scripted_plan(&s.world, "POST " HOOK, 500, "{}");
+    pass_open(&s, &late, "shop", FINALIZER, STARTED);
+    expect_err(ensure_prepared(&late.p), ERR_INVALID, "PrepareFailed", "nothing was ordered");
+}
+
+static void a_deleted_order_is_held_until_it_is_undone(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t after;
+        int status;
+        bool issuer, goes;
+        unsigned told;
+    } rows[] = {
+        {0, 200, true, true, 0},
+        {0, 500, true, false, 0},
+        {11 * NS_PER_MIN, 500, true, true, 1}, /* not for ever */
+        {0, 0, false, true, 1},                /* nobody knows how any more */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        if (rows[i].issuer)
+            put_issuer(&s);
+        clock_manual_advance(&s.hands, rows[i].after);
+        if (rows[i].issuer)
+            scripted_plan(&s.world, "POST " HOOK, rows[i].status, "{}");
+        auto_free char *gone = order_text(9, DELETED, STARTED);
+        if (rows[i].goes)
+            scripted_plan(&s.world, "PATCH " ORDER, 200, gone);
+        PASS t = {0};
+        pass_open(&s, &t, "shop", FINALIZER DELETED, STARTED);
+        AUTO_ERR e = order_prepare_undo(&t.p);
+        assert_int_equal(e == NULL, rows[i].goes);
+        assert_int_equal(s.told, rows[i].told);
+    }
+}
+
+static void an_order_without_a_hook_costs_nothing(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    PASS t = {0};
+    pass_open(&s, &t, NULL, DELETED, "\"state\":\"valid\"");
+    expect_ok(order_prepare_undo(&t.p));
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_runs_where_it_is_allowed),
+        cmocka_unit_test(it_is_written_before_it_is_done),
+        cmocka_unit_test(a_hook_that_keeps_failing_ends_the_order),
+        cmocka_unit_test(a_deleted_order_is_held_until_it_is_undone),
+        cmocka_unit_test(an_order_without_a_hook_costs_nothing),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
