@@ -52,7 +52,8 @@ struct order {
 struct sim_ca {
     struct sim *sim;
     struct strlist accounts; /* thumbprints */
-    size_t forgotten;        /* the first so many are not known any more */
+    unsigned key_changes; /* a message that was under way then may have the old key's signature */
+    size_t forgotten;     /* the first so many are not known any more */
     struct strlist contacts; /* of each account; "" for none */
     json_t *keys;            /* of each account: an array of JWKs */
     struct authz *authz;
@@ -233,6 +234,12 @@ static void change_key(struct call *c)
     }
     free(*known);
     *known = x_strdup(now);
+    json_auto_t *keys = TAKE(c->ca->keys);
+    c->ca->keys = json_new_array();
+    for (size_t i = 0; i < json_count(keys); i++)
+        json_push(c->ca->keys,
+                  json_copy_deep(i == c->account ? JGET(header, "jwk") : json_item(keys, i)));
+    c->ca->key_changes++;
     show_account(c, c->account, 200);
 }
 
@@ -573,8 +580,12 @@ static bool check_message(struct call *c)
     map_remove(&c->ca->nonces, nonce);
     const json_t *key = signer(c);
     /* Nobody else calls: what cannot be verified is a bug. */
-    if (key == NULL || !sim_pki_jws_verifies(c->jws, key))
-        sim_fail(c->ca->sim, "%s: the signature does not verify", c->req->url);
+    if (key == NULL || !sim_pki_jws_verifies(c->jws, key)) {
+        if (c->ca->key_changes == 0)
+            sim_fail(c->ca->sim, "%s: the signature does not verify", c->req->url);
+        refuse(c, 401, "unauthorized", "the signature is of a key that is not the account's now");
+        return false;
+    }
     if (!str_eq(JSTR(c->header, "url"), c->req->url)) {
         refuse(c, 401, "unauthorized", "the url of the header is another");
     } else if (!known || unlucky) {
