@@ -27,6 +27,7 @@ static const struct bind_field shared_fields[] = {
     SHARED(STRING, ingress_class_name, "ingressClassName"),
     SHARED(STRING, class_name, "class"),
     SHARED(JSON, ingress_template, "ingressTemplate"),
+    SHARED(BOOL, standing, "standing"),
 };
 static const struct bind_table shared_table =
     BIND_TABLE("HTTP01Shared", struct http01_shared, shared_fields);

@@ -18,6 +18,7 @@ struct http01_shared {
     const char *ingress_class_name;
     const char *class_name;
     const char *ingress_template;
+    bool standing; /* the route stays for the next renewal */
 };
 /* Whether the answer is looked at before the CA is asked to, and where. */
 struct http01_self_check {

@@ -141,11 +141,12 @@ struct err *http01_service(const struct http01_solver *s, json_t **ret_service)
  * enough. */
 static json_t *rule_for(const struct http01_route *route, const char *service)
 {
-    auto_free char *path = x_printf(HTTP01_PATH "%s", route->token);
+    auto_free char *path = x_printf(HTTP01_PATH "%s", str_or(route->token, ""));
+    const char *type = route->token != NULL ? "Exact" : "Prefix";
     const char *host = http01_host_is_ip(route->host) ? NULL : route->host;
     return json_build("{s:s*,s:{s:[{s:s,s:s,s:{s:{s:s,s:{s:i}}}}]}}", "host", host, "http", "paths",
-                      "path", path, "pathType", "Exact", "backend", "service", "name", service,
-                      "port", "number", HTTP01_PORT);
+                      "path", path, "pathType", type, "backend", "service", "name", service, "port",
+                      "number", HTTP01_PORT);
 }
 
 /* Controllers that force HTTPS or ask for a login by default must not do so on this path. */

@@ -42,7 +42,8 @@ struct http01_ingress_config {
     const char *field;            /* of ingress_template, for messages: "ingress.ingressTemplate" */
     const char *ingress_template; /* JSON or NULL: labels and annotations are taken */
 };
-/* One Ingress for all names of a presentation: for each route an Exact path to the Service (its port
+/* One Ingress for all names of a presentation: for each route an Exact path (without a token: all below
+ * HTTP01_PATH) to the Service (its port
  * HTTP01_PORT) in the same namespace. ERR_INVALID when the template is not an object. Owned. */
 struct err *http01_ingress(const struct http01_presentation *p, const char *service,
                            const struct http01_ingress_config *config, json_t **ret_ingress)

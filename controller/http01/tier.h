@@ -39,8 +39,8 @@ struct http01_order {
 };
 
 struct http01_route {
-    const char *host; /* a DNS name or an IP address */
-    const char *token;
+    const char *host;  /* a DNS name or an IP address */
+    const char *token; /* NULL = whatever the token */
 };
 
 /* The names of an Order that share a solver config. All borrowed. */
@@ -76,7 +76,8 @@ struct http01_tier {
     /* Makes the routes; idempotent, called again now and then while names are pending. ERR_INVALID for
      * a config that cannot work. */
     struct err *(*present)(const struct http01_env *env, const struct http01_presentation *p);
-    /* Removes all that present() ever made for the Order; nothing there is success. */
+    /* Removes all that present() ever made for the Order; nothing there is success. NULL where that is to
+     * stay. */
     struct err *(*clear)(const struct http01_env *env, const struct http01_order *order);
     /* Where requests for the host enter, as the status of what present() made says: IP addresses and names
      * are added. NULL where a tier makes nothing that has a status. */

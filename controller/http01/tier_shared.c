@@ -12,7 +12,7 @@
 
 static bool configured(const struct solver_http01 *config)
 {
-    return config->shared != NULL;
+    return config->shared != NULL && !config->shared->standing;
 }
 
 static void host(const struct solver_http01 *config, const char *name, char out[DNS_NAME_MAX + 1])

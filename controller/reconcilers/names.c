@@ -123,7 +123,7 @@ static struct err *judge_grants(const struct env *env, const struct acme_chain *
 
 /* ---- who holds a name ---- */
 
-static bool names_it(const struct certificate_spec *spec, const char *name)
+bool certificate_names(const struct certificate_spec *spec, const char *name)
 {
     if (spec->common_name != NULL && strcasecmp(spec->common_name, name) == 0)
         return true;
@@ -136,7 +136,7 @@ static bool names_it(const struct certificate_spec *spec, const char *name)
 /* Issued, and not for an earlier spec that is over. */
 static bool holds(const struct certificate *c, const char *name, int64_t now)
 {
-    return c->status.revision > 0 && c->status.not_after > now && names_it(&c->spec, name);
+    return c->status.revision > 0 && c->status.not_after > now && certificate_names(&c->spec, name);
 }
 
 static bool came_before(const struct certificate *a, const struct certificate *b)

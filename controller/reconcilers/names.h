@@ -21,6 +21,9 @@
 struct err *names_judge(const struct env *env, const struct acme_chain *chain,
                         const struct strlist *names, char **ret_why) MUST_CHECK;
 
+/* Does the spec name it: as its common name, a DNS name or an IP address? */
+bool certificate_names(const struct certificate_spec *spec, const char *name);
+
 /* May an authorization that is valid already be built on? The account's may stem from another namespace: this one
  * must have proven the name itself, hold it, or have it granted. */
 bool names_may_reuse(const struct env *env, const struct acme_chain *chain, const char *name);

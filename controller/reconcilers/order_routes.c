@@ -140,7 +140,7 @@ struct err *order_clear_routes(const struct env *env, const char *key,
     unsigned marks = memo_get(env->presented, key).marks;
     for (size_t i = 0; http01_tiers[i] != NULL; i++) {
         const struct http01_tier *tier = http01_tiers[i];
-        if ((marks & http01_tier_mark(tier)) != 0)
+        if ((marks & http01_tier_mark(tier)) != 0 && tier->clear != NULL)
             TRY(tier->clear(&env->http01, order), "%s", tier->name);
     }
     memo_drop(env->presented, key);

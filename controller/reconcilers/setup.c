@@ -18,6 +18,7 @@
 #include "reconcilers/revocation.h"
 #include "reconcilers/rollout.h"
 #include "reconcilers/solver.h"
+#include "reconcilers/standing.h"
 
 #define CACHES 10
 #define INSIDE_CONTROLLERS (4 + WORKLOAD_KINDS) /* the first ones: Kubernetes and CPU work */
@@ -136,8 +137,10 @@ static void on_certificate(void *arg, const struct cache_change *change)
     const struct certificate *old = change->old;
     const struct certificate *now = change->now;
     /* Another spec may free a Secret's name for a rival, or opt workloads in. */
-    if (old != NULL && (now == NULL || old->obj.meta.generation != now->obj.meta.generation))
+    if (old != NULL && (now == NULL || old->obj.meta.generation != now->obj.meta.generation)) {
         wake_secret_users(env, old->obj.meta.namespace, old->spec.secret_name);
+        standing_look(env);
+    }
 }
 
 static void wake_issuer_users(const struct env *env, const struct issuer *issuer)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "reconcilers/order.h"
+#include "reconcilers/standing.h"
 
 /* A needed solver is looked at this long after the last time: it may have been evicted or deleted. Less
  * than the time between two calls of solver_need() for one Order, so that each of them counts. */
@@ -266,7 +267,10 @@ struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t 
     const struct env *env = arg;
     if (*name->ns != '\0')
         return reconcile_one(env, name, ret_next);
+    if (str_eq(name->name, STANDING_KEY))
+        return standing_sweep(env);
     TRY(adopt_all(env), "looking for solvers of an earlier process");
+    TRY(standing_sweep(env), "looking for standing routes");
     *ret_next = clock_wall(env->clock) + ADOPT_AGAIN;
     return NULL;
 }

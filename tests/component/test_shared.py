@@ -92,7 +92,7 @@ def test_issued_without_a_pod_within_16_writes(api, ns, shared_issuer, env):
     api.create(certificate(ns, "web", shared_issuer))
     api.wait_ready("Certificate", ns, "web")
     wait_for("route and Challenge to go", lambda: not routes(api) and not api.list("Challenge", ns), 10)
-    writes = watch.writes(namespace=ns) + watch.writes(namespace=HOME)
+    writes = [w for w in watch.writes(namespace=ns) + watch.writes(namespace=HOME) if w.kind != "issuers/status"]
     assert {w.kind for w in writes}.isdisjoint({"pods", "services"})
     assert len(writes) <= 16, f"{len(writes)}: {writes}"
     assert not api.list("Ingress", ns)
@@ -240,3 +240,28 @@ def test_a_host_elsewhere_sends_the_ca_on(api, env, ns, pebble, dns, responder, 
     api.wait_ready("Certificate", ns, "web")
     wait_for("the route to go", lambda: not routes(api), 10)
     dns.forget(name)
+
+
+def test_a_standing_route_is_found_by_the_renewal(api, ns, pebble, responder, replicas, env):
+    """It stays, so that a renewal writes nothing for its route, and goes with the last Certificate of its names."""
+    api.create(shared_acme(ns, pebble, shared={"standing": True}, renewalInfo="disabled"))
+    api.wait_ready("Issuer", ns, "acme")
+    host = f"{ns}.localhost"
+    for name in ("a", "b"):
+        api.create(certificate(ns, name, "acme", dnsNames=[host]))
+        api.wait_ready("Certificate", ns, name)
+    [route] = routes(api)
+    [path] = route["spec"]["rules"][0]["http"]["paths"]
+    assert (path["path"], path["pathType"]) == (PATH, "Prefix")
+    watch = Audit(env["AUDIT_LOG"], f"system:serviceaccount:{HOME}:shared-a")
+    api.patch("Certificate", ns, "a", {"metadata": {"annotations": {"certroll.dev/renew": "now"}}})
+    wait_for("the renewal", lambda: api.get("Certificate", ns, "a")["status"]["revision"] == 2)
+    wait_for("the Challenge to go", lambda: not api.list("Challenge", ns), 10)
+    assert not watch.writes(namespace=HOME)
+    api.delete("Certificate", ns, "a")
+    stays("the route: b has the name", lambda: len(routes(api)) == 1, 1)
+    api.patch("Certificate", ns, "b", {"spec": {"dnsNames": [f"other.{host}"]}})
+    wait_for("the old route to go and the new one to stand", lambda: [
+        rule["host"] for r in routes(api) for rule in r["spec"]["rules"]] == [f"other.{host}"], 20)
+    api.delete("Certificate", ns, "b")
+    wait_for("it to go", lambda: not routes(api), 10)

@@ -71,7 +71,8 @@ class Responder:
                 continue
             for rule in ingress["spec"].get("rules") or []:
                 for row in rule.get("http", {}).get("paths", []):
-                    if rule.get("host") in (None, host) and (row["path"], row["pathType"]) == (path, "Exact"):
+                    fits = path == row["path"] if row["pathType"] == "Exact" else path.startswith(row["path"])
+                    if rule.get("host") in (None, host) and fits and row["pathType"] in ("Exact", "Prefix"):
                         yield ingress["metadata"]["namespace"], row["backend"]["service"]["name"]
 
     def _endpoints(self, namespace, service):

@@ -49,7 +49,9 @@ static void each_tier_has_a_mark(void **state)
         assert_int_equal(all & mark, 0);
         all |= mark;
         /* Whoever makes routes can find and remove them. */
-        assert_true((http01_tiers[i]->present == NULL) == (http01_tiers[i]->clear == NULL));
+        bool stays = str_eq(http01_tiers[i]->name, "standing");
+        assert_true((http01_tiers[i]->present == NULL || stays) ==
+                    (http01_tiers[i]->clear == NULL));
     }
 }
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reconcilers/standing.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "http01/standing.h"
+#include "reconcilers/names.h"
+#include "reconcilers/solver.h"
+
+static bool has_standing(const struct issuer *issuer)
+{
+    const struct acme_issuer *acme = issuer->spec.acme;
+    for (size_t i = 0; acme != NULL && i < acme->solvers.len; i++) {
+        const struct solver_http01 *config = acme->solvers.items[i].http01;
+        if (config != NULL && config->shared != NULL && config->shared->standing)
+            return true;
+    }
+    return false;
+}
+
+static bool any_standing(struct cache *issuers)
+{
+    AUTO_OBJECT_LIST all = {0};
+    cache_all(issuers, &all);
+    for (size_t i = 0; i < all.len; i++)
+        if (has_standing(all.items[i]))
+            return true;
+    return false;
+}
+
+void standing_look(const struct env *env)
+{
+    if (any_standing(env->cluster_issuers.cache) || any_standing(env->issuers.cache))
+        controller_enqueue(env->controllers.solver, "", STANDING_KEY);
+}
+
+struct sweep {
+    const struct env *env;
+    struct object_list certificates;
+};
+
+static bool needs(const struct env *env, const struct certificate *c,
+                  const struct http01_standing *route)
+{
+    const struct object_meta *m = &c->obj.meta;
+    if (!str_eq(m->namespace, route->ns) || m->deletion_timestamp != 0)
+        return false;
+    for (size_t i = 0; i < route->hosts.len; i++)
+        if (!certificate_names(&c->spec, route->hosts.items[i]))
+            return false;
+    AUTO_OBJECT(struct issuer) issuer = NULL;
+    struct err *e = env_issuer(env, &c->spec.issuer_ref, m->namespace, &issuer);
+    bool unsure = e != NULL; /* looked at again with the next sweep */
+    err_free(e);
+    return unsure || (issuer != NULL && has_standing(issuer));
+}
+
+static struct err *look_at(void *arg, const struct http01_standing *route)
+{
+    const struct sweep *s = arg;
+    for (size_t i = 0; i < s->certificates.len; i++)
+        if (needs(s->env, s->certificates.items[i], route))
+            return NULL;
+    log_info("standing route removed", L_STR("ingress", route->name));
+    return http01_standing_remove(&s->env->http01, route);
+}
+
+struct err *standing_sweep(const struct env *env)
+{
+    struct sweep s = {.env = env};
+    cache_all(env->certificates.cache, &s.certificates);
+    struct err *e = http01_standing_each(&env->http01, look_at, &s);
+    object_list_release(&s.certificates);
+    return e;
+}

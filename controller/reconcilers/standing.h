@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Standing routes go when no Certificate has their names any more. */
+#ifndef CERTROLL_RECONCILERS_STANDING_H
+#define CERTROLL_RECONCILERS_STANDING_H
+
+#include "reconcilers/env.h"
+
+/* Removes those that no Certificate of their namespace needs. */
+struct err *standing_sweep(const struct env *env) MUST_CHECK;
+/* A Certificate has gone or asks for something else: sweeps soon, where standing routes may be. Any thread. */
+void standing_look(const struct env *env);
+
+/* The name of the solver controller's key for it; solvers have a namespace. */
+#define STANDING_KEY "standing"
+
+#endif

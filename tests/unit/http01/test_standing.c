@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes that stay: made once for a set of names of a namespace, and found by it. */
+#include "http01/standing.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "api/group.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "support/scripted_kube.h"
+
+#define INGRESSES "https://api/apis/networking.k8s.io/v1/namespaces/certroll/ingresses"
+#define LIST "GET " INGRESSES "?limit=500&labelSelector=certroll.dev%2Fhttp01-standing%3Dtrue"
+/* A hash of "shop", no class, and the names in order. */
+#define NAME "/certroll-standing-c2181a3ddc4e7bb8"
+
+struct world {
+    struct scripted_transport script;
+    struct kube_client *kube;
+    struct http01_env env;
+};
+
+static void world_open(struct world *w)
+{
+    scripted_init(&w->script);
+    w->kube = scripted_kube(&w->script);
+    w->env = (struct http01_env){.kube = w->kube,
+                                 .responder = {.ns = "certroll", .service = "certroll-http01"}};
+}
+
+static void world_close(struct world *w)
+{
+    kube_client_free(w->kube);
+    scripted_finish(&w->script);
+}
+#define WORLD __attribute__((cleanup(world_close))) struct world
+
+static const struct http01_shared stays = {.standing = true};
+static const struct solver_http01 config = {.shared = &stays};
+
+static const struct http01_tier *standing(void)
+{
+    const struct http01_tier *tier = http01_tier_of(&config);
+    assert_string_equal(tier->name, "standing");
+    assert_true(tier->granted);
+    assert_null(tier->clear);
+    return tier;
+}
+
+static struct err *present(struct world *w, const struct http01_route *routes, size_t count)
+{
+    const struct http01_presentation p = {.order = {.ns = "shop", .name = "web-1", .uid = "u"},
+                                          .name = "web-1",
+                                          .config = &config,
+                                          .routes = routes,
+                                          .count = count};
+    return standing()->present(&w->env, &p);
+}
+
+static void one_route_for_a_set_of_names(void **state)
+{
+    (void)state;
+    static const struct http01_route once[] = {{"b.test", "t1"}, {"a.test", "t2"}};
+    static const struct http01_route again[] = {{"a.test", "t3"}, {"b.test", "t4"}};
+    WORLD w = {0};
+    world_open(&w);
+    scripted_plan(&w.script, "GET " INGRESSES NAME, 404, "{}");
+    scripted_plan(&w.script, "PATCH " INGRESSES NAME, 201, "{}");
+    expect_ok(present(&w, once, 2));
+    json_auto_t *sent = scripted_json(&w.script, 1);
+    assert_string_equal(JSTR(sent, "metadata", "labels", HTTP01_STANDING), "true");
+    assert_string_equal(JSTR(sent, "metadata", "annotations", HTTP01_STANDING), "shop");
+    assert_null(JGET(sent, "metadata", "ownerReferences"));
+    assert_int_equal(json_count(JGET(sent, "spec", "rules")), 2);
+    const json_t *rule = JGET(sent, "spec", "rules", "0");
+    assert_string_equal(JSTR(rule, "host"), "a.test");
+    const json_t *path = JGET(rule, "http", "paths", "0");
+    assert_string_equal(JSTR(path, "path"), "/.well-known/acme-challenge/");
+    assert_string_equal(JSTR(path, "pathType"), "Prefix");
+    /* It stands: nothing is written for other tokens. */
+    scripted_plan(&w.script, "GET " INGRESSES NAME, 200, "{\"metadata\":{\"name\":\"x\"}}");
+    expect_ok(present(&w, again, 2));
+    scripted_plan(&w.script, "GET " INGRESSES NAME, 200,
+                  "{\"metadata\":{\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"}}");
+    scripted_plan(&w.script, "PATCH " INGRESSES NAME, 200, "{}");
+    expect_ok(present(&w, again, 2));
+}
+
+static struct err *note(void *arg, const struct http01_standing *route)
+{
+    auto_free char *hosts = strlist_join(&route->hosts, ",", 0);
+    buf_putf(arg, "%s %s %s;", route->name, str_or(route->ns, "-"), hosts);
+    return NULL;
+}
+
+static void they_tell_whose_they_are(void **state)
+{
+    (void)state;
+    static const char items[] =
+        "{\"items\":[{\"metadata\":{\"name\":\"x\",\"uid\":\"i\",\"annotations\":{"
+        "\"certroll.dev/http01-standing\":\"shop\"}},\"spec\":{\"rules\":[{\"host\":\"a.test\"},"
+        "{\"host\":\"b.test\"},{}]},\"status\":{\"loadBalancer\":{\"ingress\":[{\"ip\":"
+        "\"192.0.2.9\"}]}}},{\"metadata\":{\"name\":\"y\"}}]}";
+    WORLD w = {0};
+    world_open(&w);
+    AUTO(buf_release) struct buf found = BUF_INIT(1024);
+    scripted_plan(&w.script, LIST, 200, items);
+    expect_ok(http01_standing_each(&w.env, note, &found));
+    assert_string_equal(buf_str(&found), "x shop a.test,b.test;y - ;");
+    AUTO(strlist_release) struct strlist places = {0};
+    const struct http01_order order = {.ns = "shop", .name = "web-1", .uid = "u"};
+    scripted_plan(&w.script, LIST, 200, items);
+    expect_ok(standing()->places(&w.env, &order, "b.test", &places));
+    assert_int_equal(places.len, 1);
+    assert_string_equal(places.items[0], "192.0.2.9");
+    const struct http01_order other = {.ns = "mail", .name = "web-1", .uid = "u"};
+    scripted_plan(&w.script, LIST, 200, items);
+    expect_ok(standing()->places(&w.env, &other, "b.test", &places));
+    assert_int_equal(places.len, 1);
+    scripted_plan(&w.script, "DELETE " INGRESSES "/x", 200, "{}");
+    const struct http01_standing route = {.name = "x", .uid = "i"};
+    expect_ok(http01_standing_remove(&w.env, &route));
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    json_room_init();
+    expect_ok(api_init(API_DEFAULT_GROUP));
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_route_for_a_set_of_names),
+        cmocka_unit_test(they_tell_whose_they_are),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
