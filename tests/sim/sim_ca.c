@@ -660,7 +660,7 @@ void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http
     auto_free char *nonce = x_printf("nonce-%llu", (unsigned long long)++ca->nonce);
     map_put(&ca->nonces, nonce, NULL);
     add_header(&c, "replay-nonce", nonce);
-    if (str_eq(req->url, BASE "/dir")) {
+    if (str_eq(req->url, SIM_CA_DIRECTORY) || str_eq(req->url, SIM_CA_STAGING)) {
         show_directory(&c);
     } else if (str_starts(req->url, BASE "/ari/")) {
         show_renewal_info(&c, req->url + strlen(BASE "/ari/"));

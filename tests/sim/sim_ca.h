@@ -12,6 +12,8 @@
 
 #define SIM_CA_HOST "acme.test"
 #define SIM_CA_DIRECTORY "https://" SIM_CA_HOST "/dir"
+/* Another one of the same CA, for Issuers that are asked for a preflight. */
+#define SIM_CA_STAGING "https://" SIM_CA_HOST "/staging"
 
 struct sim_ca *sim_ca_new(struct sim *s);
 void sim_ca_free(struct sim_ca *ca);

@@ -38,7 +38,8 @@ struct sim_check {
     struct map requests;  /* uid -> number of the CA's order, owned */
     struct map delivered; /* PEM chains that certroll wrote into a Secret -> int64_t, when first */
     struct map disturbed; /* "ns/certificate" -> int64_t, when */
-    unsigned torn;        /* Orders that were deleted before their URL could be stored */
+    struct map passed; /* uid of a Certificate -> names that its preflight has passed for, owned */
+    unsigned torn;     /* Orders that were deleted before their URL could be stored */
     unsigned writes;
     unsigned reconciles;
     bool resting;
@@ -53,6 +54,7 @@ struct sim_check *sim_check_new(struct sim *s)
     c->requests = MAP_INIT(free);
     c->delivered = MAP_INIT(free);
     c->disturbed = MAP_INIT(free);
+    c->passed = MAP_INIT(free);
     return c;
 }
 
@@ -63,6 +65,7 @@ void sim_check_free(struct sim_check *c)
     map_release(&c->requests);
     map_release(&c->delivered);
     map_release(&c->disturbed);
+    map_release(&c->passed);
     free(c);
 }
 
@@ -202,7 +205,12 @@ static void check_secret(struct sim *s, const json_t *now)
         sim_fail(s, "certroll wrote Secret %s with a key that is not the certificate's", name);
 }
 
-/* ---- what the CA issued is not thrown away ---- */
+/* ---- what the CA issued is not thrown away, but for preflights ---- */
+
+static bool is_trial(const json_t *request)
+{
+    return JSTR(request, "metadata", "annotations", API_PREFLIGHT) != NULL;
+}
 
 static bool was_disturbed(struct sim *s, const json_t *request)
 {
@@ -224,7 +232,7 @@ static void check_request_gone(struct sim *s, const json_t *old)
     const char *issued = sim_ca_issued(s->ca, url);
     AUTO(strlist_release) struct strlist names = {0};
     bool expired = issued != NULL && sim_pki_read(issued, &names) <= sim_now(s);
-    if (issued == NULL || expired || was_disturbed(s, old))
+    if (issued == NULL || expired || was_disturbed(s, old) || is_trial(old))
         return;
     if (!map_has(&s->check->delivered, issued))
         sim_fail(s,
@@ -240,10 +248,63 @@ void sim_check_disturbed(struct sim *s, const char *ns, const char *certificate)
     map_put(&s->check->disturbed, key, x_memdup(&now, sizeof(now)));
 }
 
+/* ---- preflights ---- */
+
+static char *names_of(const json_t *object)
+{
+    AUTO(strlist_release) struct strlist names = {0};
+    const json_t *dns = JGET(object, "spec", "dnsNames");
+    for (size_t i = 0; i < json_count(dns); i++)
+        strlist_add(&names, json_text(json_item(dns, i)));
+    strlist_sort(&names);
+    json_auto_t *list = json_from_strlist(&names);
+    char *text = NULL;
+    err_drop(json_to_string(list, 65536, &text)); /* far below */
+    return text;
+}
+
+static void check_trial(struct sim *s, const json_t *request)
+{
+    const json_t *crt = sim_api_json(
+        s->api, "certificates", JSTR(request, "metadata", "namespace"),
+        str_or(JSTR(request, "metadata", "annotations", api_names()->certificate_name), ""));
+    if (is_trial(request) && JSTR(request, "status", "certificate") != NULL &&
+        str_eq(controller_uid(request), JSTR(crt, "metadata", "uid")))
+        map_put(&s->check->passed, controller_uid(request), names_of(crt));
+}
+
+/* The real CA hears nothing of what the staging CA has not issued since the last attempt. */
+static void check_new_order(struct sim *s, const json_t *order)
+{
+    const char *ns = JSTR(order, "metadata", "namespace");
+    const json_t *request =
+        sim_api_json(s->api, "certificaterequests", ns,
+                     str_or(JSTR(order, "metadata", "ownerReferences", "0", "name"), ""));
+    const json_t *crt = sim_api_json(
+        s->api, "certificates", ns,
+        str_or(JSTR(order, "metadata", "annotations", api_names()->certificate_name), ""));
+    if (request == NULL || is_trial(request) || JGET(crt, "spec", "preflight") == NULL ||
+        was_disturbed(s, request))
+        return;
+    auto_free char *names = names_of(order);
+    if (!str_eq(map_get(&s->check->passed, JSTR(crt, "metadata", "uid")), names))
+        sim_fail(s, "Order %s was made before its preflight has passed",
+                 JSTR(order, "metadata", "name"));
+}
+
+static void check_attempt_over(struct sim *s, const json_t *old, const json_t *now)
+{
+    static const char *const counts[] = {"revision", "failedIssuanceAttempts"};
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        if (JINT(now, 0, "status", counts[i]) > JINT(old, 0, "status", counts[i]))
+            map_remove(&s->check->passed, JSTR(now, "metadata", "uid"));
+}
+
 /* ---- Certificates and workloads ---- */
 
 static void check_certificate(struct sim *s, const json_t *old, const json_t *now)
 {
+    check_attempt_over(s, old, now);
     int64_t was = JINT(old, 0, "status", "revision");
     int64_t is = JINT(now, 0, "status", "revision");
     if (is < was || is > was + 1)
@@ -322,7 +383,11 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
         return;
     if (!is_news_of_ca(old, now))
         count_write(s, kind, old, now != NULL ? now : old);
-    if (now == NULL && str_eq(kind, "certificaterequests"))
+    if (old == NULL && str_eq(kind, "orders"))
+        check_new_order(s, now);
+    else if (now != NULL && str_eq(kind, "certificaterequests"))
+        check_trial(s, now);
+    else if (now == NULL && str_eq(kind, "certificaterequests"))
         check_request_gone(s, old);
     else if (now != NULL && str_eq(kind, "secrets"))
         check_secret(s, now);
@@ -455,6 +520,9 @@ static const char *leftover(const struct sim_object *o)
         return "a key Secret";
     if (str_eq(o->res->plural, "orders") && !order_state_is_final(JSTR(o->json, "status", "state")))
         return "an unfinished Order";
+    if (JSTR(o->json, "metadata", "annotations", API_PREFLIGHT) != NULL &&
+        JSTR(o->json, "status", "failureTime") == NULL)
+        return "a preflight"; /* failed ones stay to be read, as other requests do */
     return o->collect_at != SIM_NEVER ? "garbage" : NULL;
 }
 

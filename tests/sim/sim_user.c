@@ -26,6 +26,8 @@ struct sim_user {
     int64_t next;
     unsigned workloads;
     unsigned wishes; /* values of the renew annotation */
+    /* Some Certificates have a preflight: by the seed alone, so that other lives are as they were. */
+    bool stages;
 };
 
 static const char *const namespaces[] = {"red", "blue"};
@@ -42,12 +44,11 @@ static void put_issuer(struct sim *s, const char *ns, const char *name, json_t *
                 &sim_kubectl);
 }
 
-static json_t *acme_spec(const struct sim *s, const char *account)
+static json_t *acme_spec(const struct sim *s, const char *server, const char *account)
 {
-    json_t *spec =
-        json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", SIM_CA_DIRECTORY,
-                   "email", "ops@example.test", "privateKeySecretRef", "name", account, "solvers",
-                   "http01", "ingress", "ingressClassName", "sim");
+    json_t *spec = json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", server,
+                              "email", "ops@example.test", "privateKeySecretRef", "name", account,
+                              "solvers", "http01", "ingress", "ingressClassName", "sim");
     json_t *limits = sim_ca_limits(s->ca);
     if (limits != NULL)
         json_put(JGET(spec, "acme"), "limits", limits);
@@ -113,6 +114,8 @@ static void create_certificate(struct sim_user *u)
         durations[sim_pick(s, ARRAY_LEN(durations) - (sim_is_long(s) ? 0 : 1))], "privateKey",
         "algorithm", "ECDSA", "size", 256, "rotationPolicy",
         sim_chance(s, 800) ? "Always" : "Never", "rollout", "enabled", sim_chance(s, 500));
+    if (u->stages && sim_chance(s, 600))
+        json_put(spec, "preflight", json_build("{s:{s:s}}", "issuerRef", "name", "staging"));
     sim_api_put(s->api, "certificates",
                 json_build("{s:s,s:s,s:{s:s,s:s},s:o}", "apiVersion", "certroll.dev/v1", "kind",
                            "Certificate", "metadata", "name", name, "namespace", ns, "spec", spec),
@@ -172,8 +175,26 @@ static void change_issuer(struct sim_user *u)
     sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
 }
 
+static void toggle_preflight(struct sim_user *u)
+{
+    json_t *crt = some_copy(u->sim, "certificates");
+    if (crt == NULL)
+        return;
+    disturb(u->sim, crt);
+    if (JGET(crt, "spec", "preflight") != NULL)
+        json_drop(JGET(crt, "spec"), "preflight");
+    else
+        json_put(JGET(crt, "spec"), "preflight",
+                 json_build("{s:{s:s}}", "issuerRef", "name", "staging"));
+    sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
+}
+
 static void toggle_rollout(struct sim_user *u)
 {
+    if (u->stages && sim_chance(u->sim, 500)) {
+        toggle_preflight(u);
+        return;
+    }
     json_t *crt = some_copy(u->sim, "certificates");
     if (crt == NULL)
         return;
@@ -463,7 +484,7 @@ static const struct {
     {"creates a workload", create_workload},
     {"changes dnsNames", change_names},
     {"changes the issuer", change_issuer},
-    {"turns rollouts on or off", toggle_rollout},
+    {"turns rollouts or preflights on or off", toggle_rollout},
     {"deletes a Certificate", delete_certificate},
     {"sets Issuing", set_issuing},
     {"asks for a renewal", wish_renewal},
@@ -500,6 +521,8 @@ struct sim_user *sim_user_new(struct sim *s)
     u->acts = 2 + sim_pick(s, ACTS_MAX - 1);
     if (sim_is_long(s))
         u->acts = ACTS_MAX;
+    json_auto_t *limits = sim_ca_limits(s->ca);
+    u->stages = s->seed % 3 == 0 && limits == NULL; /* both directories are of one CA */
     return u;
 }
 
@@ -512,9 +535,13 @@ void sim_user_begin(struct sim_user *u)
 {
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
         put_issuer(u->sim, namespaces[i], "self", json_build("{s:{}}", "selfSigned"));
-        put_issuer(u->sim, namespaces[i], "acme", acme_spec(u->sim, "acme-account"));
+        put_issuer(u->sim, namespaces[i], "acme",
+                   acme_spec(u->sim, SIM_CA_DIRECTORY, "acme-account"));
     }
-    put_issuer(u->sim, NULL, "acme", acme_spec(u->sim, "cluster-account"));
+    for (size_t i = 0; i < ARRAY_LEN(namespaces) && u->stages; i++)
+        put_issuer(u->sim, namespaces[i], "staging",
+                   acme_spec(u->sim, SIM_CA_STAGING, "staging-account"));
+    put_issuer(u->sim, NULL, "acme", acme_spec(u->sim, SIM_CA_DIRECTORY, "cluster-account"));
     create_certificate(u);
     plan_next(u);
 }
