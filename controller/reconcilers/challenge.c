@@ -127,6 +127,21 @@ static struct err *ask_replicas(const struct challenge_pass *p, const char *expe
     return http01_replicas_answer(&p->env->http01, p->env->outside, p->env->stop, &q);
 }
 
+/* Asked again, because the first answer was lost, a CA may refuse: it has validated since. Then what the
+ * authorization says counts. */
+static struct err *ask_ca(struct challenge_pass *p)
+{
+    struct err *refused = acme_challenge_accept(&p->chain.account.account, p->challenge->spec.url);
+    if (!err_is(refused, ERR_INVALID))
+        return refused;
+    acme_authz_release(&p->authz);
+    struct err *e = read_authorization(p);
+    if (e == NULL && !p->stop && !p->accepted)
+        return refused;
+    err_free(refused);
+    return e;
+}
+
 /* URL and token were compared with the CA's when the authorization was read. */
 static struct err *accept(struct challenge_pass *p)
 {
@@ -144,8 +159,9 @@ static struct err *accept(struct challenge_pass *p)
         err_free(e);
         return NULL;
     }
-    TRY(acme_challenge_accept(&p->chain.account.account, spec->url));
-    p->next = acme_next_poll(p->env, p->chain.issuer, p->accept_key, 0);
+    TRY(ask_ca(p));
+    if (!p->stop)
+        p->next = acme_next_poll(p->env, p->chain.issuer, p->accept_key, 0);
     return NULL;
 }
 
