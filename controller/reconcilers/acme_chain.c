@@ -60,6 +60,30 @@ struct err *acme_chain_of_order(const struct env *env, const struct order *order
     return e;
 }
 
+struct err *acme_hold(const struct env *env, const char *uid, struct err *failed)
+{
+    bool binds = failed != NULL && failed->retry_at != 0 &&
+                 (failed->http_status == 429 || failed->http_status >= 500);
+    if (binds) {
+        auto_free char *key = x_printf("%s/held", uid);
+        memo_set(env->polls, key, failed->retry_at);
+    }
+    return failed;
+}
+
+bool acme_is_held(const struct env *env, const char *uid, int64_t *ret_next)
+{
+    auto_free char *key = x_printf("%s/held", uid);
+    int64_t until = memo_get(env->polls, key).time;
+    if (until > clock_wall(env->clock)) {
+        *ret_next = until;
+        return true;
+    }
+    if (until != 0)
+        memo_drop(env->polls, key);
+    return false;
+}
+
 struct err *acme_chain_judge(const struct env *env, const struct acme_chain *c, struct err *failed)
 {
     bool refused = err_is(failed, ERR_INVALID) || err_is(failed, ERR_DENIED);

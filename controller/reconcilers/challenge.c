@@ -259,7 +259,9 @@ struct err *challenge_reconcile(void *arg, const struct object_name *name, int64
         .check_key = x_printf("%s/check", c->obj.meta.uid),
         .accept_key = x_printf("%s/accept", c->obj.meta.uid),
     };
-    TRY(finish(&p, run(&p)));
+    if (acme_is_held(env, c->obj.meta.uid, ret_next))
+        return NULL;
+    TRY(acme_hold(env, c->obj.meta.uid, finish(&p, run(&p))));
     *ret_next = p.next;
     return NULL;
 }

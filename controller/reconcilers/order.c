@@ -369,8 +369,10 @@ struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *
         TRY(order_prepare_undo(&p));
     else if (order_state_is_final(order->status.state))
         TRY(settle(&p));
+    else if (acme_is_held(env, order->obj.meta.uid, ret_next))
+        return NULL;
     else
-        TRY(finish(&p, run_steps(&p)));
+        TRY(acme_hold(env, order->obj.meta.uid, finish(&p, run_steps(&p))));
     *ret_next = p.next;
     return NULL;
 }

@@ -144,6 +144,36 @@ static void challenges_belong_to_an_order(void **state)
     }
 }
 
+/* ---- Retry-After ---- */
+
+static void what_a_server_asks_for_binds(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        bool binds;
+    } rows[] = {{429, true}, {503, true}, {500, true}, {403, false}, {0, false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        int64_t next = 0;
+        struct err *e = err_new(ERR_TRANSIENT, "HTTP503", "later");
+        e->http_status = rows[i].status;
+        e->retry_at = SCENE_NOW + NS_PER_MIN;
+        expect_err(acme_hold(s.env, "u", e), ERR_TRANSIENT, "HTTP503", NULL);
+        assert_int_equal(acme_is_held(s.env, "u", &next), rows[i].binds);
+        assert_int_equal(next, rows[i].binds ? SCENE_NOW + NS_PER_MIN : 0);
+        assert_false(acme_is_held(s.env, "other", &next));
+        clock_manual_advance(&s.hands, NS_PER_MIN);
+        assert_false(acme_is_held(s.env, "u", &next));
+    }
+    SCENE s = {0};
+    scene_open(&s);
+    int64_t next = 0;
+    assert_null(acme_hold(s.env, "u", NULL));
+    assert_false(acme_is_held(s.env, "u", &next));
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -159,6 +189,7 @@ int main(void)
         cmocka_unit_test(foreign_orders_are_refused),
         cmocka_unit_test(issuers_are_waited_for),
         cmocka_unit_test(challenges_belong_to_an_order),
+        cmocka_unit_test(what_a_server_asks_for_binds),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
