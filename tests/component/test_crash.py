@@ -13,6 +13,7 @@ import uuid
 import pytest
 
 from lib.api import secret_data
+from lib.ca import Pebble
 from lib.cluster import service_account
 from lib.controller import Controller
 from lib.objects import acme, certificate
@@ -26,9 +27,10 @@ SOLVER = "acme.certroll.dev/http01-solver=true"
 
 
 class Issuance:
-    """One cold issuance, and a crash at the write of that number, or none. Reads of the CA are POSTs and count."""
+    """One cold issuance, and a crash at the write of that number, or none. Reads of the CA are POSTs and count. staging:
+    another CA that is asked first."""
 
-    def __init__(self, world, point):
+    def __init__(self, world, point, staging=None):
         self.api, self.point = world.api, point
         self.ns = world.api.namespace(f"crash-{uuid.uuid4().hex[:8]}")
         self.lock, self.count, self.died_at = threading.Lock(), 0, None
@@ -42,7 +44,10 @@ class Issuance:
                                      failure_backoff_min="1s")
         self.controller.log.unlink(missing_ok=True)
         world.api.create(acme(self.ns, world.pebble, server=f"{self.ca.url}/dir"))
-        world.api.create(certificate(self.ns, "web", "acme", dnsNames=[f"{self.ns}.localhost"]))
+        if staging:
+            world.api.create(acme(self.ns, staging, "staging"))
+        world.api.create(certificate(self.ns, "web", "acme", dnsNames=[f"{self.ns}.localhost"],
+                                     preflight={"issuerRef": {"name": "staging"}} if staging else None))
 
     def after(self, seen):
         """On a proxy's thread: the server has answered and the controller waits for that."""
@@ -85,7 +90,9 @@ class Issuance:
         ready = [c for c in (crt.get("status") or {}).get("conditions") or []
                  if (c["type"], c["status"]) == ("Ready", "True")]
         return ready and not (self.api.list("Ingress", self.ns) or self.api.list("Challenge", self.ns) or
-                              self.api.list("Secret", self.ns, "certroll.dev/next-private-key=true"))
+                              self.api.list("Secret", self.ns, "certroll.dev/next-private-key=true") or
+                              [o for kind in ("CertificateRequest", "Order") for o in self.api.list(kind, self.ns)
+                               if "preflight" in o["metadata"]["name"]])
 
     def describe(self):
         asked = "\n".join(map(str, self.ca.requests))
@@ -119,6 +126,19 @@ def test_kill_at_each_step_of_an_issuance(api, env, folder, pebble, responder):
     assert undisturbed.count > 20, "so many steps at least are known"
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = pool.map(lambda point: Issuance(world, point).run(), range(1, undisturbed.count + 1))
+    failures = [text for text in outcomes if text]
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(400)
+def test_kill_at_each_step_of_an_issuance_with_a_preflight(api, env, folder, pebble, responder, start_ca):
+    world = types.SimpleNamespace(api=api, env=env, folder=folder, pebble=pebble)
+    staging = start_ca(Pebble)
+    undisturbed = Issuance(world, None, staging)
+    assert undisturbed.run() is None
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = pool.map(lambda point: Issuance(world, point, staging).run(), range(1, undisturbed.count + 1))
     failures = [text for text in outcomes if text]
     assert not failures, "\n".join(failures)
 
