@@ -182,13 +182,13 @@ struct err *budget_failed(struct order_pass *p, struct err *failed)
 
 /* ---- what came of it ---- */
 
-static enum budget_outcome outcome_of(const struct order *old, const struct order *now)
+static enum budget_outcome outcome_of(const struct order *order, bool exists)
 {
-    if (now == NULL) /* it may be finalized at the CA, so what it took stays taken */
-        return str_empty(old->status.url) ? BUDGET_NOT_PLACED : BUDGET_ISSUED;
-    if (str_eq(now->status.state, "valid"))
+    if (!exists) /* it may be finalized at the CA, so what it took stays taken */
+        return str_empty(order->status.url) ? BUDGET_NOT_PLACED : BUDGET_ISSUED;
+    if (str_eq(order->status.state, "valid"))
         return BUDGET_ISSUED;
-    return str_empty(now->status.url) ? BUDGET_NOT_PLACED : BUDGET_FAILED;
+    return str_empty(order->status.url) ? BUDGET_NOT_PLACED : BUDGET_FAILED;
 }
 
 void budget_on_order(void *arg, const struct cache_change *change)
@@ -198,9 +198,10 @@ void budget_on_order(void *arg, const struct cache_change *change)
     const struct order *now = change->now;
     bool was_over = old != NULL && order_state_is_final(old->status.state);
     bool is_over = now == NULL || order_state_is_final(now->status.state);
-    if (change->initial || was_over || !is_over)
+    const struct order *order = now != NULL ? now : old;
+    if (change->initial || was_over || !is_over || order == NULL)
         return;
-    budgets_settle(env->budgets, (now != NULL ? now : old)->obj.meta.uid, outcome_of(old, now));
+    budgets_settle(env->budgets, order->obj.meta.uid, outcome_of(order, now != NULL));
     budget_store_wake(env);
 }
 

@@ -19,12 +19,12 @@ struct err *ensure_budget(struct order_pass *p) MUST_CHECK;
 struct err *budget_failed(struct order_pass *p, struct err *failed) MUST_CHECK;
 
 /* Cache handlers (arg: struct env): an Order came to its end, a Challenge failed. */
-void budget_on_order(void *env, const struct cache_change *change);
-void budget_on_challenge(void *env, const struct cache_change *change);
+void budget_on_order(void *arg, const struct cache_change *change);
+void budget_on_challenge(void *arg, const struct cache_change *change);
 
 /* The controller that reads once, before the first order, what earlier processes spent, and stores what was spent since;
  * it has one key. */
-struct err *budget_store_reconcile(void *env, const struct object_name *name, int64_t *ret_next)
+struct err *budget_store_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 /* Wakes it when there is something to read or to store. */
 void budget_store_wake(const struct env *env);
