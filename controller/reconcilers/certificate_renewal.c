@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When is the certificate in the Secret to be renewed: by its own rule, and as its CA would have it (RFC 9773)? */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/backoff.h"
 #include "base/mem.h"
@@ -171,6 +172,35 @@ void begin_renewal_info(struct certificate_pass *p)
                        p->now + rng_between(p->env->rng, 0, within));
 }
 
+/* One of the names in a list that we wrote: DNS names and addresses need no quotes there. */
+static bool is_listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = str_or(list, ""); *at != '\0'; at += *at == ',') {
+        size_t item = strcspn(at, ",");
+        if (item == len && strncmp(at, name, len) == 0)
+            return true;
+        at += item;
+    }
+    return false;
+}
+
+/* RFC 9773 section 5: an order that replaces a certificate has an identifier of it; CAs refuse others, not always in
+ * words that say so. */
+static bool shares_name(const struct certificate_pass *p)
+{
+    const struct pki_names *want = &p->wanted.names;
+    const char *dns = tls_secret_annotation(p->secret, api_names()->alt_names);
+    const char *ips = tls_secret_annotation(p->secret, api_names()->ip_sans);
+    for (size_t i = 0; i < want->dns.len; i++)
+        if (is_listed(dns, want->dns.items[i]))
+            return true;
+    for (size_t i = 0; i < want->ips.len; i++)
+        if (is_listed(ips, want->ips.items[i]))
+            return true;
+    return want->common_name != NULL && is_listed(dns, want->common_name);
+}
+
 const char *replaced_certificate(const struct certificate_pass *p)
 {
     const char *id = held_certificate_id(p);
@@ -185,5 +215,5 @@ const char *replaced_certificate(const struct certificate_pass *p)
     };
     const char *account = tls_secret_annotation(p->secret, API_ACME_ACCOUNT);
     bool same = issuer_ref_equal(&from, p->ref) && str_eq(account, p->issuer->status.acme.uri);
-    return same ? id : NULL;
+    return same && shares_name(p) ? id : NULL;
 }

@@ -105,6 +105,15 @@ def test_refused_replacement_costs_one_more_request(api, ns, watched, controller
     assert len([a for a in asked if a[1] == 201]) == 1, "one order"
 
 
+def test_other_names_replace_nothing(api, ns, watched, controller):
+    """An order without a name of the old certificate's is none that replaces it."""
+    api.create(certificate(ns, "web", "acme"))
+    api.wait_ready("Certificate", ns, "web")
+    api.patch("Certificate", ns, "web", {"spec": {"dnsNames": ["another.localhost"]}})
+    api.wait("Certificate", ns, "web", lambda c: c["status"]["revision"] == 2, "issued again", 30)
+    assert ["replaces" in payload(r) for r in watched.posts("order-plz")] == [False, False]
+
+
 def test_switched_off_nobody_is_asked_or_told(api, ns, pebble, ca, responder, controller):
     api.create(acme(ns, pebble, server=f"{ca.url}/dir", renewalInfo="disabled"))
     api.wait_ready("Issuer", ns, "acme")

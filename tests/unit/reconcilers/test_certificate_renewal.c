@@ -255,6 +255,47 @@ static void what_cannot_be_asked_is_asked_later(void **state)
     assert_int_equal(workqueue_len(controller_queue(s.env->controllers.certificate)), 1);
 }
 
+/* RFC 9773 section 5: of the same issuer and account, and with a name that is asked for again. */
+static void only_what_shares_a_name_is_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dns, *ips, *account, *want_dns, *want_ip;
+        bool replaced;
+    } rows[] = {
+        {"a.test,b.test", "", "u", "b.test", NULL, true},
+        {"a.test,b.test", "", "u", "c.test", NULL, false},
+        {"aa.test,b.tests", "", "u", "b.test", NULL, false},
+        {"xb.test", "", "u", "b.test", NULL, false},
+        {"", "192.0.2.1", "u", NULL, "192.0.2.1", true},
+        {"", "", "u", "b.test", NULL, false},
+        {"b.test", "", "other", "b.test", NULL, false},
+        {NULL, NULL, "u", "b.test", NULL, false},
+    };
+    const struct acme_issuer acme = {.renewal_info = NULL};
+    const struct issuer issuer = {.spec.acme = &acme, .status.acme.uri = "u"};
+    const struct issuer_ref ref = {.name = "ca"};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct bind_pair annotations[] = {
+            {"certroll.dev/issuer-name", "ca"},      {"certroll.dev/fingerprint", "f"},
+            {"certroll.dev/certificate-id", ID},     {"certroll.dev/acme-account", rows[i].account},
+            {"certroll.dev/alt-names", rows[i].dns}, {"certroll.dev/ip-sans", rows[i].ips}};
+        const struct tls_secret secret = {
+            .obj.meta.annotations = {annotations, ARRAY_LEN(annotations)}};
+        struct certificate_pass p = {.secret = &secret,
+                                     .issuer = &issuer,
+                                     .ref = &ref,
+                                     .held = {.certificate = true, .fingerprint = "f"}};
+        if (rows[i].want_dns != NULL)
+            strlist_add(&p.wanted.names.dns, rows[i].want_dns);
+        if (rows[i].want_ip != NULL)
+            strlist_add(&p.wanted.names.ips, rows[i].want_ip);
+        if ((replaced_certificate(&p) != NULL) != rows[i].replaced)
+            fail_msg("row %zu", i);
+        pki_names_release(&p.wanted.names);
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -272,6 +313,7 @@ int main(void)
         cmocka_unit_test(the_time_of_the_last_answer_counts),
         cmocka_unit_test(nobody_is_asked_when_it_is_switched_off),
         cmocka_unit_test(what_cannot_be_asked_is_asked_later),
+        cmocka_unit_test(only_what_shares_a_name_is_replaced),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
