@@ -25,7 +25,7 @@
 
 /* A sanitized seed takes several times as long, and looks for something else: errors in memory. */
 #ifdef CERTROLL_SANITIZED
-#define SEEDS 300
+#define SEEDS 150
 #else
 #define SEEDS 10000
 #endif

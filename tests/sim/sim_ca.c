@@ -266,7 +266,9 @@ static const char *authz_status(const struct sim_ca *ca, const struct authz *a)
 
 static void show_authz(struct call *c, size_t i)
 {
-    const struct authz *a = &c->ca->authz[i];
+    struct authz *a = &c->ca->authz[i];
+    if (str_eq(JSTR(c->payload, "status"), "deactivated"))
+        a->status = "deactivated"; /* RFC 8555 section 7.5.2 */
     const char *status = authz_status(c->ca, a);
     if (c->ca->forgets && str_eq(status, "expired")) {
         refuse(c, 404, "malformed", "there is no such authorization");
@@ -349,7 +351,7 @@ static const char *status_of(const struct sim_ca *ca, const struct order *o)
     const char *status = "ready";
     for (size_t i = 0; i < o->names.len; i++) {
         const char *a = ca->authz[o->authz[i]].status;
-        if (str_eq(a, "invalid"))
+        if (str_eq(a, "invalid") || str_eq(a, "deactivated"))
             return "invalid";
         if (str_eq(a, "pending"))
             status = "pending";

@@ -501,10 +501,12 @@ static char *unfinished_workload(struct sim *s, const json_t *workload)
         issued_at(s, JSTR(secret, "metadata", "namespace"), JSTR(secret, "metadata", "name")) -
         sim_process_greatest_skew(s->process);
     if (delivered != NULL && *delivered < issued)
-        issued = *delivered;
-    if (sim_cluster_oldest_container(s, workload) < issued)
-        return x_printf("workload %s has containers that are older than the Secret",
-                        JSTR(workload, "metadata", "name"));
+        issued = *delivered - *delivered % NS_PER_SEC; /* as containers say it */
+    int64_t oldest = sim_cluster_oldest_container(s, workload);
+    if (oldest < issued)
+        return x_printf("workload %s has containers that are %lld s older than the Secret",
+                        JSTR(workload, "metadata", "name"),
+                        (long long)((issued - oldest) / NS_PER_SEC));
     return NULL;
 }
 

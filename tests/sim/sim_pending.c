@@ -74,20 +74,20 @@ static const json_t *unfinished_child(const struct look *l, const char *plural, 
     return NULL;
 }
 
-/* That of the Certificate which has to make its key anew. */
-static bool owner_is_planned(const struct look *l, const json_t *object)
+static bool owner_is_planned(const struct look *l, const char *controller, const json_t *object)
 {
     auto_free char *key =
         x_printf("%s/%s", JSTR(object, "metadata", "namespace"),
                  str_or(JSTR(object, "metadata", "ownerReferences", "0", "name"), ""));
-    return sim_replica_plans(l->replica, "certificate", key);
+    return sim_replica_plans(l->replica, controller, key);
 }
 
 static bool request_is_waiting(const struct look *l, const json_t *r)
 {
     return str_eq(JSTR(r, "spec", "issuerRef", "group"), SIM_EXTERNAL_GROUP) || is_answered(r) ||
            is_planned(l, "certificaterequest", r) || waits_for_issuer(l, r) ||
-           unfinished_child(l, "orders", r) != NULL || owner_is_planned(l, r);
+           unfinished_child(l, "orders", r) != NULL ||
+           owner_is_planned(l, "certificate", r); /* which makes its key anew */
 }
 
 /* A Certificate at rest is looked at again at its renewal; without that it would never be renewed. */
@@ -108,9 +108,13 @@ static bool is_waiting(const struct look *l, const struct sim_object *o)
         return certificate_is_waiting(l, o->json);
     if (str_eq(plural, "certificaterequests"))
         return request_is_waiting(l, o->json);
-    if (str_eq(plural, "orders") || str_eq(plural, "challenges"))
-        return order_state_is_final(JSTR(o->json, "status", "state")) ||
-               is_planned(l, str_eq(plural, "orders") ? "order" : "challenge", o->json);
+    bool final = order_state_is_final(JSTR(o->json, "status", "state"));
+    if (str_eq(plural, "orders"))
+        return final || is_planned(l, "order", o->json);
+    /* An Order that is over removes its Challenges. */
+    if (str_eq(plural, "challenges"))
+        return (!final && is_planned(l, "challenge", o->json)) ||
+               owner_is_planned(l, "order", o->json);
     return true;
 }
 

@@ -16,7 +16,8 @@
 #include "sim/sim_net.h"
 #include "sim/sim_process.h"
 
-#define ACTS_MAX 16
+#define ACTS_MAX 12
+#define LONG_ACTS 16 /* of a life of years */
 #define CERTIFICATES_MAX 6
 #define LONG_PAUSE_MAX (120 * NS_PER_DAY) /* between the acts of a life of years */
 
@@ -78,12 +79,12 @@ static json_t *issuer_ref(const struct issuer_choice *i)
     return json_build("{s:s,s:s,s:s*}", "kind", i->kind, "name", i->name, "group", i->group);
 }
 
-static json_t *some_names(struct sim_user *u, const char *certificate)
+static json_t *some_names(struct sim_user *u, const char *ns, const char *certificate)
 {
     json_t *names = json_new_array();
     for (unsigned i = 0, n = 1 + sim_pick(u->sim, 3); i < n; i++) {
         auto_free char *name =
-            x_printf("%c%u.%s.test", 'a' + (int)i, sim_pick(u->sim, 4), certificate);
+            x_printf("%c%u.%s.%s.test", 'a' + (int)i, sim_pick(u->sim, 4), certificate, ns);
         json_push(names, json_new_string(name));
     }
     return names;
@@ -110,7 +111,7 @@ static void create_certificate(struct sim_user *u)
         return;
     json_t *spec = json_build(
         "{s:s,s:o,s:o,s:s,s:{s:s,s:i,s:s},s:{s:b}}", "secretName", secret, "issuerRef",
-        issuer_ref(issuer), "dnsNames", some_names(u, name), "duration",
+        issuer_ref(issuer), "dnsNames", some_names(u, ns, name), "duration",
         durations[sim_pick(s, ARRAY_LEN(durations) - (sim_is_long(s) ? 0 : 1))], "privateKey",
         "algorithm", "ECDSA", "size", 256, "rotationPolicy",
         sim_chance(s, 800) ? "Always" : "Never", "rollout", "enabled", sim_chance(s, 500));
@@ -160,7 +161,7 @@ static void change_names(struct sim_user *u)
     if (crt == NULL)
         return;
     disturb(u->sim, crt);
-    json_put(JGET(crt, "spec"), "dnsNames", some_names(u, name_of(crt)));
+    json_put(JGET(crt, "spec"), "dnsNames", some_names(u, ns_of(crt), name_of(crt)));
     sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
 }
 
@@ -520,7 +521,7 @@ struct sim_user *sim_user_new(struct sim *s)
     u->sim = s;
     u->acts = 2 + sim_pick(s, ACTS_MAX - 1);
     if (sim_is_long(s))
-        u->acts = ACTS_MAX;
+        u->acts = LONG_ACTS;
     json_auto_t *limits = sim_ca_limits(s->ca);
     u->stages = s->seed % 3 == 0 && limits == NULL; /* both directories are of one CA */
     return u;

@@ -162,6 +162,23 @@ static void the_wait_doubles_up_to_32_hours(void **state)
     }
 }
 
+/* The API server's clock is ahead of ours: the attempt was made after it failed. Found by the simulator,
+ * where each pass counted it again. */
+static void a_clock_that_is_behind_does_not_count_again(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    open_story(&s, &(struct story){.failures = 1,
+                                   .failed_at = SCENE_NOW - NS_PER_MIN,
+                                   .made_at = SCENE_NOW + 10 * NS_PER_MIN,
+                                   .issuing = "False"});
+    int64_t next = 0;
+    json_auto_t *status = pass(&s, &next);
+    assert_int_equal(next, SCENE_NOW - NS_PER_MIN + NS_PER_HOUR);
+    assert_int_equal(JINT(status, 0, "failedIssuanceAttempts"), 1);
+    assert_int_equal(s.told, 0);
+}
+
 /* The attempt is given up and another is begun: DELETE, then POST. The pass ends there. */
 static void expect_new_attempt(const struct story *t)
 {
@@ -260,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failure_is_counted_once),
         cmocka_unit_test(the_wait_doubles_up_to_32_hours),
+        cmocka_unit_test(a_clock_that_is_behind_does_not_count_again),
         cmocka_unit_test(after_the_wait_it_is_tried_again),
         cmocka_unit_test(whoever_asks_does_not_wait),
         cmocka_unit_test(the_same_wish_waits),
