@@ -277,6 +277,15 @@ REFUSED = [
           ({"rotateAfter": "30d"}, ".rotateAfter", "at least 24h"),
           ({"size": 2048}, "", "size is for the algorithm RS256"),
           ({"algorithm": "ES384", "size": 3072}, "", "size is for the algorithm RS256"))],
+    ("Issuer", {"acme": {**ACME, "failover": [{"name": "b", "kind": "Isuer"}]}}, "spec.acme.failover[0].kind", KIND),
+    *[("Issuer", {"acme": {**ACME, "failoverAfterOutage": wait}}, "spec.acme.failoverAfterOutage", "write at least 1m")
+      for wait in ("59s", "1d", "-1h")],
+    ("Issuer", {"acme": {**ACME, "failoverAfterAttempts": 0}}, "spec.acme.failoverAfterAttempts",
+     "should be greater than or equal to 1"),
+    *[("Issuer", {"acme": ACME, "allowedNames": [{"names": [name]}]}, "spec.allowedNames[0].names[0]",
+       "write shop.example.com, *.example.com for all names below it, or *")
+      for name in ("shop.*.com", "**", "*.*.com", "shop.example.com.")],
+    ("Issuer", {"acme": ACME, "allowedNames": [{"names": []}]}, "spec.allowedNames[0].names", "at least 1 items"),
     ("Issuer", {"acme": {**ACME, "profile": "a", "preferredProfile": "b"}}, "spec.acme",
      "write either profile, which must be there, or preferredProfile, which may be missing"),
     ("Issuer", {"acme": {**ACME, "renewalInfo": "off"}}, "spec.acme.renewalInfo",
@@ -312,6 +321,9 @@ REFUSED = [
     *[("Challenge", {field: None}, f"spec.{field}", "Required value") for field in SPECS["Challenge"]],
     *[("Order", {field: None}, f"spec.{field}", "Required value") for field in ("request", "issuerRef")],
 ]
+# What an Issuer refuses of an ACME configuration, a ClusterIssuer does, too.
+REFUSED += [row for kind, spec, field, complaint in REFUSED if kind == "Issuer" and spec.get("acme")
+            for row in [("ClusterIssuer", {"selfSigned": None, **spec}, field, complaint)] if row not in REFUSED]
 
 YES, NO = "True", "False"
 
