@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/sim_ca.h"
+#include "sim/sim_ca_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,58 +18,8 @@
 #include "sim/sim_limits.h"
 #include "sim/sim_pki.h"
 
-#define BASE "https://" SIM_CA_HOST
-#define BODY_MAX (1024 * 1024)
 #define VALIDATION_MAX (4 * NS_PER_SEC)
 #define SIGNING_MAX (8 * NS_PER_SEC)
-#define PROBLEM "urn:ietf:params:acme:error:"
-
-/* States have their ACME names. */
-struct authz {
-    char *identifier;
-    size_t account;
-    size_t order; /* that it was made for */
-    const char *status;
-    char *token;
-    bool processing;
-    int64_t validate_at; /* SIM_NEVER */
-    int64_t expires;     /* wall ns: while it is pending, and then as long as it is reused */
-    const char *error;
-};
-struct order {
-    size_t account;
-    int64_t placed;
-    struct strlist names;
-    size_t *authz;
-    const char *status; /* once finalized; before that it follows from the authorizations */
-    char *csr;
-    size_t csr_len;
-    int64_t expires; /* wall ns; unless it is finalized before */
-    int64_t sign_at; /* SIM_NEVER */
-    char *certificate;
-};
-
-struct sim_ca {
-    struct sim *sim;
-    struct strlist accounts; /* thumbprints */
-    unsigned key_changes; /* a message that was under way then may have the old key's signature */
-    size_t forgotten;     /* the first so many are not known any more */
-    struct strlist contacts; /* of each account; "" for none */
-    json_t *keys;            /* of each account: an array of JWKs */
-    struct authz *authz;
-    size_t authz_count;
-    struct order *orders;
-    size_t order_count;
-    struct map nonces;
-    uint64_t nonce;
-    int64_t life;    /* of certificates */
-    int64_t pending; /* so long may an order wait */
-    int64_t reuse;   /* so long is a valid authorization used again; 0 = never */
-    struct issued_list issued;
-    bool renews;  /* it has renewal information */
-    bool forgets; /* what has expired is not found any more, else it is invalid */
-    struct sim_limits limits;
-};
 
 struct sim_ca *sim_ca_new(struct sim *s)
 {
@@ -112,137 +62,6 @@ void sim_ca_free(struct sim_ca *ca)
     free(ca);
 }
 
-/* ---- one request ---- */
-
-struct call {
-    struct sim_ca *ca;
-    const struct http_request *req;
-    struct http_response *res;
-    const json_t *jws;
-    json_t *header;
-    json_t *payload; /* NULL for POST-as-GET */
-    size_t account;
-    struct buf headers;
-};
-
-static void add_header(struct call *c, const char *name, const char *value)
-{
-    buf_putf(&c->headers, "%s: %s\n", name, value);
-}
-
-static void answer(struct call *c, int status, const json_t *body)
-{
-    c->res->status = status;
-    c->res->body = BUF_INIT(BODY_MAX);
-    err_drop(json_print(body, &c->res->body)); /* far below the maximum */
-}
-
-static void refuse(struct call *c, int status, const char *type, const char *detail)
-{
-    auto_free char *name = x_printf(PROBLEM "%s", type);
-    json_auto_t *body = json_build("{s:s,s:s}", "type", name, "detail", detail);
-    add_header(c, "content-type", "application/problem+json");
-    answer(c, status, body);
-}
-
-/* The number at the end of BASE "/what/7", or SIZE_MAX. */
-static size_t number_in(const char *url, const char *what)
-{
-    auto_free char *prefix = x_printf(BASE "/%s/", what);
-    int64_t n = -1;
-    if (str_starts(url, prefix))
-        err_drop(str_to_i64(url + strlen(prefix), 0, 1000000, &n)); /* then it is none */
-    return n < 0 ? SIZE_MAX : (size_t)n;
-}
-
-/* ---- accounts ---- */
-
-static char *thumbprint_of(const json_t *jwk)
-{
-    auto_free char *text =
-        x_printf("{\"crv\":\"%s\",\"kty\":\"%s\",\"x\":\"%s\",\"y\":\"%s\"}", JSTR(jwk, "crv"),
-                 JSTR(jwk, "kty"), JSTR(jwk, "x"), JSTR(jwk, "y"));
-    unsigned char hash[32];
-    pki_sha256(text, strlen(text), hash);
-    return base64url_encode(hash, sizeof(hash));
-}
-
-static size_t find_account(const struct sim_ca *ca, const char *thumbprint)
-{
-    size_t i = ca->forgotten;
-    while (i < ca->accounts.len && !str_eq(ca->accounts.items[i], thumbprint))
-        i++;
-    return i;
-}
-
-void sim_ca_forget_accounts(struct sim_ca *ca)
-{
-    ca->forgotten = ca->accounts.len;
-}
-
-bool sim_ca_knows_account(const struct sim_ca *ca, const char *url)
-{
-    size_t n = number_in(str_or(url, ""), "account");
-    return n >= ca->forgotten && n < ca->accounts.len;
-}
-
-static void show_account(struct call *c, size_t n, int status)
-{
-    const char *contact = c->ca->contacts.items[n];
-    json_auto_t *body = json_build("{s:s}", "status", "valid");
-    if (*contact != '\0')
-        json_put(body, "contact", json_build("[s]", contact));
-    answer(c, status, body);
-}
-
-static void new_account(struct call *c)
-{
-    auto_free char *thumbprint = thumbprint_of(JGET(c->header, "jwk"));
-    size_t n = find_account(c->ca, thumbprint);
-    bool is_new = n == c->ca->accounts.len;
-    if (is_new && JBOOL(c->payload, "onlyReturnExisting")) {
-        refuse(c, 400, "accountDoesNotExist", "no account has this key");
-        return;
-    }
-    if (is_new) {
-        strlist_add(&c->ca->accounts, thumbprint);
-        strlist_add(&c->ca->contacts, str_or(JSTR(c->payload, "contact", "0"), ""));
-        json_push(c->ca->keys, json_copy_deep(JGET(c->header, "jwk")));
-    }
-    auto_free char *url = x_printf(BASE "/account/%zu", n);
-    add_header(c, "location", url);
-    show_account(c, n, is_new ? 201 : 200);
-}
-
-static json_t *decode_part(const json_t *jws, const char *name);
-
-/* RFC 8555 section 7.3.5. */
-static void change_key(struct call *c)
-{
-    json_auto_t *header = decode_part(c->payload, "protected");
-    json_auto_t *says = decode_part(c->payload, "payload");
-    auto_free char *old = thumbprint_of(JGET(says, "oldKey"));
-    auto_free char *now = thumbprint_of(JGET(header, "jwk"));
-    char **known = &c->ca->accounts.items[c->account];
-    if (!str_eq(old, *known) || !str_eq(JSTR(header, "url"), c->req->url)) {
-        refuse(c, 400, "malformed", "the old key or the url is another");
-        return;
-    }
-    if (find_account(c->ca, now) < c->ca->accounts.len) {
-        refuse(c, 409, "malformed", "another account has this key");
-        return;
-    }
-    free(*known);
-    *known = x_strdup(now);
-    json_auto_t *keys = TAKE(c->ca->keys);
-    c->ca->keys = json_new_array();
-    for (size_t i = 0; i < json_count(keys); i++)
-        json_push(c->ca->keys,
-                  json_copy_deep(i == c->account ? JGET(header, "jwk") : json_item(keys, i)));
-    c->ca->key_changes++;
-    show_account(c, c->account, 200);
-}
-
 /* ---- authorizations ---- */
 
 static json_t *challenge_json(const struct sim_ca *ca, size_t i, const char *type)
@@ -264,14 +83,14 @@ static const char *authz_status(const struct sim_ca *ca, const struct authz *a)
     return late ? "expired" : a->status;
 }
 
-static void show_authz(struct call *c, size_t i)
+static void show_authz(struct ca_call *c, size_t i)
 {
     struct authz *a = &c->ca->authz[i];
     if (str_eq(JSTR(c->payload, "status"), "deactivated"))
         a->status = "deactivated"; /* RFC 8555 section 7.5.2 */
     const char *status = authz_status(c->ca, a);
     if (c->ca->forgets && str_eq(status, "expired")) {
-        refuse(c, 404, "malformed", "there is no such authorization");
+        ca_refuse(c, 404, "malformed", "there is no such authorization");
         return;
     }
     json_auto_t *body =
@@ -279,16 +98,16 @@ static void show_authz(struct call *c, size_t i)
                    "status", status, "challenges", challenge_json(c->ca, i, "dns-01"),
                    challenge_json(c->ca, i, "http-01"));
     if (str_eq(status, "pending"))
-        add_header(c, "retry-after", "3");
-    answer(c, 200, body);
+        ca_add_header(c, "retry-after", "3");
+    ca_answer(c, 200, body);
 }
 
-static void accept_challenge(struct call *c, size_t i)
+static void accept_challenge(struct ca_call *c, size_t i)
 {
     struct authz *a = &c->ca->authz[i];
     sim_check_order_used(c->ca->sim, a->order);
     if (str_eq(authz_status(c->ca, a), "expired")) {
-        refuse(c, 400, "malformed", "the authorization has expired");
+        ca_refuse(c, 400, "malformed", "the authorization has expired");
         return;
     }
     if (c->payload != NULL && str_eq(a->status, "pending") && !a->processing) {
@@ -296,7 +115,7 @@ static void accept_challenge(struct call *c, size_t i)
         a->validate_at = sim_now(c->ca->sim) + sim_delay(c->ca->sim, VALIDATION_MAX);
     }
     json_auto_t *body = challenge_json(c->ca, i, "http-01");
-    answer(c, 200, body);
+    ca_answer(c, 200, body);
 }
 
 /* RFC 8555 section 8.3, over the simulated ingress. */
@@ -359,7 +178,7 @@ static const char *status_of(const struct sim_ca *ca, const struct order *o)
     return status;
 }
 
-static void show_order(struct call *c, size_t n, int http_status)
+static void show_order(struct ca_call *c, size_t n, int http_status)
 {
     const struct order *o = &c->ca->orders[n];
     json_t *authz = json_new_array(), *identifiers = json_new_array();
@@ -376,8 +195,8 @@ static void show_order(struct call *c, size_t n, int http_status)
     if (o->certificate != NULL)
         json_put_str(body, "certificate", certificate);
     if (str_eq(status, "processing"))
-        add_header(c, "retry-after", "3");
-    answer(c, http_status, body);
+        ca_add_header(c, "retry-after", "3");
+    ca_answer(c, http_status, body);
 }
 
 json_t *sim_ca_limits(const struct sim_ca *ca)
@@ -409,7 +228,7 @@ static unsigned unknown_orders(const struct sim_ca *ca, size_t account)
 }
 
 /* False when it was refused. */
-static bool allow_order(struct call *c)
+static bool allow_order(struct ca_call *c)
 {
     struct sim_ca *ca = c->ca;
     if (ca->limits.count == 0)
@@ -420,21 +239,21 @@ static bool allow_order(struct call *c)
         return true;
     auto_free char *seconds =
         x_printf("%lld", (long long)((again - sim_now(ca->sim)) / NS_PER_SEC + 1));
-    add_header(c, "retry-after", seconds);
-    refuse(c, 429, "rateLimited", "too many new orders recently");
+    ca_add_header(c, "retry-after", seconds);
+    ca_refuse(c, 429, "rateLimited", "too many new orders recently");
     return false;
 }
 
 /* ---- what was issued ---- */
 
-static void show_renewal_info(struct call *c, const char *id)
+static void show_renewal_info(struct ca_call *c, const char *id)
 {
     json_auto_t *body = c->ca->renews ? issued_window(&c->ca->issued, id, c->ca->life / 20) : NULL;
-    add_header(c, "retry-after", "21600");
+    ca_add_header(c, "retry-after", "21600");
     if (body != NULL)
-        answer(c, 200, body);
+        ca_answer(c, 200, body);
     else
-        refuse(c, 404, "malformed", "there is no such certificate");
+        ca_refuse(c, 404, "malformed", "there is no such certificate");
 }
 
 void sim_ca_hurry(struct sim_ca *ca)
@@ -447,24 +266,24 @@ bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem)
     return issued_is_revoked(&ca->issued, pem);
 }
 
-static void revoke(struct call *c)
+static void revoke(struct ca_call *c)
 {
     int64_t past = sim_now(c->ca->sim) - c->ca->life / 10;
     const char *problem =
         issued_revoke(&c->ca->issued, JSTR(c->payload, "certificate"), c->account, past);
     if (problem != NULL)
-        refuse(c, str_eq(problem, "unauthorized") ? 403 : 400, problem, "not revoked");
+        ca_refuse(c, str_eq(problem, "unauthorized") ? 403 : 400, problem, "not revoked");
     else
         c->res->status = 200;
 }
 
-static void new_order(struct call *c)
+static void new_order(struct ca_call *c)
 {
     struct sim_ca *ca = c->ca;
     const char *replaces = JSTR(c->payload, "replaces");
     const char *problem = issued_replace(&ca->issued, replaces, c->account);
     if (problem != NULL) {
-        refuse(c, str_eq(problem, "alreadyReplaced") ? 409 : 403, problem, "not replaced");
+        ca_refuse(c, str_eq(problem, "alreadyReplaced") ? 409 : 403, problem, "not replaced");
         return;
     }
     /* An order that replaces a certificate is exempt, as at Let's Encrypt. */
@@ -484,7 +303,7 @@ static void new_order(struct call *c)
     ca->orders = x_realloc(ca->orders, (ca->order_count + 1) * sizeof(*ca->orders));
     ca->orders[ca->order_count++] = o;
     auto_free char *url = x_printf(BASE "/order/%zu", ca->order_count - 1);
-    add_header(c, "location", url);
+    ca_add_header(c, "location", url);
     show_order(c, ca->order_count - 1, 201);
 }
 
@@ -501,18 +320,18 @@ static void issue(struct sim_ca *ca, struct order *o)
     sim_note(ca->sim, "the CA has signed for %s: %s", o->names.items[0], o->status);
 }
 
-static void finalize(struct call *c, size_t n)
+static void finalize(struct ca_call *c, size_t n)
 {
     struct order *o = &c->ca->orders[n];
     sim_check_order_used(c->ca->sim, n);
     if (!str_eq(status_of(c->ca, o), "ready")) {
-        refuse(c, 403, "orderNotReady", "the order is not ready");
+        ca_refuse(c, 403, "orderNotReady", "the order is not ready");
         return;
     }
     const char *csr = str_or(JSTR(c->payload, "csr"), "");
     struct err *e = base64url_decode(csr, strlen(csr), &o->csr, &o->csr_len);
     if (e != NULL) {
-        refuse(c, 400, "malformed", e->message);
+        ca_refuse(c, 400, "malformed", e->message);
         err_free(e);
         return;
     }
@@ -523,58 +342,44 @@ static void finalize(struct call *c, size_t n)
     show_order(c, n, 200);
 }
 
-static void show_certificate(struct call *c, size_t n)
+static void show_certificate(struct ca_call *c, size_t n)
 {
     const char *pem = c->ca->orders[n].certificate;
     if (pem == NULL) {
-        refuse(c, 404, "malformed", "there is no such certificate");
+        ca_refuse(c, 404, "malformed", "there is no such certificate");
         return;
     }
     c->res->status = 200;
     c->res->body = BUF_INIT(BODY_MAX);
     buf_puts(&c->res->body, pem);
-    add_header(c, "content-type", "application/pem-certificate-chain");
+    ca_add_header(c, "content-type", "application/pem-certificate-chain");
 }
 
 /* ---- dispatch ---- */
 
-static void show_directory(struct call *c)
+static void show_directory(struct ca_call *c)
 {
     json_auto_t *body = json_build("{s:s,s:s,s:s}", "newNonce", BASE "/nonce", "newAccount",
                                    BASE "/new-account", "newOrder", BASE "/new-order");
     json_put_str(body, "revokeCert", BASE "/revoke");
     json_put_str(body, "renewalInfo", c->ca->renews ? BASE "/ari" : NULL);
     json_put_str(body, "keyChange", BASE "/key-change");
-    answer(c, 200, body);
-}
-
-static json_t *decode_part(const json_t *jws, const char *name)
-{
-    const char *text = str_or(JSTR(jws, name), "");
-    auto_free char *raw = NULL;
-    size_t len = 0;
-    json_t *json = NULL;
-    if (*text != '\0') {
-        err_drop(base64url_decode(text, strlen(text), &raw, &len)); /* then there is none */
-        if (raw != NULL)
-            err_drop(json_parse(raw, len, &json)); /* the same */
-    }
-    return json;
+    ca_answer(c, 200, body);
 }
 
 /* The key that has to have signed: that of the header, or the account's; NULL when there is none or it
  * is named twice (RFC 8555 section 6.2). */
-static const json_t *signer(const struct call *c)
+static const json_t *signer(const struct ca_call *c)
 {
     const json_t *jwk = JGET(c->header, "jwk");
     const char *kid = JSTR(c->header, "kid");
     if ((jwk == NULL) == (kid == NULL) || !str_eq(JSTR(c->header, "alg"), "ES256"))
         return NULL;
-    return jwk != NULL ? jwk : json_item(c->ca->keys, number_in(kid, "account"));
+    return jwk != NULL ? jwk : json_item(c->ca->keys, ca_number_in(kid, "account"));
 }
 
 /* RFC 8555 sections 6.2 to 6.5. */
-static bool check_message(struct call *c)
+static bool check_message(struct ca_call *c)
 {
     const char *nonce = str_or(JSTR(c->header, "nonce"), "");
     bool unlucky = !c->ca->sim->calm && sim_chance(c->ca->sim, 30);
@@ -585,38 +390,39 @@ static bool check_message(struct call *c)
     if (key == NULL || !sim_pki_jws_verifies(c->jws, key)) {
         if (c->ca->key_changes == 0)
             sim_fail(c->ca->sim, "%s: the signature does not verify", c->req->url);
-        refuse(c, 401, "unauthorized", "the signature is of a key that is not the account's now");
+        ca_refuse(c, 401, "unauthorized",
+                  "the signature is of a key that is not the account's now");
         return false;
     }
     if (!str_eq(JSTR(c->header, "url"), c->req->url)) {
-        refuse(c, 401, "unauthorized", "the url of the header is another");
+        ca_refuse(c, 401, "unauthorized", "the url of the header is another");
     } else if (!known || unlucky) {
-        refuse(c, 400, "badNonce", "the nonce is not known");
+        ca_refuse(c, 400, "badNonce", "the nonce is not known");
     } else if (JGET(c->header, "jwk") == NULL) {
-        c->account = number_in(str_or(JSTR(c->header, "kid"), ""), "account");
+        c->account = ca_number_in(str_or(JSTR(c->header, "kid"), ""), "account");
         if (c->account >= c->ca->forgotten && c->account < c->ca->accounts.len)
             return true;
-        refuse(c, 400, "accountDoesNotExist", "there is no such account");
+        ca_refuse(c, 400, "accountDoesNotExist", "there is no such account");
     } else {
         return true;
     }
     return false;
 }
 
-static void get_order(struct call *c, size_t n)
+static void get_order(struct ca_call *c, size_t n)
 {
     if (c->ca->forgets && has_expired(c->ca, &c->ca->orders[n]))
-        refuse(c, 404, "malformed", "there is no such order");
+        ca_refuse(c, 404, "malformed", "there is no such order");
     else
         show_order(c, n, 200);
 }
 
-static void serve_post(struct call *c)
+static void serve_post(struct ca_call *c)
 {
     static const struct {
         const char *what;
         bool of_order; /* else of an authorization */
-        void (*serve)(struct call *c, size_t n);
+        void (*serve)(struct ca_call *c, size_t n);
     } routes[] = {
         {"order", true, get_order},
         {"finalize", true, finalize},
@@ -625,13 +431,13 @@ static void serve_post(struct call *c)
         {"challenge", false, accept_challenge},
     };
     const char *url = c->req->url;
-    size_t account = number_in(url, "account");
+    size_t account = ca_number_in(url, "account");
     if (account < c->ca->accounts.len) {
-        show_account(c, account, 200);
+        ca_show_account(c, account, 200);
         return;
     }
     if (str_eq(url, BASE "/new-account")) {
-        new_account(c);
+        ca_new_account(c);
         return;
     }
     if (str_eq(url, BASE "/revoke")) {
@@ -643,25 +449,25 @@ static void serve_post(struct call *c)
         return;
     }
     if (str_eq(url, BASE "/key-change")) {
-        change_key(c);
+        ca_change_key(c);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        size_t n = number_in(url, routes[i].what);
+        size_t n = ca_number_in(url, routes[i].what);
         if (n >= (routes[i].of_order ? c->ca->order_count : c->ca->authz_count))
             continue;
         routes[i].serve(c, n);
         return;
     }
-    refuse(c, 404, "malformed", "there is nothing here");
+    ca_refuse(c, 404, "malformed", "there is nothing here");
 }
 
 void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http_response *res)
 {
-    struct call c = {.ca = ca, .req = req, .res = res, .headers = BUF_INIT(8192)};
+    struct ca_call c = {.ca = ca, .req = req, .res = res, .headers = BUF_INIT(8192)};
     auto_free char *nonce = x_printf("nonce-%llu", (unsigned long long)++ca->nonce);
     map_put(&ca->nonces, nonce, NULL);
-    add_header(&c, "replay-nonce", nonce);
+    ca_add_header(&c, "replay-nonce", nonce);
     if (str_eq(req->url, SIM_CA_DIRECTORY) || str_eq(req->url, SIM_CA_STAGING)) {
         show_directory(&c);
     } else if (str_starts(req->url, BASE "/ari/")) {
@@ -672,8 +478,8 @@ void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http
         json_auto_t *jws = NULL;
         err_drop(json_parse(req->body, req->body_len, &jws)); /* then it has no parts */
         c.jws = jws;
-        c.header = decode_part(jws, "protected");
-        c.payload = decode_part(jws, "payload");
+        c.header = ca_decode_part(jws, "protected");
+        c.payload = ca_decode_part(jws, "payload");
         if (check_message(&c))
             serve_post(&c);
     }
@@ -711,7 +517,7 @@ size_t sim_ca_order_count(const struct sim_ca *ca)
 
 size_t sim_ca_order_number(const char *order_url)
 {
-    return number_in(str_or(order_url, ""), "order");
+    return ca_number_in(str_or(order_url, ""), "order");
 }
 
 const char *sim_ca_issued(const struct sim_ca *ca, const char *order_url)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The insides of the CA, for sim_ca.c and sim_ca_account.c. */
+#ifndef CERTROLL_TESTS_SIM_SIM_CA_INTERNAL_H
+#define CERTROLL_TESTS_SIM_SIM_CA_INTERNAL_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "json/json.h"
+#include "sim/sim_ca.h"
+#include "sim/sim_issued.h"
+#include "sim/sim_limits.h"
+
+#define BASE "https://" SIM_CA_HOST
+#define BODY_MAX (1024 * 1024)
+#define PROBLEM "urn:ietf:params:acme:error:"
+
+/* States have their ACME names. */
+struct authz {
+    char *identifier;
+    size_t account;
+    size_t order; /* that it was made for */
+    const char *status;
+    char *token;
+    bool processing;
+    int64_t validate_at; /* SIM_NEVER */
+    int64_t expires;     /* wall ns: while it is pending, and then as long as it is reused */
+    const char *error;
+};
+struct order {
+    size_t account;
+    int64_t placed;
+    struct strlist names;
+    size_t *authz;
+    const char *status; /* once finalized; before that it follows from the authorizations */
+    char *csr;
+    size_t csr_len;
+    int64_t expires; /* wall ns; unless it is finalized before */
+    int64_t sign_at; /* SIM_NEVER */
+    char *certificate;
+};
+
+struct sim_ca {
+    struct sim *sim;
+    struct strlist accounts; /* thumbprints */
+    unsigned key_changes; /* a message that was under way then may have the old key's signature */
+    size_t forgotten;     /* the first so many are not known any more */
+    struct strlist contacts; /* of each account; "" for none */
+    json_t *keys;            /* of each account: an array of JWKs */
+    struct authz *authz;
+    size_t authz_count;
+    struct order *orders;
+    size_t order_count;
+    struct map nonces;
+    uint64_t nonce;
+    int64_t life;    /* of certificates */
+    int64_t pending; /* so long may an order wait */
+    int64_t reuse;   /* so long is a valid authorization used again; 0 = never */
+    struct issued_list issued;
+    bool renews;  /* it has renewal information */
+    bool forgets; /* what has expired is not found any more, else it is invalid */
+    struct sim_limits limits;
+};
+
+/* One request. */
+struct ca_call {
+    struct sim_ca *ca;
+    const struct http_request *req;
+    struct http_response *res;
+    const json_t *jws;
+    json_t *header;
+    json_t *payload; /* NULL for POST-as-GET */
+    size_t account;
+    struct buf headers;
+};
+
+void ca_add_header(struct ca_call *c, const char *name, const char *value);
+void ca_answer(struct ca_call *c, int status, const json_t *body);
+/* A problem document (RFC 8555 section 6.7). */
+void ca_refuse(struct ca_call *c, int status, const char *type, const char *detail);
+/* The number at the end of BASE "/what/7", or SIZE_MAX. */
+size_t ca_number_in(const char *url, const char *what);
+/* A part of a JWS as JSON: owned, NULL when it is none. */
+json_t *ca_decode_part(const json_t *jws, const char *name);
+
+void ca_show_account(struct ca_call *c, size_t n, int status);
+void ca_new_account(struct ca_call *c);
+/* RFC 8555 section 7.3.5. */
+void ca_change_key(struct ca_call *c);
+
+#endif
