@@ -17,7 +17,7 @@ from lib.proxy import Cut, Proxy
 from lib.wait import wait_for
 
 HOME = "certroll"
-AT_ONCE = 4
+AT_ONCE = 3
 
 
 def wish(value):
