@@ -325,11 +325,16 @@ bool pki_key_matches(const struct pki_key *key, const struct pki_key_spec *spec)
 void pki_key_spki_sha256(const struct pki_key *key, char out[PKI_SHA256_HEX])
 {
     OPENSSL_SCOPE;
+    /* i2d_PUBKEY() would search through all encoders, 0.4 ms. */
+    X509_PUBKEY *spki = X509_PUBKEY_new();
+    openssl_must(spki != NULL);
+    pki_key_put(key, spki);
     unsigned char *der = NULL;
-    int len = i2d_PUBKEY(key->evp, &der);
+    int len = i2d_X509_PUBKEY(spki, &der);
     openssl_must(len > 0);
     pki_sha256_hex(der, (size_t)len, out);
     OPENSSL_free(der);
+    X509_PUBKEY_free(spki);
 }
 
 void pki_sha256(const void *data, size_t len, unsigned char out[32])
