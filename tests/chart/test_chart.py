@@ -56,7 +56,7 @@ def grants(role):
     """(group, resource) -> verbs of a role."""
     found = {}
     for rule in role["rules"]:
-        assert set(rule) == {"apiGroups", "resources", "verbs"}
+        assert set(rule) - {"resourceNames"} == {"apiGroups", "resources", "verbs"}
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 found.setdefault((group, resource), set()).update(rule["verbs"])
@@ -199,7 +199,9 @@ def test_every_kind_is_in_the_roles(default):
 
 
 def test_leases_only_in_one_namespace(default, render):
-    assert grants(default.one("Role", "certroll-leader-election")) == {("coordination.k8s.io", "leases"): {"get", "create", "update"}}
+    role = default.one("Role", "certroll-leader-election")
+    assert grants(role) == {("coordination.k8s.io", "leases"): {"get", "create", "update"}}
+    assert {verb for rule in role["rules"] for verb in rule["verbs"] if "resourceNames" not in rule} == {"create"}
     for chart, namespace in ((default, "certroll-system"), (render(EVERYTHING), "leases")):
         for kind in ("Role", "RoleBinding"):
             [found] = [o for o in chart.all(kind) if "leader-election" in o["metadata"]["name"]]
@@ -255,7 +257,8 @@ def test_flags(default, render):
         "api-group": "certs.example.org", "listen": ":9402", "solver-image": "registry.example/certroll:9.9",
         "cluster-resource-namespace": "secrets", "leader-elect": "true", "leader-election-namespace": "leases",
         "http01-port": "8089", "http01-service": flags(render(EVERYTHING).container)["http01-service"],
-        "log-level": "debug", "log-format": "json", "config": "/etc/certroll/config.yaml", "external-workers": "32"}
+        "log-level": "debug", "log-format": "json", "config": "/etc/certroll/config.yaml", "external-workers": "32",
+        "prepare-namespaces": "shop"}
 
 
 def test_further_arguments_come_last(render):
@@ -315,7 +318,7 @@ def test_without_leader_election(render, template):
     chart = render({"leaderElection": {"enabled": False}})
     assert flags(chart.container)["leader-elect"] == "false"
     assert chart.one("Deployment")["spec"]["strategy"] == {"type": "Recreate"}
-    assert [role["metadata"]["name"] for role in chart.all("Role")] == ["certroll-responder"]
+    assert {role["metadata"]["name"] for role in chart.all("Role")} == {"certroll-state", "certroll-responder"}
     answer = template({"leaderElection": {"enabled": False}, "replicas": 2})
     assert "set leaderElection.enabled to true or replicas to 1" in answer.stderr
 
@@ -349,7 +352,7 @@ def test_responder(default, render):
     off = render({"responder": {"enabled": False}, "networkPolicy": {"enabled": True}})
     assert not {"http01-port", "http01-service"} & set(flags(off.container))
     assert len(off.container["ports"]) == 1 and len(off.all("Service")) == 1
-    assert [r["metadata"]["name"] for r in off.all("Role")] == ["certroll-leader-election"]
+    assert {r["metadata"]["name"] for r in off.all("Role")} == {"certroll-state", "certroll-leader-election"}
     spec = off.one("NetworkPolicy")["spec"]
     assert len(spec["ingress"]) == 1 and len(spec["egress"]) == 2
 
