@@ -30,9 +30,8 @@ static struct err *check_names(const struct pki_csr *csr)
                        "an ACME CA issues for DNS names and IP addresses only: remove uris and "
                        "emailAddresses");
     auto_free char *ip = NULL;
-    AUTO_ERR is_name = NULL;
     if (!str_empty(csr->names.common_name))
-        is_name = pki_ip_canonical(csr->names.common_name, &ip);
+        err_drop(pki_ip_canonical(csr->names.common_name, &ip)); /* a name, as it should be */
     if (ip != NULL)
         return err_new(ERR_INVALID, "InvalidOrder",
                        "commonName: ACME CAs take no IP address there: remove it, ipAddresses is "

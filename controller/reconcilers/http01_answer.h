@@ -11,6 +11,6 @@
 #include "reconcilers/env.h"
 
 /* An httpd_handler; arg is the env. Reads caches only, never blocks. */
-void http01_answer(void *env, const struct httpd_request *req, struct httpd_reply *reply);
+void http01_answer(void *arg, const struct httpd_request *req, struct httpd_reply *reply);
 
 #endif

@@ -178,7 +178,7 @@ static void on_issuer(void *arg, const struct cache_change *change)
                   old->obj.meta.generation != now->obj.meta.generation ||
                   old->obj.meta.deletion_timestamp != now->obj.meta.deletion_timestamp ||
                   !same_wishes(old, now);
-    if (now == NULL)
+    if (now == NULL && old != NULL)
         acme_accounts_forget(env->issuer_env.accounts, old->obj.meta.uid);
     bool was_ready = old != NULL && issuer_is_ready(old);
     bool is_ready = now != NULL && issuer_is_ready(now);

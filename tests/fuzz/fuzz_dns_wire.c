@@ -48,10 +48,11 @@ static void check(const struct dns_wire_query *q, const struct dns_reply *r)
     MUST(r->verdict == DNS_ANSWERED || (a->count == 0 && strcmp(a->name, q->name) != 0));
     for (size_t i = 0; i < a->count; i++) {
         char text[DNS_ADDRESS_MAX];
-        unsigned char sum = 0;
-        for (size_t k = 0; k < a->records[i].len; k++)
-            sum ^= a->records[i].data[k];
-        MUST(sum <= 255 && a->records[i].len <= 65535);
+        MUST(a->records[i].len <= 65535);
+        for (size_t k = 0; k < a->records[i].len; k++) {
+            volatile unsigned char byte = a->records[i].data[k]; /* the sanitizer looks at each */
+            (void)byte;
+        }
         (void)dns_address_text(&a->records[i], text);
     }
 }

@@ -238,7 +238,7 @@ static bool allow_order(struct ca_call *c)
     if (again == 0)
         return true;
     auto_free char *seconds =
-        x_printf("%lld", (long long)((again - sim_now(ca->sim)) / NS_PER_SEC + 1));
+        x_printf("%lld", (long long)(again - sim_now(ca->sim)) / NS_PER_SEC + 1);
     ca_add_header(c, "retry-after", seconds);
     ca_refuse(c, 429, "rateLimited", "too many new orders recently");
     return false;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define LONG_REL "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define BASE "https://ca.test/acme/cert/7?x=1"
 #define LINKS AUTO(acme_links_release) struct acme_links
 
@@ -98,8 +99,7 @@ static void what_is_no_link_is_left_out(void **state)
         "<https://ca.test/a> rel=next",
         "x <https://ca.test/a>; rel=next",
         ";;;===\"\"\"",
-        "<https://ca.test/a>; "
-        "rel=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ("<https://ca.test/a>; rel=" LONG_REL),
     };
     for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
         LINKS l = {0};
