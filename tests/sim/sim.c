@@ -21,6 +21,8 @@
 /* Once faults and users have stopped. Back-offs go up to 1000 s. */
 #define CALM_MAX (2 * NS_PER_HOUR)
 #define RENEWAL_MAX (2 * NS_PER_MIN)
+/* The CA's Retry-After for renewal information, and what certroll spreads that by and waits before the first question. */
+#define HEARD_MAX (6 * NS_PER_HOUR + 20 * NS_PER_MIN)
 #define REST (NS_PER_HOUR + NS_PER_MIN)
 
 /* ---- chance ---- */
@@ -131,6 +133,21 @@ static void see_renewal(struct sim *s)
         converge(s);
 }
 
+/* Who is asked every six hours may be heard in the hour of rest, and what it wishes is then done at once. */
+static void hear_ca(struct sim *s, int64_t before)
+{
+    sim_note(s, "the CA wishes for a renewal that is not known yet");
+    int64_t until = sim_now(s) + HEARD_MAX + 2 * sim_process_greatest_skew(s->process);
+    const char *unheard;
+    while ((unheard = sim_check_unheard(s, before)) != NULL && !sim_failed(s) && sim_now(s) < until)
+        while (advance(s, sooner(until, sim_now(s) + 5 * NS_PER_MIN)))
+            ;
+    if (unheard != NULL)
+        sim_fail(s, "the CA's wish to have Certificate %s renewed was not heard", unheard);
+    else if (!sim_failed(s))
+        converge(s);
+}
+
 /* Everything comes right, through renewals too, until none is near. */
 static void come_to_rest(struct sim *s)
 {
@@ -138,8 +155,15 @@ static void come_to_rest(struct sim *s)
     s->calm = true;
     sim_process_come_back(s->process);
     converge(s);
-    while (!sim_failed(s) && sim_check_next_renewal(s) < sim_now(s) + REST + NS_PER_MIN)
-        see_renewal(s);
+    while (!sim_failed(s)) {
+        int64_t soon = sim_now(s) + REST + NS_PER_MIN;
+        if (sim_check_next_renewal(s) < soon)
+            see_renewal(s);
+        else if (sim_check_unheard(s, soon) != NULL)
+            hear_ca(s, soon);
+        else
+            return;
+    }
 }
 
 static void rest(struct sim *s)

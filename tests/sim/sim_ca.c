@@ -261,6 +261,11 @@ void sim_ca_hurry(struct sim_ca *ca)
     issued_hurry(&ca->issued, sim_now(ca->sim) - ca->life / 10);
 }
 
+int64_t sim_ca_renew_at(const struct sim_ca *ca, const char *pem)
+{
+    return ca->renews ? issued_renew_at(&ca->issued, pem) : SIM_NEVER;
+}
+
 bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem)
 {
     return issued_is_revoked(&ca->issued, pem);

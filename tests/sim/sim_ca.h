@@ -27,6 +27,8 @@ void sim_ca_forget_accounts(struct sim_ca *ca);
 
 /* Renewal information (RFC 9773) of all that was issued so far: renew now. */
 void sim_ca_hurry(struct sim_ca *ca);
+/* When its window for this certificate, the first of a PEM text, begins; SIM_NEVER when it would not say. */
+int64_t sim_ca_renew_at(const struct sim_ca *ca, const char *pem);
 /* Was this certificate, the first of a PEM text, revoked? */
 bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem);
 /* Is there still an account at this URL? */

@@ -455,6 +455,28 @@ static bool belongs_to_rival(struct sim *s, const json_t *crt, const json_t *sec
            str_eq(JSTR(rival, "spec", "secretName"), JSTR(crt, "spec", "secretName"));
 }
 
+static bool is_unheard(struct sim *s, const json_t *crt, int64_t before)
+{
+    const char *ns = JSTR(crt, "metadata", "namespace");
+    const json_t *secret = sim_api_json(s->api, "secrets", ns, JSTR(crt, "spec", "secretName"));
+    auto_free char *pem = secret_text(secret, "tls.crt");
+    int64_t begin = pem != NULL ? sim_ca_renew_at(s->ca, pem) : SIM_NEVER;
+    char text[RFC3339_MAX];
+    if (begin >= before || belongs_to_rival(s, crt, secret))
+        return false;
+    rfc3339_format(begin, text);
+    return !str_eq(JSTR(crt, "status", "renewalInfo", "windowStart"), text);
+}
+
+const char *sim_check_unheard(struct sim *s, int64_t before)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, "certificates");
+    for (size_t i = 0; all[i] != NULL; i++)
+        if (is_unheard(s, all[i]->json, before))
+            return JSTR(all[i]->json, "metadata", "name");
+    return NULL;
+}
+
 static char *unfinished_certificate(struct sim *s, const json_t *crt)
 {
     const char *ns = JSTR(crt, "metadata", "namespace");

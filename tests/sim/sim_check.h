@@ -29,6 +29,9 @@ void sim_check_rest(struct sim_check *c);
 
 /* The earliest renewalTime of all Certificates (wall ns), SIM_NEVER without any. */
 int64_t sim_check_next_renewal(struct sim *s);
+/* The name of a Certificate whose status does not show yet that its CA would have it renewed in a window that begins
+ * before then (wall ns); borrowed, NULL when there is none. */
+const char *sim_check_unheard(struct sim *s, int64_t before);
 /* What is not yet as it should be when all is done: a sentence, owned; NULL when all is well. */
 char *sim_check_unfinished(struct sim *s);
 

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "pki/cert.h"
+#include "sim/sim.h"
 
 void issued_release(struct issued_list *l)
 {
@@ -93,9 +94,20 @@ const char *issued_revoke(struct issued_list *l, const char *der, size_t account
     return NULL;
 }
 
-bool issued_is_revoked(const struct issued_list *l, const char *pem)
+static const struct issued *find_pem(const struct issued_list *l, const char *pem)
 {
     auto_free char *der = der_of(pem);
-    const struct issued *i = der != NULL ? find(l, NULL, der) : NULL;
+    return der != NULL ? find(l, NULL, der) : NULL;
+}
+
+int64_t issued_renew_at(const struct issued_list *l, const char *pem)
+{
+    const struct issued *i = find_pem(l, pem);
+    return i != NULL ? i->renew_at : SIM_NEVER;
+}
+
+bool issued_is_revoked(const struct issued_list *l, const char *pem)
+{
+    const struct issued *i = find_pem(l, pem);
     return i != NULL && i->revoked;
 }
