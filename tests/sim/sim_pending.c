@@ -41,14 +41,21 @@ static bool is_planned(const struct look *l, const char *controller, const json_
 }
 
 /* An issuer that is not there or not ready wakes whoever waits for it. */
-static bool waits_for_issuer(const struct look *l, const json_t *object)
+static bool is_absent(const struct look *l, const json_t *object, const json_t *ref)
 {
-    const json_t *ref = JGET(object, "spec", "issuerRef");
     bool cluster = str_eq(JSTR(ref, "kind"), "ClusterIssuer");
     const json_t *issuer =
         sim_api_json(l->sim->api, cluster ? "clusterissuers" : "issuers",
                      cluster ? NULL : JSTR(object, "metadata", "namespace"), JSTR(ref, "name"));
     return issuer == NULL || !is_true(issuer, "Ready");
+}
+
+/* Each of them wakes the Certificate when it becomes ready. */
+static bool waits_for_issuer(const struct look *l, const json_t *object)
+{
+    const json_t *staging = JGET(object, "spec", "preflight", "issuerRef");
+    return is_absent(l, object, JGET(object, "spec", "issuerRef")) ||
+           (staging != NULL && is_absent(l, object, staging));
 }
 
 static bool is_answered(const json_t *request)
