@@ -126,7 +126,8 @@ def test_uninstall_keeps_certificates(proxy):
     ("patch", "/secrets", True), ("update", "/secrets", False), ("patch", "apps/deployments", True),
     ("delete", "apps/deployments", False), ("create", "/pods", True), ("watch", "/pods", False),
     ("create", "/pods/exec", False), ("create", "/serviceaccounts/token", False), ("get", "/configmaps", False),
-    ("get", "/namespaces", False), ("impersonate", "/users", False), ("create", "coordination.k8s.io/leases", False),
+    ("get", "/namespaces", True), ("list", "/namespaces", False), ("impersonate", "/users", False),
+    ("create", "coordination.k8s.io/leases", False),
     ("create", "rbac.authorization.k8s.io/clusterroles", False),
 ])
 def test_what_the_controller_may_do(release, verb, resource, allowed):
