@@ -17,6 +17,7 @@
 #include "sim/sim_user.h"
 
 #define EPOCH (INT64_C(1767225600) * NS_PER_SEC) /* 2026-01-01 */
+/* Between two acts of users: a life of years has hundreds a day, and months between them. */
 #define STEPS_MAX 400000
 /* Once faults and users have stopped. Back-offs go up to 1000 s. */
 #define CALM_MAX (2 * NS_PER_HOUR)
@@ -96,10 +97,14 @@ static bool advance(struct sim *s, int64_t until)
 
 static void live_in_chaos(struct sim *s)
 {
-    for (unsigned steps = 0; !sim_failed(s) && !sim_user_is_done(s->user); steps++) {
-        advance(s, sim_user_next(s->user));
+    int64_t act = sim_user_next(s->user);
+    unsigned steps = 0;
+    while (!sim_failed(s) && !sim_user_is_done(s->user)) {
+        advance(s, act);
+        steps = act == sim_user_next(s->user) ? steps + 1 : 0;
+        act = sim_user_next(s->user);
         if (steps > STEPS_MAX)
-            sim_fail(s, "%u steps, and the user is not done", steps);
+            sim_fail(s, "%u steps, and the user's next act is not there", steps);
     }
 }
 
