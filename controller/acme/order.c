@@ -88,21 +88,25 @@ static bool is_about_replaces(const struct err *e)
                          str_eq(e->reason, "Unauthorized"));
 }
 
+static struct err *replaces_refused(struct err *e)
+{
+    struct err *refused = err_new(ERR_CONFLICT, "ReplacesRefused", "%s", e->message);
+    err_free(e);
+    return refused;
+}
+
 struct err *acme_order_new(const struct acme_account *account, const struct acme_order_spec *spec,
                            struct acme_order *ret_order)
 {
     AUTO(acme_directory_release) struct acme_directory d = {0};
     TRY(acme_ca_directory(account->ca, &d));
+    if (spec->replaces != NULL && d.renewal_info == NULL)
+        return err_new(ERR_CONFLICT, "ReplacesRefused", "newOrder: the CA has no renewalInfo");
     json_auto_t *payload = order_payload(spec);
-    if (d.renewal_info == NULL)
-        json_drop(payload, "replaces");
     AUTO(acme_answer_release) struct acme_answer a = {0};
     struct err *e = acme_post(account, "newOrder", d.new_order, payload, &a);
-    if (is_about_replaces(e) && JGET(payload, "replaces") != NULL) {
-        err_free(e);
-        json_drop(payload, "replaces");
-        e = acme_post(account, "newOrder", d.new_order, payload, &a);
-    }
+    if (spec->replaces != NULL && is_about_replaces(e))
+        return replaces_refused(e);
     TRY(e);
     if (a.location == NULL)
         return acme_invalid_answer("newOrder: the answer has no Location, which is the order's "

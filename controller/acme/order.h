@@ -31,8 +31,9 @@ struct acme_order_spec {
     const char *profile;  /* or NULL */
     const char *replaces; /* RFC 9773 section 5, or NULL; only for a CA with renewalInfo */
 };
-/* Section 7.4. The answer's Location is the order's URL: persist it before anything else. When the
- * CA does not want to hear of what is replaced, it is asked once more without that. */
+/* Section 7.4. The answer's Location is the order's URL: persist it before anything else. ERR_CONFLICT,
+ * reason ReplacesRefused, when the CA does not want to hear of what is replaced: it may be asked again without that,
+ * which is an order that its rate limits count. */
 struct err *acme_order_new(const struct acme_account *account, const struct acme_order_spec *spec,
                            struct acme_order *ret_order) MUST_CHECK;
 struct err *acme_order_get(const struct acme_account *account, const char *url,

@@ -210,12 +210,6 @@ static bool renews(const struct env *env, const struct certificate *crt,
     return false;
 }
 
-/* A renewal that the CA knows for one (RFC 9773 section 5) counts against none of its limits. */
-static bool replaces(const struct certificate_request *request)
-{
-    return request != NULL && bind_map_get(&request->obj.meta.annotations, API_REPLACES) != NULL;
-}
-
 static bool is_limited(const struct budget_limits *l)
 {
     for (int i = 0; i < BUDGET_KINDS; i++)
@@ -226,12 +220,13 @@ static bool is_limited(const struct budget_limits *l)
 
 struct err *budget_needs_of_order(const struct env *env, const struct issuer *issuer,
                                   const struct certificate_request *request,
-                                  const struct order *order, struct budget_needs *ret_needs)
+                                  const struct order *order, bool replaces,
+                                  struct budget_needs *ret_needs)
 {
     budget_host(issuer->spec.acme->server, ret_needs->host);
     struct taking t = {.issuer = issuer,
                        .limits = budget_limits_of(issuer->spec.acme, ret_needs->host)};
-    if (replaces(request))
+    if (replaces)
         t.limits = (struct budget_limits){.of[BUDGET_DAY] = t.limits.of[BUDGET_DAY]};
     if (!is_limited(&t.limits))
         return NULL;

@@ -17,11 +17,12 @@ struct budget_needs {
 void budget_needs_release(struct budget_needs *n);
 
 /* Of an order for that CSR (base64 of PEM). request may be NULL when it is gone: then it is taken for a first issuance.
+ * replaces: the CA is told which certificate this renews (RFC 9773 section 5), so none of its own limits counts it.
  * Empty when no limit is in force. ERR_INVALID when the CSR cannot be read. */
 struct err *budget_needs_of_order(const struct env *env, const struct issuer *issuer,
                                   const struct certificate_request *request,
-                                  const struct order *order, struct budget_needs *ret_needs)
-    MUST_CHECK;
+                                  const struct order *order, bool replaces,
+                                  struct budget_needs *ret_needs) MUST_CHECK;
 /* One failed authorization; empty when that is not limited. */
 void budget_needs_of_failure(const struct issuer *issuer, const char *identifier,
                              struct budget_needs *ret_needs);

@@ -75,16 +75,26 @@ static void count_failures(const struct env *env, const struct issuer *issuer,
     }
 }
 
-static void count_order(const struct env *env, const struct order *o,
-                        const struct budget_needs *needs)
+/* Whether the CA took it for a renewal is not known any more: it is counted as if not, and what then may never have been
+ * taken (adopt_order) is not given back. */
+static void count_order(const struct env *env, const struct issuer *issuer,
+                        const struct certificate_request *request, const struct order *o)
 {
-    for (size_t i = 0; i < needs->len; i++) {
-        bool is_taken = !needs->items[i].only_looked_at &&
-                        (!has_failed(o) || needs->items[i].kind == BUDGET_ORDERS);
+    AUTO(budget_needs_release) struct budget_needs needs = {0};
+    err_drop(
+        budget_needs_of_order(env, issuer, request, o, false, &needs)); /* then it needs nothing */
+    for (size_t i = 0; i < needs.len; i++) {
+        bool is_taken = !needs.items[i].only_looked_at &&
+                        (!has_failed(o) || needs.items[i].kind == BUDGET_ORDERS);
         /* It may have been at the end of that second. */
         if (is_taken)
-            budgets_count(env->budgets, &needs->items[i], 1, o->status.placed_time + NS_PER_SEC);
+            budgets_count(env->budgets, &needs.items[i], 1, o->status.placed_time + NS_PER_SEC);
     }
+}
+
+static bool may_replace(const struct certificate_request *request)
+{
+    return request != NULL && bind_map_get(&request->obj.meta.annotations, API_REPLACES) != NULL;
 }
 
 /* Seconds are what the Order keeps: one that was placed in the second of the last text counts twice rather than not
@@ -105,12 +115,13 @@ static void adopt_order(const struct env *env, const struct order *o, int64_t st
     const struct issuer_ref *ref =
         request != NULL ? &request->spec.issuer_ref : &o->spec.issuer_ref;
     err_drop(env_issuer(env, ref, o->obj.meta.namespace, &issuer)); /* then none */
-    AUTO(budget_needs_release) struct budget_needs needs = {0};
     if (issuer == NULL || issuer->spec.acme == NULL)
         return;
-    err_drop(budget_needs_of_order(env, issuer, request, o, &needs)); /* then it needs nothing */
+    AUTO(budget_needs_release) struct budget_needs needs = {0};
+    err_drop(budget_needs_of_order(env, issuer, request, o, may_replace(request),
+                                   &needs)); /* then it needs nothing */
     if (!is_stored)
-        count_order(env, o, &needs);
+        count_order(env, issuer, request, o);
     if (failed_since)
         count_failures(env, issuer, o);
     if (!is_over)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acme/renewal_info.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -156,18 +155,23 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
     auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
     AUTO(acme_directory_release) struct acme_directory d = {0};
     TRY(acme_ca_directory(p->chain.account.account.ca, &d));
-    const char *replaces = bind_map_get(&p->chain.request->obj.meta.annotations, API_REPLACES);
     struct acme_order_spec spec = {
         .identifiers = ids,
         .count = identifiers_of(&csr.names, ids),
-        .replaces = acme_certificate_id_is_valid(replaces) ? replaces : NULL,
+        .replaces = p->replaces,
     };
     TRY(check_wildcards(p, ids, spec.count));
     TRY(order_preflight(p, ids, spec.count, &d.caa_identities));
     if (p->stop)
         return NULL;
     TRY(choose_profile(p, &d, &spec.profile));
-    TRY(acme_order_new(&p->chain.account.account, &spec, ret_order));
+    struct err *e = acme_order_new(&p->chain.account.account, &spec, ret_order);
+    if (err_is(e, ERR_CONFLICT) && str_eq(e->reason, "ReplacesRefused")) {
+        err_free(e);
+        budget_replaces_refused(p);
+        return NULL;
+    }
+    TRY(e);
     log_info("order created", L_STR("url", ret_order->url));
     memo_set_text(p->env->placed, p->order->obj.meta.uid, ret_order->url);
     return NULL;

@@ -24,6 +24,7 @@ struct order_pass {
     struct object_list challenges; /* of this Order */
     struct order_status status;    /* under construction */
     char *owned[3];                /* strings of status that this pass made */
+    const char *replaces;          /* borrowed; what newOrder names (RFC 9773 section 5), or NULL */
     int64_t next;
     bool stop;
 };

@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acme/renewal_info.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "reconcilers/budget_needs.h"
+#include "reconcilers/outage.h"
 
 /* Nobody knows when somebody visits the CA's page. */
 #define PAUSED_LOOK NS_PER_HOUR
 /* What was spent before is read once after a start. */
 #define LOADED_SOON (200 * NS_PER_MS)
+/* In env->placed: the CA refused to hear of what this order replaces. */
+#define REPLACES_REFUSED 1u
 #define URL_SHOWN_MAX 900 /* the schema has 1024 for nextAction */
 
 /* ---- status ---- */
@@ -87,6 +91,29 @@ static void wait_for(struct order_pass *p, const struct budget_answer *a)
         set_texts(p, explain(a, p->chain.issuer), at_about("the order to be placed", a->at));
 }
 
+void budget_replaces_refused(struct order_pass *p)
+{
+    memo_mark(p->env->placed, p->order->obj.meta.uid, REPLACES_REFUSED);
+    p->replaces = NULL;
+    order_wait(p, p->now);
+}
+
+/* Only what the CA is really told makes an order exempt: decided here, and newOrder says that. */
+static struct err *choose_replaces(struct order_pass *p)
+{
+    const char *id = bind_map_get(&p->chain.request->obj.meta.annotations, API_REPLACES);
+    unsigned marks = memo_get(p->env->placed, p->order->obj.meta.uid).marks;
+    if (!acme_certificate_id_is_valid(id) || (marks & REPLACES_REFUSED) != 0)
+        return NULL;
+    AUTO(acme_directory_release) struct acme_directory d = {0};
+    struct err *e = acme_ca_directory(p->chain.account.account.ca, &d);
+    if (e != NULL)
+        outage_note(p->env, p->chain.issuer, e);
+    TRY(e);
+    p->replaces = d.renewal_info != NULL ? id : NULL;
+    return NULL;
+}
+
 struct err *ensure_budget(struct order_pass *p)
 {
     if (!str_empty(p->order->status.url)) {
@@ -98,7 +125,9 @@ struct err *ensure_budget(struct order_pass *p)
     if (placed != NULL)
         return NULL;
     AUTO(budget_needs_release) struct budget_needs needs = {0};
-    TRY(budget_needs_of_order(p->env, p->chain.issuer, p->chain.request, p->order, &needs));
+    TRY(choose_replaces(p));
+    TRY(budget_needs_of_order(p->env, p->chain.issuer, p->chain.request, p->order,
+                              p->replaces != NULL, &needs));
     if (needs.len == 0) {
         clear_waiting(p);
         return NULL;

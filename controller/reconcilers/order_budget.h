@@ -12,8 +12,12 @@
 
 #define BUDGET_CONFIG_MAP "certroll-budgets"
 
-/* The limits leave one for this order, or the pass waits and status says for what. */
+/* The limits leave one for this order, or the pass waits and status says for what. Decides what newOrder names as
+ * replaced, too: such an order is exempt. */
 struct err *ensure_budget(struct order_pass *p) MUST_CHECK;
+/* The CA does not want to hear of what the order replaces: the next pass asks the limits as for any order, and newOrder
+ * goes without that. */
+void budget_replaces_refused(struct order_pass *p);
 /* A try failed and will be repeated. When the CA refused by a rate limit, status says until when, and the error when to
  * come again. Takes the error, which is never NULL, and returns it. */
 struct err *budget_failed(struct order_pass *p, struct err *failed) MUST_CHECK;

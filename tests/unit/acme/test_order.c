@@ -78,7 +78,7 @@ static void the_profile_is_asked_for(void **state)
     "\"newOrder\":\"" FAKE_HOST "/new-order\",\"renewalInfo\":\"" FAKE_HOST "/ari\"}"
 #define ONE_NAME "\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}]"
 
-/* Only a CA that knows of renewal information is told. */
+/* Only a CA that knows of renewal information is told; another one is not even asked. */
 static void what_is_replaced_is_told(void **state)
 {
     (void)state;
@@ -90,37 +90,35 @@ static void what_is_replaced_is_told(void **state)
     assert_payload(&f, "{" ONE_NAME ",\"replaces\":\"aYhba4dG.AIdlQyE\"}");
     FAKE_CA plain = {0};
     fake_ca_init(&plain);
-    AUTO(acme_order_release) struct acme_order o2 = {0};
-    fake_answer(&plain, 201, LOCATION, "{\"status\":\"pending\"," FINALIZE "}");
-    assert_ok(acme_order_new(&plain.account, &replacing, &o2));
-    assert_payload(&plain, "{" ONE_NAME "}");
+    struct acme_order none = {0};
+    assert_error(acme_order_new(&plain.account, &replacing, &none), ERR_CONFLICT, "ReplacesRefused",
+                 "no renewalInfo");
+    assert_int_equal(plain.posts, 0);
 }
 
-/* RFC 9773 section 5: alreadyReplaced is no reason not to order. Once, and for nothing else. */
-static void a_refused_replacement_is_ordered_plainly(void **state)
+/* RFC 9773 section 5: alreadyReplaced is no reason not to order. Who orders decides: without it the order is
+ * one that rate limits count. */
+static void a_refused_replacement_has_its_own_reason(void **state)
 {
     (void)state;
-    static const char *const refusals[] = {PROBLEM("alreadyReplaced", "by another"),
-                                           PROBLEM("malformed", "no such certificate"),
-                                           PROBLEM("unauthorized", "of another account")};
-    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
-        FAKE_CA f = {.directory = RENEWING};
-        fake_ca_init(&f);
-        AUTO(acme_order_release) struct acme_order o = {0};
-        fake_answer(&f, 409, PROBLEM_HEADER, refusals[i]);
-        fake_answer(&f, 201, LOCATION, "{\"status\":\"pending\"," FINALIZE "}");
-        assert_ok(acme_order_new(&f.account, &replacing, &o));
-        assert_payload(&f, "{" ONE_NAME "}");
-    }
+    static const struct {
+        const char *problem, *says;
+    } refusals[] = {{PROBLEM("alreadyReplaced", "by another"), "by another"},
+                    {PROBLEM("malformed", "no such certificate"), "no such"},
+                    {PROBLEM("unauthorized", "of another account"), "of another"}};
     FAKE_CA f = {.directory = RENEWING};
     fake_ca_init(&f);
     struct acme_order none = {0};
-    fake_answer(&f, 409, PROBLEM_HEADER, PROBLEM("alreadyReplaced", "by another"));
-    fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("unauthorized", "go away"));
-    assert_error(acme_order_new(&f.account, &replacing, &none), ERR_DENIED, "Unauthorized", "go");
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        fake_answer(&f, 409, PROBLEM_HEADER, refusals[i].problem);
+        assert_error(acme_order_new(&f.account, &replacing, &none), ERR_CONFLICT, "ReplacesRefused",
+                     refusals[i].says);
+    }
     fake_answer(&f, 400, PROBLEM_HEADER, PROBLEM("rejectedIdentifier", "policy"));
     assert_error(acme_order_new(&f.account, &replacing, &none), ERR_INVALID, NULL, "policy");
-    assert_int_equal(f.posts, 3);
+    fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("unauthorized", "go away"));
+    assert_error(acme_order_new(&f.account, &one, &none), ERR_DENIED, "Unauthorized", "go");
+    assert_int_equal(f.posts, 5);
 }
 
 static void an_order_is_read(void **state)
@@ -360,7 +358,7 @@ int main(void)
         cmocka_unit_test(an_order_is_made),
         cmocka_unit_test(the_profile_is_asked_for),
         cmocka_unit_test(what_is_replaced_is_told),
-        cmocka_unit_test(a_refused_replacement_is_ordered_plainly),
+        cmocka_unit_test(a_refused_replacement_has_its_own_reason),
         cmocka_unit_test(an_order_is_read),
         cmocka_unit_test(an_invalid_order_says_why),
         cmocka_unit_test(finalize_sends_the_csr),

@@ -14,6 +14,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "pki/csr.h"
+#include "reconcilers/budget_needs.h"
 #include "support/scripted_kube.h"
 
 #define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
@@ -144,6 +145,71 @@ static void what_is_replaced_comes_from_the_request(void **state)
     assert_null(JSTR(bad, "replaces"));
 }
 
+#define ONE_AN_HOUR ",\"limits\":{\"ordersPerAccount\":{\"count\":1,\"period\":\"1h\"}}"
+#define RENEWS "\"certroll.dev/replaces\":\"aYhba4dG.AIdlQyE\""
+
+static int64_t orders_left(struct scene *s)
+{
+    AUTO_OBJECT(struct issuer) issuer = cache_peek(s->env->issuers.cache, "shop", "acme");
+    char key[BUDGET_KEY_MAX];
+    struct budget_need need;
+    const struct budget_limits limits = budget_limits_of(issuer->spec.acme, "");
+    budget_account_need(issuer, &limits, key, &need);
+    return budgets_left(s->env->budgets, &need);
+}
+
+static void plan_order(struct scene *s)
+{
+    acme_scene_post(s, "/new-order", 201, "location: " ACME_CA "/order/1\n",
+                    "{\"status\":\"pending\",\"finalize\":\"" ACME_CA "/finalize/1\"}");
+}
+
+/* What replaces is exempt from the CA's limits; what the CA does not take for that is an order like any other. */
+static void a_refused_replacement_is_ordered_within_limits(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    budgets_set_loaded(s.env->budgets);
+    acme_scene_issuer(&s, ONE_AN_HOUR);
+    put_order(&s, "a.test", RENEWS);
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/new-order", 409, "content-type: application/problem+json\n",
+                    ACME_PROBLEM("alreadyReplaced"));
+    const struct object_name name = {.ns = "shop", .name = "o"};
+    int64_t next = 0;
+    expect_ok(order_reconcile((void *)(uintptr_t)s.env, &name, &next)); /* writes nothing */
+    assert_int_equal(next, SCENE_NOW);
+    assert_int_equal(orders_left(&s), 1);
+    json_auto_t *first = acme_scene_payload(&s, s.world.done - 1);
+    assert_string_equal(JSTR(first, "replaces"), "aYhba4dG.AIdlQyE");
+    plan_order(&s);
+    json_auto_t *status = pass(&s);
+    assert_string_equal(JSTR(status, "url"), ACME_CA "/order/1");
+    assert_int_equal(orders_left(&s), 0);
+    json_auto_t *second = acme_scene_payload(&s, s.world.done - 2);
+    assert_null(JSTR(second, "replaces"));
+}
+
+static void a_replacement_waits_where_the_ca_does_not_know_of_any(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    budgets_set_loaded(s.env->budgets);
+    acme_scene_issuer(&s, ONE_AN_HOUR);
+    put_order(&s, "a.test", RENEWS);
+    scripted_plan(&s.world, "GET " ACME_CA "/dir", 200,
+                  "{\"newNonce\":\"" ACME_CA "/nonce\",\"newAccount\":\"" ACME_CA "/new-account\","
+                  "\"newOrder\":\"" ACME_CA "/new-order\"}");
+    plan_order(&s);
+    json_auto_t *status = pass(&s);
+    assert_string_equal(JSTR(status, "url"), ACME_CA "/order/1");
+    json_auto_t *payload = acme_scene_payload(&s, s.world.done - 2);
+    assert_null(JSTR(payload, "replaces"));
+    assert_int_equal(orders_left(&s), 0);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -158,6 +224,8 @@ int main(void)
         cmocka_unit_test(the_profile_is_chosen),
         cmocka_unit_test(a_wildcard_without_a_solver_is_ordered),
         cmocka_unit_test(what_is_replaced_comes_from_the_request),
+        cmocka_unit_test(a_refused_replacement_is_ordered_within_limits),
+        cmocka_unit_test(a_replacement_waits_where_the_ca_does_not_know_of_any),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

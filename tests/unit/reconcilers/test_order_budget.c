@@ -57,7 +57,7 @@ static char *describe(const struct budget_needs *n)
     return buf_take(&b);
 }
 
-static char *needs_of(struct scene *s)
+static char *needs_of(struct scene *s, bool replaces)
 {
     AUTO(budget_needs_release) struct budget_needs needs = {0};
     AUTO_OBJECT(struct issuer) issuer = cache_peek(s->env->issuers.cache, "shop", "ca");
@@ -65,7 +65,7 @@ static char *needs_of(struct scene *s)
     request = cache_peek(s->env->requests.cache, "shop", "web-2");
     auto_free char *text = budget_order_text("o", 5, "");
     AUTO_OBJECT(struct order) order = scene_object(&kind_order, text);
-    expect_ok(budget_needs_of_order(s->env, issuer, request, order, &needs));
+    expect_ok(budget_needs_of_order(s->env, issuer, request, order, replaces, &needs));
     return describe(&needs);
 }
 
@@ -85,7 +85,7 @@ static void an_order_takes_what_its_server_limits(void **state)
     scene_open(&s);
     budget_put_issuer(&s, LE, "");
     budget_put_request(&s, 2, budget_csr, "");
-    auto_free char *le = needs_of(&s);
+    auto_free char *le = needs_of(&s, false);
     assert_string_equal(le, ALL_KINDS LOOKED_AT);
 }
 
@@ -108,7 +108,7 @@ static void other_servers_limit_what_the_issuer_says(void **state)
         scene_open(&s);
         budget_put_issuer(&s, rows[i].server, rows[i].limits);
         budget_put_request(&s, 2, budget_csr, "");
-        auto_free char *needs = needs_of(&s);
+        auto_free char *needs = needs_of(&s, false);
         assert_string_equal(needs, rows[i].needs);
     }
 }
@@ -143,7 +143,7 @@ static void renewals_take_less(void **state)
         budget_put_certificate(&s, rows[i].crt);
         budget_put_request(&s, 1, rows[i].before, rows[i].status);
         budget_put_request(&s, 2, budget_csr, "");
-        auto_free char *needs = needs_of(&s);
+        auto_free char *needs = needs_of(&s, false);
         assert_string_equal(needs, rows[i].needs);
     }
 }
@@ -159,13 +159,8 @@ static void replacements_are_exempt(void **state)
         SCENE s = {0};
         scene_open(&s);
         budget_put_issuer(&s, LE, rows[i].limits);
-        auto_free char *text = x_printf(
-            "{\"metadata\":{\"name\":\"web-2\",\"namespace\":\"shop\",\"uid\":\"request2\","
-            "\"resourceVersion\":\"2\",\"annotations\":{\"certroll.dev/replaces\":\"a.b\"}},"
-            "\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"ca\"}}}",
-            budget_csr);
-        scene_put(&s.env->requests, text);
-        auto_free char *needs = needs_of(&s);
+        budget_put_request(&s, 2, budget_csr, "");
+        auto_free char *needs = needs_of(&s, true);
         assert_string_equal(needs, rows[i].needs);
     }
 }
@@ -455,6 +450,16 @@ static void it_is_stored_now_and_then(void **state)
     assert_int_equal(JINT(spent, 0, "at"), SCENE_NOW);
 }
 
+static void put_renewal(struct scene *s)
+{
+    auto_free char *text =
+        x_printf("{\"metadata\":{\"name\":\"web-2\",\"namespace\":\"shop\",\"uid\":\"request2\","
+                 "\"resourceVersion\":\"2\",\"annotations\":{\"certroll.dev/replaces\":\"a.b\"}},"
+                 "\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"ca\"}}}",
+                 budget_csr);
+    scene_put(&s->env->requests, text);
+}
+
 /* The ConfigMap was written at midnight; what follows is in the Orders alone. */
 static void what_the_text_lacks_is_in_the_orders(void **state)
 {
@@ -488,6 +493,28 @@ static void what_the_text_lacks_is_in_the_orders(void **state)
     budget_put_order(&s, "open", 6,
                      "\"state\":\"invalid\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
     assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 9);
+}
+
+/* What the CA was told when it was placed is not known any more: it is counted, and nothing but the day's cap is given
+ * back that may never have been taken. */
+static void what_may_have_replaced_is_counted(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    budget_put_issuer(&s, OTHER, LIMITS ",\"maxIssuancesPerDay\":7");
+    put_renewal(&s);
+    budget_put_order(&s, "open", 5,
+                     "\"state\":\"pending\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
+    scripted_plan(&s.world, "GET " MAP_URL, 404, "{}");
+    scripted_plan(&s.world, "PATCH " MAP_URL, 200, "{}");
+    int64_t next = 0;
+    expect_ok(keep(&s, &next));
+    assert_int_equal(left(&s, BUDGET_ORDERS, 9, NULL), 8);
+    assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 8);
+    budget_put_order(&s, "open", 6,
+                     "\"state\":\"invalid\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
+    assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 8);
 }
 
 static void without_a_text_the_orders_must_do(void **state)
@@ -553,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_failed_challenge_counts_once),
         cmocka_unit_test(it_is_stored_now_and_then),
         cmocka_unit_test(what_the_text_lacks_is_in_the_orders),
+        cmocka_unit_test(what_may_have_replaced_is_counted),
         cmocka_unit_test(without_a_text_the_orders_must_do),
     };
     return cmocka_run_group_tests(tests, make_csrs, free_csrs);
