@@ -523,7 +523,8 @@ static char *unfinished_workload(struct sim *s, const json_t *workload)
         issued_at(s, JSTR(secret, "metadata", "namespace"), JSTR(secret, "metadata", "name")) -
         sim_process_greatest_skew(s->process);
     if (delivered != NULL && *delivered < issued)
-        issued = *delivered - *delivered % NS_PER_SEC; /* as containers say it */
+        issued = *delivered;
+    issued -= issued % NS_PER_SEC; /* as containers say it */
     int64_t oldest = sim_cluster_oldest_container(s, workload);
     if (oldest < issued)
         return x_printf("workload %s has containers that are %lld s older than the Secret",
