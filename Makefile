@@ -234,7 +234,7 @@ test: ## Set up, then run every test; the last line is `N passed, N failed`
 	@hack/run-tests $(SUITES)
 test-unit: ## Unit tests under ASan+UBSan and TSan (T=json/test_bind: only these; ROOMS="base json": only these rooms)
 	@ROOMS='$(ROOMS)' T='$(T)' BUILD='$(BUILD)' hack/run-tests unit-asan unit-tsan
-test-sim: ## The seeded simulator: 10,000 lives, and 150 under ASan+UBSan
+test-sim: ## The seeded simulator: 5,000 lives, and 150 under ASan+UBSan
 	@hack/run-tests sim sim-asan
 test-component: ## The real binary against Pebble, DNS servers and API servers without nodes (T=expr as in pytest -k)
 	@T='$(T)' hack/run-tests component

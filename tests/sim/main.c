@@ -27,7 +27,7 @@
 #ifdef CERTROLL_SANITIZED
 #define SEEDS 150
 #else
-#define SEEDS 10000
+#define SEEDS 5000
 #endif
 #define JOBS_MAX 64
 #define FAILURES_MAX 10 /* then it is enough */
