@@ -32,7 +32,8 @@ def test_probes_and_metrics(api, certroll, path, has):
 
 
 def test_metrics_service(api, certroll):
-    [service] = [s["metadata"]["name"] for s in api.list("Service", certroll.namespace)]
+    [service] = [s["metadata"]["name"] for s in api.list("Service", certroll.namespace)
+                 if s["spec"]["ports"][0]["port"] == 9402]
     status, text = api.request("GET", api.path("Service", certroll.namespace, f"{service}:9402", "proxy/metrics"))
     assert status == 200 and "certroll_" in text
 
