@@ -18,6 +18,7 @@ struct sim_process {
     unsigned count;
     bool skews; /* clocks go wrong in this life */
     int64_t greatest_skew;
+    int64_t jumped_at; /* wall ns, the last time */
 };
 
 struct sim_process *sim_process_new(struct sim *s)
@@ -48,6 +49,7 @@ void sim_process_come_back(struct sim_process *p)
 {
     for (unsigned i = 0; i < p->count; i++)
         sim_replica_come_back(p->replicas[i]);
+    p->jumped_at = sim_now(p->sim); /* to be right again */
 }
 
 unsigned sim_process_deaths(const struct sim_process *p)
@@ -61,6 +63,11 @@ unsigned sim_process_deaths(const struct sim_process *p)
 int64_t sim_process_greatest_skew(const struct sim_process *p)
 {
     return p->greatest_skew;
+}
+
+bool sim_process_clock_held(const struct sim_process *p, int64_t since)
+{
+    return p->greatest_skew == 0 || (p->count == 1 && p->jumped_at < since);
 }
 
 struct sim_replica *sim_process_replica(const struct sim_process *p, unsigned n)
@@ -112,6 +119,7 @@ static void disturb(struct sim_process *p)
         int64_t skew = rng_between(&s->dice.rng, -SKEW_MAX, SKEW_MAX);
         int64_t size = skew < 0 ? -skew : skew;
         p->greatest_skew = size > p->greatest_skew ? size : p->greatest_skew;
+        p->jumped_at = sim_now(s);
         sim_replica_skew(r, skew);
     } else if (p->count > 1 && sim_chance(s, 500)) {
         sim_replica_freeze(r, sim_now(s) + sim_delay(s, FROZEN_MAX));

@@ -18,6 +18,8 @@ void sim_process_come_back(struct sim_process *p);
 unsigned sim_process_deaths(const struct sim_process *p);
 /* Was a clock ever wrong, and by how much at most (ns)? */
 int64_t sim_process_greatest_skew(const struct sim_process *p);
+/* Has whoever worked since then (wall ns) gone by one clock that did not jump? */
+bool sim_process_clock_held(const struct sim_process *p, int64_t since);
 
 /* One reconcile, of a replica that has something to do; false when none has. */
 bool sim_process_step(struct sim_process *p);
