@@ -47,6 +47,15 @@ static void settle(struct certificate_pass *p, const char *message)
               note);
 }
 
+/* Revoked once is revoked for good, and for the reason that the CA has: it is not asked again, as its answer could only
+ * make that forgotten. True when this wish, too, is about that certificate. */
+static bool is_done_already(const struct certificate_pass *p)
+{
+    const struct certificate_revocation *was = &p->crt->status.revocation;
+    return was->time != 0 && str_empty(was->message) && !str_empty(was->serial_number) &&
+           str_eq(was->serial_number, p->revocation.serial);
+}
+
 /* The wish is bound to a serial number before the CA hears of it: a new certificate that comes in between is not
  * meant. */
 static void accept_wish(struct certificate_pass *p, const char *wish)
@@ -62,6 +71,11 @@ static void accept_wish(struct certificate_pass *p, const char *wish)
                       "Secret %s holds no certificate of an ACME issuer", p->crt->spec.secret_name);
     if (bad != NULL) {
         settle(p, bad->message);
+        return;
+    }
+    if (is_done_already(p)) {
+        *r = p->crt->status.revocation;
+        r->request = wish;
         return;
     }
     r->reason = revocation_reason_name(p->revocation.reason);

@@ -184,6 +184,37 @@ static void the_end_comes_into_status(void **state)
     }
 }
 
+#define DONE_BUT_FOR(message)                                                                      \
+    ",\"revocation\":{\"request\":\"superseded\",\"serialNumber\":\"0a1b2c\",\"reason\":"          \
+    "\"superseded\",\"time\":\"2025-12-31T12:00:00Z\"" message "}"
+
+/* Else a refusal of the second wish would make a certificate Ready that is revoked. */
+static void what_is_revoked_stays_so_with_another_wish(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *was, *wish, *time, *reason;
+    } rows[] = {{DONE_BUT_FOR(""), "keyCompromise", "2025-12-31T12:00:00Z", "superseded"},
+                {DONE_BUT_FOR(""), "4:0A:1B:2C", "2025-12-31T12:00:00Z", "superseded"},
+                {DONE_BUT_FOR(""), "keyCompromise:0fff", NULL, "keyCompromise"},
+                {DONE_BUT_FOR(",\"message\":\"no\""), "keyCompromise", NULL, "keyCompromise"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        auto_free char *wish = x_printf("\"certroll.dev/revoke\":\"%s\"", rows[i].wish);
+        put_certificate(&s, wish, rows[i].was);
+        put_secret(&s);
+        json_auto_t *revocation = pass(&s);
+        assert_string_equal(JSTR(revocation, "request"), rows[i].wish);
+        assert_string_equal(JSTR(revocation, "reason"), rows[i].reason);
+        assert_null(JSTR(revocation, "message"));
+        if (rows[i].time != NULL)
+            assert_string_equal(JSTR(revocation, "time"), rows[i].time);
+        else
+            assert_null(JSTR(revocation, "time"));
+    }
+}
+
 /* ---- the CA's part ---- */
 
 static void answer_secret(struct scene *s, const char *crt, const char *key)
@@ -323,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_wish_is_bound_to_what_is_held),
         cmocka_unit_test(a_wish_without_sense_is_refused_once),
         cmocka_unit_test(the_end_comes_into_status),
+        cmocka_unit_test(what_is_revoked_stays_so_with_another_wish),
         cmocka_unit_test(the_account_revokes),
         cmocka_unit_test(the_own_key_revokes_what_another_account_ordered),
         cmocka_unit_test(only_with_its_key_is_it_ours),
