@@ -167,6 +167,12 @@ static bool same_wishes(const struct issuer *a, const struct issuer *b)
     return same;
 }
 
+static void forget_accounts(const struct env *env, const struct issuer *gone)
+{
+    if (gone != NULL)
+        acme_accounts_forget(env->issuer_env.accounts, gone->obj.meta.uid);
+}
+
 /* Our own report of a failure must not start the next try before its back-off; and thousands of
  * Certificates need not look at a ready issuer that stays so. */
 static void on_issuer(void *arg, const struct cache_change *change)
@@ -178,8 +184,8 @@ static void on_issuer(void *arg, const struct cache_change *change)
                   old->obj.meta.generation != now->obj.meta.generation ||
                   old->obj.meta.deletion_timestamp != now->obj.meta.deletion_timestamp ||
                   !same_wishes(old, now);
-    if (now == NULL && old != NULL)
-        acme_accounts_forget(env->issuer_env.accounts, old->obj.meta.uid);
+    if (now == NULL)
+        forget_accounts(env, old);
     bool was_ready = old != NULL && issuer_is_ready(old);
     bool is_ready = now != NULL && issuer_is_ready(now);
     if (edited || (was_ready && !is_ready))
