@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "reconcilers/acme_chain.h"
 
 static bool is_cluster(const struct issuer *issuer)
 {
@@ -106,9 +107,14 @@ struct err *issuer_reconcile(void *arg, const struct object_name *name, int64_t 
         r.message = x_strdup("spec: write acme or selfSigned; this version knows no other issuer");
         return write_status(env, issuer, &r);
     }
+    /* Another spec may name another CA: it is not held. */
+    auto_free char *held =
+        x_printf("%s/%lld", issuer->obj.meta.uid, (long long)issuer->obj.meta.generation);
+    if (acme_is_held(env, held, ret_next))
+        return NULL;
     struct err *e = driver->ensure_ready(&env->issuer_env, issuer, &r);
     if (e != NULL)
-        return report_failure(env, issuer, e);
+        return report_failure(env, issuer, acme_hold(env, held, e));
     *ret_next = r.next;
     tell_news(env, issuer, &r);
     return write_status(env, issuer, &r);

@@ -20,17 +20,10 @@ LATE = 5    # and how much later at most the next request comes: a date's second
 SLOW = 150  # seconds until the last of many is there, time-outs included
 
 # Places that are known to fail, with the reason: a test in which nothing else fails is an expected failure.
-LOST_CHALLENGE = {"challenge": "asked twice to validate, the CA refuses, and the attempt ends though it is valid"}
-WOKEN_ISSUER = dict.fromkeys(("directory", "newNonce", "newAccount"),
-                             "the account key's Secret, just made, wakes the Issuer before the time that was said")
-
-
-def conclude(wrong, known):
+def conclude(wrong):
     """wrong: place -> what went wrong there."""
     text = "\n".join(filter(None, wrong.values()))
-    assert not set(place for place in wrong if wrong[place]) - set(known), text
-    if text:
-        pytest.xfail("; ".join({known[place] for place in wrong if wrong[place]}))
+    assert not text, text
 
 
 class Attempt:
@@ -110,7 +103,7 @@ def spoil(attempt, name, fault, places, early=False):
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_answer_that_is_spoilt(attempt, controller, name, fault, places):
     """The CA has done what was asked and its answer is of no use."""
-    conclude(spoil(attempt, name, fault, places), LOST_CHALLENGE)
+    conclude(spoil(attempt, name, fault, places))
 
 
 @pytest.mark.timeout(300)
@@ -123,7 +116,7 @@ def test_answer_that_is_spoilt(attempt, controller, name, fault, places):
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_request_that_is_turned_away(attempt, controller, name, fault):
     """The CA never sees the request: there is no second order."""
-    conclude(spoil(attempt, name, fault, PLACES, early=True), {})
+    conclude(spoil(attempt, name, fault, PLACES, early=True))
 
 
 @pytest.mark.full
@@ -139,7 +132,7 @@ def test_answer_that_takes_for_ever(api, ns, attempt, start_ca, controller):
     quick.begin()
     api.wait_ready("Certificate", ns, "quick", 20)
     wrong = {place: one.judge(1 if place == "newOrder" else 0) for one, place in zip(rows, WITH_BODY)}
-    conclude(wrong, LOST_CHALLENGE)
+    conclude(wrong)
 
 
 # ---- Retry-After
@@ -170,7 +163,7 @@ def test_retry_after_is_obeyed_to_the_second(attempt, controller, status, form):
         if not again or not one.until <= again[0] <= one.until + LATE:
             times = [f"{at - one.until:+.2f}" for at in again]
             wrong[happened.place] = f"{one.name}: asked again at {times} s from the time that was said"
-    conclude(wrong, WOKEN_ISSUER)
+    conclude(wrong)
 
 
 # ---- resets
@@ -194,11 +187,11 @@ def test_reset_at_each_request(attempt, controller, early):
         wrong[happened.hit] = wrong.get(happened.hit, "") + text
     # finalize comes after polls whose number nobody knows: test_reset_at_each_place is sure to meet it.
     assert set(wrong) >= {"directory", "newAccount", "newOrder", "authorization", "challenge"}, set(wrong)
-    conclude(wrong, {} if early else LOST_CHALLENGE)
+    conclude(wrong)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("early", [True, False], ids=["request", "answer"])
 def test_reset_at_each_place(attempt, controller, early):
-    conclude(spoil(attempt, "reset", faults.reset, PLACES, early), {} if early else LOST_CHALLENGE)
+    conclude(spoil(attempt, "reset", faults.reset, PLACES, early))
