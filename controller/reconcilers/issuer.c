@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/timefmt.h"
 #include "reconcilers/acme_chain.h"
 
 static bool is_cluster(const struct issuer *issuer)
@@ -92,6 +93,21 @@ static struct err *report_failure(const struct env *env, const struct issuer *is
     return e;
 }
 
+/* The failure was told when it happened; here only what its write may have lost, to a conflict or a crash. */
+static struct err *report_wait(const struct env *env, const struct issuer *issuer, int64_t until)
+{
+    const struct condition *told =
+        condition_find(issuer->status.conditions.items, issuer->status.conditions.len, "Ready");
+    if (told != NULL && str_eq(told->status, "False") &&
+        told->observed_generation == issuer->obj.meta.generation)
+        return NULL;
+    char when[RFC3339_MAX];
+    rfc3339_format(until, when);
+    AUTO(issuer_readiness_release) struct issuer_readiness r = {.reason = "ErrRegisterACMEAccount"};
+    r.message = x_printf("the CA failed and asked to wait: it is asked again at %s", when);
+    return write_status(env, issuer, &r);
+}
+
 struct err *issuer_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
 {
     const struct env *env = arg;
@@ -111,7 +127,7 @@ struct err *issuer_reconcile(void *arg, const struct object_name *name, int64_t 
     auto_free char *held =
         x_printf("%s/%lld", issuer->obj.meta.uid, (long long)issuer->obj.meta.generation);
     if (acme_is_held(env, held, ret_next))
-        return NULL;
+        return report_wait(env, issuer, *ret_next);
     struct err *e = driver->ensure_ready(&env->issuer_env, issuer, &r);
     if (e != NULL)
         return report_failure(env, issuer, acme_hold(env, held, e));

@@ -12,5 +12,7 @@ const struct sim_named_seed sim_named_seeds[] = {
     {11, "a failed attempt was counted without end when our clock was behind the API server's"},
     {329, "what the gate refused was dropped for good though the lease was renewed in time"},
     {470, "a certificate was thrown away because our clock was behind the CA's"},
+    {2707, "an Issuer's failure that a conflict kept out of its status stayed untold until the "
+           "CA's Retry-After"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
