@@ -22,7 +22,7 @@ CONTROLLER = {
     ("@G@", "certificaterequests"): FOLLOW | {"create", "delete"},
     ("@G@", "issuers"): FOLLOW,
     ("@G@", "clusterissuers"): FOLLOW,
-    ("acme.@G@", "orders"): FOLLOW | {"create"},
+    ("acme.@G@", "orders"): FOLLOW | {"create", "patch"},
     ("acme.@G@", "challenges"): FOLLOW | {"create", "delete"},
     **{("@G@", f"{kind}/{part}"): {"update"} for part in ("status", "finalizers")
        for kind in ("certificates", "certificaterequests", "issuers", "clusterissuers")},

@@ -208,3 +208,18 @@ def test_a_job_that_fails_spends_no_order(api, allowed, pebble, ca, responder, r
     assert "nothing was ordered" in condition(crt, "Issuing")["message"]
     wait_for("the Job to go", lambda: not api.list("Job", ns, "word=open"), 20)
     assert not ca.posts("order-plz") and not finalizers(orders(api, ns)[0]), "deleting the Job is enough"
+
+
+@pytest.mark.refusals
+def test_a_namespace_that_is_deleted_goes_though_its_rights_go_first(api, allowed, pebble, ca, responder, running):
+    """What would undo cannot be created any more: it is told, and the finalizer comes off without the hooks' rights."""
+    ns = allowed
+    api.create(acme(ns, pebble, server=f"{ca.url}/dir", prepare={
+        "job": {"template": template("open"), "undo": template("close")}}))
+    api.wait_ready("Issuer", ns, "acme")
+    api.create(certificate(ns, "web", "acme"))
+    wait_for("the Job", lambda: api.list("Job", ns, "word=open"), show=lambda: api.describe(ns))
+    assert finalizers(orders(api, ns)[0])
+    api.delete("RoleBinding", ns, "prepare")
+    api.delete("Namespace", None, ns)
+    wait_for("the namespace to go", lambda: api.get("Namespace", None, ns) is None, 60, lambda: api.describe(ns))
