@@ -30,6 +30,12 @@ void strlist_add_take(struct strlist *l, char *s)
     l->items[l->len++] = s;
 }
 
+void strlist_add_all(struct strlist *l, const struct strlist *from)
+{
+    for (size_t i = 0; i < from->len; i++)
+        strlist_add(l, from->items[i]);
+}
+
 bool strlist_has(const struct strlist *l, const char *s)
 {
     for (size_t i = 0; i < l->len; i++) {

@@ -19,6 +19,7 @@ void strlist_release(struct strlist *l);
 /* Appends a copy of s; strlist_add_take appends s itself and owns it then. */
 void strlist_add(struct strlist *l, const char *s);
 void strlist_add_take(struct strlist *l, char *s);
+void strlist_add_all(struct strlist *l, const struct strlist *from);
 /* Whether an item equals s bytewise. */
 bool strlist_has(const struct strlist *l, const char *s);
 /* The same items in the same order. */

@@ -108,19 +108,13 @@ static struct err *read_all(const struct http01_env *env, const char *ns, struct
 
 /* ---- remembering ---- */
 
-static void copy(struct strlist *to, const struct strlist *from)
-{
-    for (size_t i = 0; i < from->len; i++)
-        strlist_add(to, from->items[i]);
-}
-
 static bool recall(struct http01_hosts *h, const char *ns, int64_t now, struct strlist *out)
 {
     pthread_mutex_lock(&h->lock);
     const struct seen *s = map_get(&h->by_namespace, ns);
     bool fresh = s != NULL && now - s->at < FRESH;
     if (fresh)
-        copy(out, &s->hosts);
+        strlist_add_all(out, &s->hosts);
     pthread_mutex_unlock(&h->lock);
     return fresh;
 }
@@ -129,7 +123,7 @@ static void remember(struct http01_hosts *h, const char *ns, int64_t now,
                      const struct strlist *hosts)
 {
     struct seen *s = x_calloc(1, sizeof(*s));
-    copy(&s->hosts, hosts);
+    strlist_add_all(&s->hosts, hosts);
     s->at = now;
     pthread_mutex_lock(&h->lock);
     if (h->by_namespace.len >= NAMESPACES_MAX)

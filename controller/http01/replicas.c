@@ -70,18 +70,12 @@ static struct err *read_addresses(const struct http01_env *env, struct strlist *
     return kube_list(env->kube, &all, selector, read_slice, ret_addresses);
 }
 
-static void copy(struct strlist *to, const struct strlist *from)
-{
-    for (size_t i = 0; i < from->len; i++)
-        strlist_add(to, from->items[i]);
-}
-
 static bool copy_fresh(struct http01_replicas *r, int64_t now, struct strlist *out)
 {
     pthread_mutex_lock(&r->lock);
     bool fresh = r->read_at != 0 && now - r->read_at < FRESH;
     if (fresh)
-        copy(out, &r->addresses);
+        strlist_add_all(out, &r->addresses);
     pthread_mutex_unlock(&r->lock);
     return fresh;
 }
@@ -96,7 +90,7 @@ static struct err *addresses(const struct http01_env *env, struct strlist *ret_a
     TRY(read_addresses(env, ret_addresses), "certroll's own replicas");
     pthread_mutex_lock(&r->lock);
     strlist_release(&r->addresses);
-    copy(&r->addresses, ret_addresses);
+    strlist_add_all(&r->addresses, ret_addresses);
     r->read_at = now;
     pthread_mutex_unlock(&r->lock);
     return NULL;

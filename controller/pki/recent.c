@@ -102,22 +102,16 @@ static void free_csr(void *value)
 
 static struct recent csrs = {.lock = PTHREAD_MUTEX_INITIALIZER, .free_value = free_csr};
 
-static void copy_list(struct strlist *to, const struct strlist *from)
-{
-    for (size_t i = 0; i < from->len; i++)
-        strlist_add(to, from->items[i]);
-}
-
 static void copy_names(struct pki_names *to, const struct pki_names *from)
 {
     to->common_name = x_strdup_or_null(from->common_name);
     to->serial_number = x_strdup_or_null(from->serial_number);
     for (size_t i = 0; i < PKI_SUBJECT_LISTS; i++)
-        copy_list(pki_names_list(to, &pki_subject_lists[i]),
-                  pki_names_list_const(from, &pki_subject_lists[i]));
+        strlist_add_all(pki_names_list(to, &pki_subject_lists[i]),
+                        pki_names_list_const(from, &pki_subject_lists[i]));
     for (size_t i = 0; i < PKI_SAN_LISTS; i++)
-        copy_list(pki_names_list(to, &pki_san_lists[i]),
-                  pki_names_list_const(from, &pki_san_lists[i]));
+        strlist_add_all(pki_names_list(to, &pki_san_lists[i]),
+                        pki_names_list_const(from, &pki_san_lists[i]));
 }
 
 static struct pki_csr copy_csr(const struct pki_csr *from)
@@ -128,7 +122,7 @@ static struct pki_csr copy_csr(const struct pki_csr *from)
                          .der = x_memdup(from->der, from->der_len),
                          .der_len = from->der_len};
     copy_names(&to.names, &from->names);
-    copy_list(&to.usages.extended, &from->usages.extended);
+    strlist_add_all(&to.usages.extended, &from->usages.extended);
     return to;
 }
 

@@ -244,7 +244,7 @@ def test_a_host_elsewhere_sends_the_ca_on(api, env, ns, pebble, dns, responder, 
 
 def test_a_standing_route_is_found_by_the_renewal(api, ns, pebble, responder, replicas, env):
     """It stays, so that a renewal writes nothing for its route, and goes with the last Certificate of its names."""
-    api.create(shared_acme(ns, pebble, shared={"standing": True}, renewalInfo="disabled"))
+    api.create(shared_acme(ns, pebble, shared={"standing": True}))
     api.wait_ready("Issuer", ns, "acme")
     host = f"{ns}.localhost"
     for name in ("a", "b"):
