@@ -26,17 +26,8 @@ struct err *acme_request_of_order(const struct env *env, const struct order *ord
  * reason AccountKeyChanged. Takes over and returns the error, which may be NULL. */
 struct err *acme_chain_judge(const struct env *env, const struct acme_chain *c, struct err *failed)
     MUST_CHECK;
-/* Retry-After on 429 and 5xx binds (RFC 8555 section 6.6): what such an answer asked for an object is kept with
- * acme_hold(), which returns the error that it is given, and until then acme_is_held() says so, and until when. */
-struct err *acme_hold(const struct env *env, const char *uid, struct err *failed) MUST_CHECK;
-bool acme_is_held(const struct env *env, const char *uid, int64_t *ret_next);
 /* The Order that owns a Challenge, referenced; ERR_INVALID, reason NotOurs. */
 struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,
                                     const struct order **ret_order) MUST_CHECK;
-
-/* When to look at the CA again: 100 ms, 400 ms, then at its Retry-After (3 s without one); with polling: hint always
- * at Retry-After. key counts the looks. Wall ns. */
-int64_t acme_next_poll(const struct env *env, const struct issuer *issuer, const char *key,
-                       int64_t retry_at);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "http01/replicas.h"
 #include "http01/selfcheck.h"
+#include "reconcilers/acme_wait.h"
 #include "reconcilers/challenge_check.h"
 #include "reconcilers/names.h"
 #include "reconcilers/order.h"

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
-#include "reconcilers/acme_chain.h"
+#include "reconcilers/acme_wait.h"
 
 static bool is_cluster(const struct issuer *issuer)
 {

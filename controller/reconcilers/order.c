@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
+#include "reconcilers/acme_wait.h"
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_prepare.h"
 #include "reconcilers/outage.h"

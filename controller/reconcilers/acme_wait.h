@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When the CA is asked again: what it asked for binds after a failure, and is a hint while it works. */
+#ifndef CERTROLL_RECONCILERS_ACME_WAIT_H
+#define CERTROLL_RECONCILERS_ACME_WAIT_H
+
+#include "reconcilers/env.h"
+
+/* Retry-After on 429 and 5xx binds (RFC 8555 section 6.6): what such an answer asked for an object is kept with
+ * acme_hold(), which returns the error that it is given, and until then acme_is_held() says so, and until when. */
+struct err *acme_hold(const struct env *env, const char *uid, struct err *failed) MUST_CHECK;
+bool acme_is_held(const struct env *env, const char *uid, int64_t *ret_next);
+
+/* When to look at the CA again: 100 ms, 400 ms, then at its Retry-After (3 s without one); with polling: hint always
+ * at Retry-After. key counts the looks. Wall ns. */
+int64_t acme_next_poll(const struct env *env, const struct issuer *issuer, const char *key,
+                       int64_t retry_at);
+
+#endif
