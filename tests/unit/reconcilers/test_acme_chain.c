@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a Challenge and an Order up, by UID, and when the CA is looked at again. */
+/* From a Challenge and an Order up, by UID. */
 #include "reconcilers/acme_chain.h"
 
 #include <setjmp.h>
@@ -11,47 +11,6 @@
 #include "base/mem.h"
 #include "reconciler_scene.h"
 #include "support/expect.h"
-
-/* ---- polling ---- */
-
-static int64_t next_poll(struct scene *s, const char *polling, const char *key, int64_t retry_at)
-{
-    const struct acme_issuer acme = {.polling = polling};
-    const struct issuer issuer = {.spec.acme = &acme};
-    int64_t at = acme_next_poll(s->env, &issuer, key, retry_at == 0 ? 0 : SCENE_NOW + retry_at);
-    return at - SCENE_NOW;
-}
-
-static void early_polls_come_before_the_hint(void **state)
-{
-    (void)state;
-    static const char *const words[] = {NULL, "", "early"};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        SCENE s = {0};
-        scene_open(&s);
-        assert_int_equal(next_poll(&s, words[i], "o", 5 * NS_PER_SEC), 100 * NS_PER_MS);
-        assert_int_equal(next_poll(&s, words[i], "o", 5 * NS_PER_SEC), 400 * NS_PER_MS);
-        assert_int_equal(next_poll(&s, words[i], "o", 5 * NS_PER_SEC), 5 * NS_PER_SEC);
-        assert_int_equal(next_poll(&s, words[i], "o", 7 * NS_PER_SEC), 7 * NS_PER_SEC);
-        assert_int_equal(next_poll(&s, words[i], "o", 0), 3 * NS_PER_SEC);
-        assert_int_equal(next_poll(&s, words[i], "o", -5 * NS_PER_SEC), 3 * NS_PER_SEC);
-        /* Each key counts for itself. */
-        assert_int_equal(next_poll(&s, words[i], "other", 0), 100 * NS_PER_MS);
-    }
-}
-
-static void hints_are_all_there_is_when_asked_for(void **state)
-{
-    (void)state;
-    SCENE s = {0};
-    scene_open(&s);
-    for (int i = 0; i < 4; i++) {
-        assert_int_equal(next_poll(&s, "hint", "o", 5 * NS_PER_SEC), 5 * NS_PER_SEC);
-        assert_int_equal(next_poll(&s, "hint", "p", 0), 3 * NS_PER_SEC);
-    }
-}
-
-/* ---- the chain ---- */
 
 #define REQUEST(uid, csr)                                                                          \
     "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"" uid                      \
@@ -144,36 +103,6 @@ static void challenges_belong_to_an_order(void **state)
     }
 }
 
-/* ---- Retry-After ---- */
-
-static void what_a_server_asks_for_binds(void **state)
-{
-    (void)state;
-    static const struct {
-        int status;
-        bool binds;
-    } rows[] = {{429, true}, {503, true}, {500, true}, {403, false}, {0, false}};
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        SCENE s = {0};
-        scene_open(&s);
-        int64_t next = 0;
-        struct err *e = err_new(ERR_TRANSIENT, "HTTP503", "later");
-        e->http_status = rows[i].status;
-        e->retry_at = SCENE_NOW + NS_PER_MIN;
-        expect_err(acme_hold(s.env, "u", e), ERR_TRANSIENT, "HTTP503", NULL);
-        assert_int_equal(acme_is_held(s.env, "u", &next), rows[i].binds);
-        assert_int_equal(next, rows[i].binds ? SCENE_NOW + NS_PER_MIN : 0);
-        assert_false(acme_is_held(s.env, "other", &next));
-        clock_manual_advance(&s.hands, NS_PER_MIN);
-        assert_false(acme_is_held(s.env, "u", &next));
-    }
-    SCENE s = {0};
-    scene_open(&s);
-    int64_t next = 0;
-    assert_null(acme_hold(s.env, "u", NULL));
-    assert_false(acme_is_held(s.env, "u", &next));
-}
-
 static int prepare(void **state)
 {
     (void)state;
@@ -184,12 +113,9 @@ static int prepare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(early_polls_come_before_the_hint),
-        cmocka_unit_test(hints_are_all_there_is_when_asked_for),
         cmocka_unit_test(foreign_orders_are_refused),
         cmocka_unit_test(issuers_are_waited_for),
         cmocka_unit_test(challenges_belong_to_an_order),
-        cmocka_unit_test(what_a_server_asks_for_binds),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
