@@ -6,6 +6,7 @@
 #include "acme/internal.h"
 #include "acme/problem.h"
 #include "base/mem.h"
+#include "net/http_share.h"
 #include "pki/jws.h"
 
 #define PAYLOAD_MAX (512 * 1024)
@@ -76,7 +77,10 @@ static struct err *send_with_nonces(const struct post *p, struct acme_answer *re
     TRY(acme_nonce_take(ca, &nonce), "%s", p->request.action);
     for (unsigned retries = 0;; retries++) {
         AUTO(acme_reply_release) struct acme_reply reply = {0};
-        TRY(send_once(p, nonce, &reply));
+        struct err *e = send_once(p, nonce, &reply);
+        if (http_share_held_back(e))
+            acme_nonce_put(ca, nonce);
+        TRY(e);
         if (!is_bad_nonce(&reply) || retries == NONCE_RETRIES || clock_mono(ca->clock) >= deadline)
             return conclude(p, &reply, ret_answer);
         free(nonce);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
+#include "net/http_share.h"
 
 /* Some CAs work for half a minute before they answer newOrder or finalize. */
 #define POST_TIMEOUT (60 * NS_PER_SEC)
@@ -123,7 +124,8 @@ struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
     int64_t start = clock_mono(ca->clock);
     AUTO_RESPONSE response = {0};
     struct err *e = http_call(ca->transport, &req, ca->stop, &response);
-    observe(ca, r, e == NULL ? response.status : 0, start);
+    if (!http_share_held_back(e))
+        observe(ca, r, e == NULL ? response.status : 0, start);
     TRY(e, "%s", r->action);
     read_reply(ca, r, &response, ret_reply);
     return NULL;

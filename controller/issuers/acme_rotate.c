@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "issuers/acme_pass.h"
 #include "issuers/acme_registry.h"
+#include "net/http_share.h"
 
 /* An order that is under way is not disturbed, but not waited for without end: what is not being
  * validated at that very moment goes on with the new key. */
@@ -85,7 +86,8 @@ static char *wish_of(const struct acme_pass *p)
 
 static bool is_refusal(const struct err *e)
 {
-    return e->kind == ERR_INVALID || e->kind == ERR_DENIED || e->kind == ERR_CONFLICT;
+    return e->kind == ERR_INVALID || e->kind == ERR_DENIED ||
+           (e->kind == ERR_CONFLICT && !http_share_held_back(e));
 }
 
 /* A CA that knows neither key has lost the account: the next key will be a new one's. One that ended

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/http_share.h"
 
 #define LOOK_MAX NS_PER_HOUR
 #define SOON NS_PER_SEC
@@ -120,8 +121,12 @@ static void look_after_error(struct controller *c, const char *key, const struct
         workqueue_add_after(c->queue, key, SOON);
     if (no_lease || behind || err->kind == ERR_CANCELLED)
         return;
-    int64_t delay = workqueue_failed(c->queue, key);
     int64_t asked = err->retry_at == 0 ? 0 : err->retry_at - clock_wall(c->o.clock);
+    if (http_share_held_back(err)) { /* nothing was tried */
+        workqueue_add_after(c->queue, key, asked);
+        return;
+    }
+    int64_t delay = workqueue_failed(c->queue, key);
     /* A rate limit names the time itself; elsewhere the peer's wish is only a lower bound. */
     bool exact = err->kind == ERR_RATE_LIMITED && asked > 0;
     workqueue_add_after(c->queue, key, exact || asked > delay ? asked : delay);

@@ -8,6 +8,7 @@
  *   ERR_RATE_LIMITED      at retry_at
  *   ERR_CANCELLED         dropped: we are stopping; reason NotLeader: after 1 s, should the process live
  *                         on because the lease was renewed at the last moment
+ *   held back             by net/http_share.h: at retry_at, and it is no failure
  *   anything else         back-off, or retry_at when later
  * Production runs it on a pool of workers, the simulator steps it on one thread.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/url.h"
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,17 @@ static bool origin_of(const char *url, struct origin *o)
     curl_free(user);
     curl_url_cleanup(u);
     return ok;
+}
+
+char *url_origin(const char *url)
+{
+    AUTO(origin_release) struct origin o = {0};
+    if (!origin_of(url, &o))
+        return NULL;
+    char *text = x_printf("%s://%s:%s", o.scheme, o.host, o.port);
+    for (char *c = text; *c != '\0'; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return text;
 }
 
 static bool may_follow_to(const struct origin *to)

@@ -13,6 +13,9 @@ char *url_shown(const char *url);
 /* The same without the path, for URLs that a peer chose. */
 char *url_shown_origin(const char *url);
 
+/* "https://name:443" in lower case, the same for all spellings of one origin; NULL for what is no URL. Owned. */
+char *url_origin(const char *url);
+
 /* Where a redirect leads, seen from the request's URL. */
 struct redirect {
     bool same_host;

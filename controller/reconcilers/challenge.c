@@ -152,7 +152,7 @@ static struct err *accept(struct challenge_pass *p)
     if (e == NULL)
         e = ask_replicas(p, expected);
     unsigned tries = memo_count(p->env->polls, p->check_key, p->now).count;
-    if (err_is(e, ERR_CANCELLED))
+    if (err_is(e, ERR_CANCELLED) || err_is(e, ERR_CONFLICT))
         return e;
     if (e != NULL) {
         say_waiting(p, e, p->challenge->obj.meta.creation_timestamp);

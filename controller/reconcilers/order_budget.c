@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
+#include "net/http_share.h"
 #include "reconcilers/budget_needs.h"
 #include "reconcilers/outage.h"
 
@@ -191,8 +192,8 @@ static struct err *show_refusal(struct order_pass *p, struct err *failed)
 /* The request may have reached the CA, and counts there: the next one is another. */
 static bool may_have_arrived(const struct err *e)
 {
-    return e->kind == ERR_TRANSIENT && e->http_status == 0 && !str_eq(e->reason, "ConnectFailed") &&
-           !str_eq(e->reason, "TLSFailed");
+    return e->kind == ERR_TRANSIENT && e->http_status == 0 && !http_share_held_back(e) &&
+           !str_eq(e->reason, "ConnectFailed") && !str_eq(e->reason, "TLSFailed");
 }
 
 struct err *budget_failed(struct order_pass *p, struct err *failed)

@@ -122,8 +122,8 @@ static struct err *call_http(struct order_pass *p, const struct hook *h)
 {
     struct err *e = prepare_http(p->env->kube, p->env->outside, p->env->stop, h->spec->http,
                                  "prepare", &h->order);
-    if (e == NULL || err_is(e, ERR_CANCELLED) || err_is(e, ERR_INVALID) ||
-        !took_too_long(p, HTTP_PATIENCE))
+    if (e == NULL || err_is(e, ERR_CANCELLED) || err_is(e, ERR_CONFLICT) ||
+        err_is(e, ERR_INVALID) || !took_too_long(p, HTTP_PATIENCE))
         return e;
     struct err *final = err_new(ERR_INVALID, "PrepareFailed", "%s", e->message);
     err_free(e);

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "http01/hosts.h"
 #include "http01/replicas.h"
+#include "net/http_share.h"
 #include "reconcilers/certificate.h"
 #include "reconcilers/challenge.h"
 #include "reconcilers/indexes.h"
@@ -37,6 +38,7 @@ struct reconcilers {
     struct rollout_ctx rollouts[WORKLOAD_KINDS];
     struct worker_pool *inside;
     struct worker_pool *outside;
+    struct http_share *share;
 };
 
 /* ---- caches ---- */
@@ -305,14 +307,16 @@ static void make_controllers(struct reconcilers *r, const struct reconcilers_opt
 
 /* ---- life ---- */
 
-static void make_env(struct env *env, const struct reconcilers_options *o)
+static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
 {
+    struct env *env = &r->env;
+    r->share = http_share_new(o->outside, o->clock);
     env->config = o->config;
     env->clock = o->clock;
     env->rng = o->rng;
     env->stop = o->stop;
     env->kube = o->kube;
-    env->outside = o->outside;
+    env->outside = http_share_transport(r->share);
     env->dns = o->dns;
     env->events = o->events;
     env->caa = acme_caa_new(o->dns, o->clock);
@@ -358,7 +362,7 @@ static void make_issuer_env(struct env *env)
 struct reconcilers *reconcilers_new(const struct reconcilers_options *o)
 {
     struct reconcilers *r = x_calloc(1, sizeof(*r));
-    make_env(&r->env, o);
+    make_env(r, o);
     make_caches(r);
     make_issuer_env(&r->env);
     make_controllers(r, o);
@@ -389,6 +393,7 @@ void reconcilers_free(struct reconcilers *r)
     http01_replicas_free(r->env.http01.replicas);
     http01_hosts_free(r->env.http01.hosts);
     budgets_free(r->env.budgets);
+    http_share_free(r->share);
     free(r);
 }
 
@@ -410,6 +415,7 @@ struct controller *const *reconcilers_controllers(const struct reconcilers *r)
 void reconcilers_start(struct reconcilers *r, unsigned workers, unsigned external_workers)
 {
     solver_adopt(&r->env);
+    http_share_set_threads(r->share, external_workers);
     r->inside = worker_pool_start(r->controllers, INSIDE_CONTROLLERS, workers);
     r->outside = worker_pool_start(r->controllers + INSIDE_CONTROLLERS,
                                    r->controller_count - INSIDE_CONTROLLERS, external_workers);

@@ -135,6 +135,22 @@ def test_answer_that_takes_for_ever(api, ns, attempt, start_ca, controller):
     conclude(wrong)
 
 
+@pytest.mark.timeout(120)
+def test_a_silent_ca_slows_nobody(api, ns, attempt, controller):
+    """Thirty orders at a CA that never answers: two calls wait for it, and another CA's certificate is there at once."""
+    silent, quick = attempt("silent"), attempt("quick")
+    happened = Fault(silent.proxy, "newOrder", faults.endless, times=1000)
+    silent.begin()
+    api.wait_ready("Issuer", ns, "silent")
+    for i in range(30):
+        api.create(certificate(ns, f"silent-{i}", "silent", dnsNames=[f"silent-{i}.{ns}.localhost"]))
+    wait_for("two orders to wait", lambda: len(happened.hits) >= 2)
+    quick.begin()
+    api.wait_ready("Certificate", ns, "quick", 10)
+    assert len(happened.hits) == 2
+    assert "Busy" not in api.describe(ns), "who waits for others has nothing to tell"
+
+
 # ---- Retry-After
 
 @pytest.mark.timeout(300)

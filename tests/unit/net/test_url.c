@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "net/net_fixture.h"
 
 static void test_shown(void **state)
@@ -35,6 +36,25 @@ static void test_shown(void **state)
     memcpy(long_url, "http://", 7);
     auto_free char *shown = url_shown(long_url);
     assert_int_equal(strlen(shown), 7 + 512);
+}
+
+static void test_origins(void **state)
+{
+    static const struct {
+        const char *url, *origin;
+    } rows[] = {
+        {"https://CA.test/dir?x", "https://ca.test:443"},
+        {"https://ca.test:443", "https://ca.test:443"},
+        {"HTTP://u:p@[::1]/", "http://[::1]:80"},
+        {"http://h:8080/p", "http://h:8080"},
+        {"://", NULL},
+        {"", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_free char *origin = url_origin(rows[i].url);
+        assert_string_equal(str_or(origin, "none"), str_or(rows[i].origin, "none"));
+    }
 }
 
 static void test_redirects(void **state)
@@ -80,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_origins),
         cmocka_unit_test(test_redirects),
         cmocka_unit_test(test_forbidden_redirects),
     };

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http_share.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/url.h"
+
+#define HOSTS_MAX 4096
+#define TURN (50 * NS_PER_MS) /* who waits longer in line comes back later */
+#define TURNS_MAX 200
+
+/* A host with a call in flight, or with strikes. */
+struct host {
+    unsigned in_flight;
+    unsigned waiting;    /* were turned away since the last one that was not */
+    unsigned strikes;    /* time-outs in a row */
+    int64_t pause_until; /* mono */
+};
+
+struct http_share {
+    struct http_transport transport;
+    const struct http_transport *under;
+    const struct clock *clock;
+    pthread_mutex_t lock; /* everything below */
+    struct map hosts;     /* "https://name:port" -> struct host */
+    unsigned threads;
+    unsigned tenants; /* calls in flight to hosts that tenants named */
+};
+
+static int64_t pause_after(unsigned strikes)
+{
+    int64_t pause = HTTP_SHARE_PAUSE_MIN;
+    for (unsigned i = HTTP_SHARE_STRIKES; i < strikes && pause < HTTP_SHARE_PAUSE_MAX; i++)
+        pause *= 2;
+    return pause < HTTP_SHARE_PAUSE_MAX ? pause : HTTP_SHARE_PAUSE_MAX;
+}
+
+/* ---- before ---- */
+
+static bool is_idle(const struct host *h)
+{
+    return h->in_flight == 0 && h->strikes == 0;
+}
+
+static bool collect_unused(void *arg, const char *key, void *value)
+{
+    const struct host *h = value;
+    if (h->in_flight == 0)
+        strlist_add(arg, key);
+    return true;
+}
+
+/* Full of hosts that did not answer: what is forgotten costs three calls. */
+static void make_room(struct http_share *s)
+{
+    AUTO(strlist_release) struct strlist unused = {0};
+    map_each(&s->hosts, collect_unused, &unused);
+    for (size_t i = 0; i < unused.len; i++)
+        map_remove(&s->hosts, unused.items[i]);
+}
+
+static struct host *host_of(struct http_share *s, const char *origin)
+{
+    struct host *h = map_get(&s->hosts, origin);
+    if (h != NULL)
+        return h;
+    if (s->hosts.len >= HOSTS_MAX)
+        make_room(s);
+    h = x_calloc(1, sizeof(*h));
+    map_put(&s->hosts, origin, h);
+    return h;
+}
+
+/* Who is turned away comes back after those before it. */
+static int64_t turn(struct host *h)
+{
+    if (h->waiting < TURNS_MAX)
+        h->waiting++;
+    return h->waiting * TURN;
+}
+
+static struct err *not_answering(const struct http_share *s, const char *origin, int64_t wait)
+{
+    /* Without the time, which would make it another message each time it is shown. */
+    struct err *e =
+        err_new(ERR_TRANSIENT, "NotAnswering",
+                "%s did not answer %d times in a row: it is asked less often until it does", origin,
+                HTTP_SHARE_STRIKES);
+    e->retry_at = clock_wall(s->clock) + wait;
+    return e;
+}
+
+static struct err *busy(const struct http_share *s, struct host *h, const char *origin)
+{
+    struct err *e = err_new(ERR_CONFLICT, "Busy", "%s: other calls go first", origin);
+    e->retry_at = clock_wall(s->clock) + turn(h);
+    return e;
+}
+
+static bool tenants_have_their_share(const struct http_share *s)
+{
+    unsigned kept_free = (s->threads + 3) / 4;
+    return s->threads > 0 && s->tenants >= s->threads - kept_free;
+}
+
+/* Lock held. */
+static struct err *enter(struct http_share *s, const char *origin, bool tenant)
+{
+    struct host *h = host_of(s, origin);
+    int64_t now = clock_mono(s->clock);
+    bool doubtful = h->strikes >= HTTP_SHARE_STRIKES;
+    if (doubtful && (now < h->pause_until || h->in_flight > 0)) {
+        int64_t wait = now < h->pause_until ? h->pause_until - now : pause_after(h->strikes);
+        return not_answering(s, origin, wait + turn(h));
+    }
+    if (tenant && (h->in_flight >= HTTP_SHARE_PER_HOST || tenants_have_their_share(s))) {
+        struct err *e = busy(s, h, origin);
+        if (is_idle(h))
+            map_remove(&s->hosts, origin);
+        return e;
+    }
+    h->in_flight++;
+    h->waiting -= h->waiting > 0;
+    s->tenants += tenant;
+    return NULL;
+}
+
+/* ---- after ---- */
+
+/* Lock held. What was cut off by us says nothing about the host. */
+static void leave(struct http_share *s, const char *origin, bool tenant, const struct err *e)
+{
+    struct host *h = map_get(&s->hosts, origin); /* it is there while calls are in flight */
+    h->in_flight--;
+    s->tenants -= tenant;
+    if (e != NULL && str_eq(e->reason, "Timeout")) {
+        h->strikes++;
+        h->pause_until = clock_mono(s->clock) + pause_after(h->strikes);
+    } else if (!err_is(e, ERR_CANCELLED)) {
+        h->strikes = 0;
+    }
+    if (is_idle(h))
+        map_remove(&s->hosts, origin);
+}
+
+static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
+                        struct http_response *ret_response)
+{
+    struct http_share *s = ctx;
+    auto_free char *origin = url_origin(req->url);
+    if (origin == NULL)
+        return http_call(s->under, req, stop, ret_response); /* which says what is wrong with it */
+    bool tenant = (req->flags & HTTP_GUARDED) != 0;
+    pthread_mutex_lock(&s->lock);
+    struct err *refused = enter(s, origin, tenant);
+    pthread_mutex_unlock(&s->lock);
+    TRY(refused);
+    struct err *e = http_call(s->under, req, stop, ret_response);
+    pthread_mutex_lock(&s->lock);
+    leave(s, origin, tenant, e);
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
+/* ---- the whole ---- */
+
+struct http_share *http_share_new(const struct http_transport *under, const struct clock *clock)
+{
+    struct http_share *s = x_calloc(1, sizeof(*s));
+    s->transport = (struct http_transport){.call = call, .ctx = s};
+    s->under = under;
+    s->clock = clock;
+    s->hosts = MAP_INIT(free);
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+void http_share_free(struct http_share *s)
+{
+    if (s == NULL)
+        return;
+    map_release(&s->hosts);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+void http_share_set_threads(struct http_share *s, unsigned threads)
+{
+    pthread_mutex_lock(&s->lock);
+    s->threads = threads;
+    pthread_mutex_unlock(&s->lock);
+}
+
+const struct http_transport *http_share_transport(struct http_share *s)
+{
+    return &s->transport;
+}
+
+bool http_share_held_back(const struct err *e)
+{
+    return e != NULL && (str_eq(e->reason, "Busy") || str_eq(e->reason, "NotAnswering"));
+}
