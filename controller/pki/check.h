@@ -22,9 +22,9 @@ struct pki_check {
 };
 
 /* Key belongs to the leaf, SANs answer the request, not expired (a not-before up to 5 min ahead is
- * fine: clocks differ), chain in order; then a TLS 1.3 and a TLS 1.2 handshake over memory BIOs with
- * exactly these bytes, in which the client sees the same leaf. ERR_INVALID, reason
- * InvalidCertificate, says which check failed. */
+ * fine: clocks differ), chain in order; then a TLS 1.3 handshake over memory BIOs with exactly these
+ * bytes, in which the client sees the same leaf. ERR_INVALID, reason InvalidCertificate, says which
+ * check failed. */
 struct err *pki_check_pair(const struct pki_check *check) MUST_CHECK;
 
 #endif

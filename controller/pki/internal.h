@@ -158,7 +158,7 @@ struct pki_jws;
 struct err *pki_jws_signature(const struct pki_jws *jws, const struct buf *input,
                               char **ret_base64url) MUST_CHECK;
 
-/* A TLS 1.3 and a TLS 1.2 handshake with chain and key, all in memory. */
+/* A TLS 1.3 handshake with chain and key, all in memory. */
 struct err *pki_handshake(x509_chain *chain, EVP_PKEY *key) MUST_CHECK;
 
 #endif
