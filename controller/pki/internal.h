@@ -71,13 +71,24 @@ struct pki_curve {
     const EVP_MD *(*digest)(void);
 };
 
+/* Texts that follow from a key and are asked for again and again: an account's, at each step of an order. */
+enum pki_memo { PKI_MEMO_THUMBPRINT, PKI_MEMO_SPKI_SHA256, PKI_MEMOS };
+struct pki_memos {
+    _Atomic(char *) texts[PKI_MEMOS]; /* NULL: not asked for yet */
+};
+
 struct pki_key {
     EVP_PKEY *evp;
     _Atomic unsigned refs;
     enum pki_key_algorithm algorithm;
     int size;                      /* bits; 0 for Ed25519 */
     const struct pki_curve *curve; /* NULL unless ECDSA */
+    struct pki_memos *memos;
 };
+
+/* The key's text of that kind, which lives as long as the key; make() makes it, owned, the first time. Any thread. */
+const char *pki_key_memo(const struct pki_key *key, enum pki_memo which,
+                         char *(*make)(const struct pki_key *key));
 
 /* Takes a reference of its own to evp. ERR_INVALID with that reason when we do not support it. */
 struct err *pki_key_wrap(EVP_PKEY *evp, const char *reason, struct pki_key **ret_key) MUST_CHECK;

@@ -49,7 +49,7 @@ json_t *pki_jwk(const struct pki_key *key)
     return json_build("{s:s, s:s, s:s}", "crv", "Ed25519", "kty", "OKP", "x", x);
 }
 
-char *pki_jwk_thumbprint(const struct pki_key *key)
+static char *thumbprint(const struct pki_key *key)
 {
     json_auto_t *jwk = pki_jwk(key);
     AUTO(buf_release) struct buf text = BUF_INIT(JWS_MAX);
@@ -58,6 +58,11 @@ char *pki_jwk_thumbprint(const struct pki_key *key)
     unsigned char sum[32];
     pki_sha256(text.data, text.len, sum);
     return base64url_encode(sum, sizeof(sum));
+}
+
+char *pki_jwk_thumbprint(const struct pki_key *key)
+{
+    return x_strdup(pki_key_memo(key, PKI_MEMO_THUMBPRINT, thumbprint));
 }
 
 const char *pki_jws_alg(const struct pki_key *key)

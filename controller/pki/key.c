@@ -119,8 +119,30 @@ struct err *pki_key_wrap(EVP_PKEY *evp, const char *reason, struct pki_key **ret
     key->algorithm = k.algorithm;
     key->size = k.size;
     key->curve = k.curve;
+    key->memos = x_calloc(1, sizeof(*key->memos));
     *ret_key = key;
     return NULL;
+}
+
+const char *pki_key_memo(const struct pki_key *key, enum pki_memo which,
+                         char *(*make)(const struct pki_key *key))
+{
+    _Atomic(char *) *text = &key->memos->texts[which];
+    char *known = atomic_load_explicit(text, memory_order_acquire);
+    if (known != NULL)
+        return known;
+    char *made = make(key);
+    if (atomic_compare_exchange_strong(text, &known, made))
+        return made;
+    free(made); /* another thread was faster */
+    return known;
+}
+
+static void memos_free(struct pki_memos *memos)
+{
+    for (size_t i = 0; i < PKI_MEMOS; i++)
+        free(atomic_load_explicit(&memos->texts[i], memory_order_relaxed));
+    free(memos);
 }
 
 const EVP_MD *pki_key_digest(const struct pki_key *key)
@@ -217,6 +239,7 @@ void pki_key_free(struct pki_key *key)
     if (key == NULL || atomic_fetch_sub_explicit(&key->refs, 1, memory_order_acq_rel) != 1)
         return;
     EVP_PKEY_free(key->evp);
+    memos_free(key->memos);
     free(key);
 }
 
@@ -322,9 +345,8 @@ bool pki_key_matches(const struct pki_key *key, const struct pki_key_spec *spec)
     return key->algorithm == spec->algorithm && key->size == spec_size(spec);
 }
 
-void pki_key_spki_sha256(const struct pki_key *key, char out[PKI_SHA256_HEX])
+static char *spki_sha256(const struct pki_key *key)
 {
-    OPENSSL_SCOPE;
     /* i2d_PUBKEY() would search through all encoders, 0.4 ms. */
     X509_PUBKEY *spki = X509_PUBKEY_new();
     openssl_must(spki != NULL);
@@ -332,9 +354,17 @@ void pki_key_spki_sha256(const struct pki_key *key, char out[PKI_SHA256_HEX])
     unsigned char *der = NULL;
     int len = i2d_X509_PUBKEY(spki, &der);
     openssl_must(len > 0);
-    pki_sha256_hex(der, (size_t)len, out);
+    char hex[PKI_SHA256_HEX];
+    pki_sha256_hex(der, (size_t)len, hex);
     OPENSSL_free(der);
     X509_PUBKEY_free(spki);
+    return x_strdup(hex);
+}
+
+void pki_key_spki_sha256(const struct pki_key *key, char out[PKI_SHA256_HEX])
+{
+    OPENSSL_SCOPE;
+    str_copy(out, PKI_SHA256_HEX, pki_key_memo(key, PKI_MEMO_SPKI_SHA256, spki_sha256));
 }
 
 void pki_sha256(const void *data, size_t len, unsigned char out[32])

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "pki/internal.h"
+#include "pki/jws.h"
 #include "testca.h"
 
 static const struct pki_key_spec all_specs[] = {
@@ -323,6 +324,36 @@ static void a_key_may_be_shared_by_threads(void **state)
     pki_key_free(NULL);
 }
 
+static void *ask_for_texts(void *arg)
+{
+    char spki[PKI_SHA256_HEX];
+    pki_key_spki_sha256(arg, spki);
+    auto_free char *thumbprint = pki_jwk_thumbprint(arg);
+    return x_printf("%s %s", spki, thumbprint);
+}
+
+static void texts_of_a_key_are_made_once(void **state)
+{
+    (void)state;
+    AUTO_KEY key = new_key(PKI_ECDSA, 256);
+    AUTO_KEY other = new_key(PKI_ECDSA, 256);
+    pthread_t threads[4];
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_for_texts, key), 0);
+    auto_free char *others = ask_for_texts(other);
+    char *first = ask_for_texts(key);
+    assert_string_not_equal(first, others);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        void *text = NULL;
+        pthread_join(threads[i], &text);
+        assert_string_equal(text, first);
+        free(text);
+    }
+    free(first);
+    assert_ptr_equal(pki_key_memo(key, PKI_MEMO_THUMBPRINT, NULL),
+                     pki_key_memo(key, PKI_MEMO_THUMBPRINT, NULL));
+}
+
 static void there_are_no_core_dumps_with_keys(void **state)
 {
     (void)state;
@@ -357,6 +388,7 @@ int main(void)
         cmocka_unit_test(sha256_has_the_values_of_fips_180),
         cmocka_unit_test(the_spki_hash_is_that_of_the_der),
         cmocka_unit_test(a_key_may_be_shared_by_threads),
+        cmocka_unit_test(texts_of_a_key_are_made_once),
         cmocka_unit_test(there_are_no_core_dumps_with_keys),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
