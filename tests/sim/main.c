@@ -2,14 +2,17 @@
 /*
  * certroll-sim [--seeds A-B] [--seed N] [--jobs N] [--verbose] [--junit FILE]
  * Runs the simulator over a range of seeds; without one over the seeds that once failed (sim_seeds.c)
- * and then over the first so many, on all processors. Exit code 1 when one of them failed.
+ * and then over the first so many, on all processors. Exit code 1 when one of them failed. A run that takes
+ * long says each minute on stderr from where it could go on.
  */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/group.h"
@@ -21,17 +24,19 @@
 #include "pki/key.h"
 #include "sim/sim.h"
 #include "sim/sim_pki.h"
+#include "sim/sim_provider.h"
 #include "sim/sim_seeds.h"
 
 /* A sanitized seed takes several times as long, and looks for something else: errors in memory. */
 #ifdef CERTROLL_SANITIZED
 #define SEEDS 150
 #else
-#define SEEDS 5000
+#define SEEDS 10000
 #endif
 #define JOBS_MAX 64
 #define FAILURES_MAX 10 /* then it is enough */
 #define CASE_SEEDS 50   /* seeds that one test case of the results stands for */
+#define REPORT_EVERY 60 /* seconds */
 
 struct options {
     uint64_t first, last;
@@ -144,7 +149,9 @@ static void put_case(FILE *f, const char *name, const char *why, bool cut_short)
 struct shared {
     _Atomic uint64_t next_case;
     _Atomic unsigned failures;
-    _Atomic uint64_t seed[JOBS_MAX]; /* that each job is at */
+    _Atomic uint64_t seed[JOBS_MAX]; /* that each job is at; 0 before the first */
+    _Atomic int64_t report_at;       /* s */
+    struct sim_counts counts[JOBS_MAX];
 };
 
 struct job {
@@ -165,7 +172,7 @@ static void run_seed(const struct job *j, uint64_t seed, char **ret_why)
 {
     auto_free char *why = NULL;
     j->shared->seed[j->number] = seed;
-    if (is_enough(j) || sim_run(seed, j->o->verbose, &why))
+    if (is_enough(j) || sim_run(seed, j->o->verbose, &j->shared->counts[j->number], &why))
         return;
     j->shared->failures++;
     printf("FAILED seed %" PRIu64 ": %s    replay: certroll-sim --seed %" PRIu64 " --verbose\n",
@@ -181,6 +188,27 @@ static void run_named(const struct job *j)
     for (size_t i = 0; i < sim_named_seed_count; i++)
         run_seed(j, sim_named_seeds[i].seed, &why);
     put_case(j->results, "seeds that once failed", why, is_enough(j));
+}
+
+static int64_t seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Now and then, by whoever comes first: from where a run that is stopped here can go on. */
+static void report(const struct job *j)
+{
+    struct shared *s = j->shared;
+    int64_t at = s->report_at, now = seconds();
+    if (now < at || !atomic_compare_exchange_strong(&s->report_at, &at, now + REPORT_EVERY))
+        return;
+    uint64_t done = j->o->last;
+    for (unsigned i = 0; i < j->o->jobs; i++)
+        done = s->seed[i] < done ? s->seed[i] : done;
+    fprintf(stderr, "all seeds before %" PRIu64 " of %" PRIu64 "-%" PRIu64 " are done, %u failed\n",
+            done, j->o->first, j->o->last, s->failures);
 }
 
 /* Takes cases until none is left. With named seeds they are case 0. */
@@ -201,7 +229,9 @@ static void work(const struct job *j)
             run_seed(j, seed, &why);
         auto_free char *name = x_printf("seeds %" PRIu64 "-%" PRIu64, first, last);
         put_case(j->results, name, why, is_enough(j));
+        report(j);
     }
+    j->shared->seed[j->number] = UINT64_MAX;
     fflush(j->results);
 }
 
@@ -252,12 +282,25 @@ static void end(const struct job *j)
     printf("FAILED %s\n", why);
 }
 
+static void put_means(const struct shared *shared, unsigned jobs)
+{
+    struct sim_counts all = {0};
+    for (unsigned i = 0; i < jobs; i++)
+        sim_counts_add(&all, &shared->counts[i]);
+    double n = all.lives > 0 ? (double)all.lives : 1;
+    printf("a life: %.1f calls, %.1f of them faulty, %.2f kills, %.1f reconciles, %.1f writes, "
+           "%.2f orders\n",
+           (double)all.calls / n, (double)all.faults / n, (double)all.kills / n,
+           (double)all.reconciles / n, (double)all.writes / n, (double)all.orders / n);
+}
+
 static unsigned run(const struct options *o, FILE *junit)
 {
     struct shared *shared =
         mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         x_abort("no shared memory");
+    shared->report_at = seconds() + REPORT_EVERY;
     struct job jobs[JOBS_MAX];
     for (unsigned i = 0; i < o->jobs; i++) {
         jobs[i] = (struct job){.o = o, .shared = shared, .number = i};
@@ -267,6 +310,7 @@ static unsigned run(const struct options *o, FILE *junit)
         end(&jobs[i]);
         append(junit, jobs[i].results);
     }
+    put_means(shared, o->jobs);
     return shared->failures;
 }
 
@@ -276,6 +320,7 @@ static void init(const struct options *o)
 {
     map_fix_seed(1, 2);
     json_room_init();
+    sim_provider_init();
     pki_init();
     sim_pki_init();
     err_drop(api_init(API_DEFAULT_GROUP)); /* its own default is a good one */

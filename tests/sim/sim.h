@@ -22,6 +22,16 @@ struct sim_process;
 struct sim_trace;
 struct sim_user;
 
+/* How rich lives are: what happened in them. */
+struct sim_counts {
+    uint64_t lives;
+    uint64_t calls, faults; /* of certroll; those that went wrong */
+    uint64_t kills;         /* of a replica */
+    uint64_t reconciles, writes;
+    uint64_t orders; /* at the CA */
+};
+void sim_counts_add(struct sim_counts *to, const struct sim_counts *from);
+
 /* One world. Its parts know each other only through it. */
 struct sim {
     uint64_t seed;
@@ -61,7 +71,7 @@ unsigned sim_pick(struct sim *s, unsigned n);
 /* A delay in [0, max], mostly short: a world in which everything is possible, and little usual. */
 int64_t sim_delay(struct sim *s, int64_t max);
 
-/* One line of the trace: kept for when the run fails, printed at once when verbose. */
+/* One line of the trace. */
 void sim_note(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* An invariant is broken: the run ends. The first one counts. */
 void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -72,7 +82,8 @@ void sim_happen(struct sim *s);
 /* Wall time of the next thing that will happen by itself, SIM_NEVER when nothing will. */
 int64_t sim_next(const struct sim *s);
 
-/* Runs one seed from an empty cluster to rest. False when it failed: then *ret_why is set, owned. */
-bool sim_run(uint64_t seed, bool verbose, char **ret_why);
+/* Runs one seed from an empty cluster to rest. False when it failed: then *ret_why is set, owned. Adds
+ * what happened to *counts. */
+bool sim_run(uint64_t seed, bool verbose, struct sim_counts *counts, char **ret_why);
 
 #endif

@@ -60,6 +60,7 @@ struct sim_api *sim_api_new(struct sim *s)
 static void object_free(struct sim_object *o)
 {
     json_decref(o->json);
+    free(o->text);
     free(o);
 }
 
@@ -149,6 +150,15 @@ char *sim_api_version(const struct sim_api *a)
 }
 
 /* ---- writing ---- */
+
+/* Takes over the new version, and returns the old one. */
+static json_t *exchange(struct sim_object *o, json_t *now)
+{
+    json_t *old = o->json;
+    o->json = now;
+    free(TAKE(o->text));
+    return old;
+}
 
 static void log_event(struct sim_api *a, enum sim_change change, const struct sim_object *o)
 {
@@ -254,8 +264,7 @@ static struct sim_object *replace(struct sim_api *a, struct sim_object *o, json_
         json_put(JGET(now, "metadata"), "generation",
                  json_build("I", JINT(now, 0, "metadata", "generation") + 1));
     set_version(a, now);
-    json_auto_t *old = o->json;
-    o->json = now;
+    json_auto_t *old = exchange(o, now);
     log_event(a, SIM_MODIFIED, o);
     sim_check_write(a->sim, o->res, old, now, writer);
     sim_cluster_changed(a->sim, o, old);
@@ -286,8 +295,7 @@ void sim_store_remove(struct sim_api *a, struct sim_object *o, const struct sim_
         at++;
     a->len--;
     memmove(&a->objects[at], &a->objects[at + 1], (a->len - at) * sizeof(struct sim_object *));
-    json_auto_t *old = o->json;
-    o->json = json_copy_deep(old);
+    json_auto_t *old = exchange(o, json_copy_deep(o->json));
     set_version(a, o->json);
     log_event(a, SIM_DELETED, o);
     for (size_t i = 0; i < a->len; i++)
@@ -311,8 +319,7 @@ void sim_store_delete(struct sim_api *a, struct sim_object *o, const struct sim_
     json_t *now = json_copy_deep(o->json);
     json_put_str(JGET(now, "metadata"), "deletionTimestamp", when);
     set_version(a, now);
-    json_auto_t *old = o->json;
-    o->json = now;
+    json_auto_t *old = exchange(o, now);
     log_event(a, SIM_MODIFIED, o);
     o->due = sim_now(a->sim) + sim_delay(a->sim, GRACE_PERIOD);
     sim_check_write(a->sim, o->res, old, now, writer);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "pki/key.h"
 #include "sim/sim_ca_internal.h"
+#include "sim/sim_pki.h"
 
 void ca_add_header(struct ca_call *c, const char *name, const char *value)
 {
@@ -136,5 +137,6 @@ void ca_change_key(struct ca_call *c)
         json_push(c->ca->keys,
                   json_copy_deep(i == c->account ? JGET(header, "jwk") : json_item(keys, i)));
     c->ca->key_changes++;
+    sim_pki_verify_all();
     ca_show_account(c, c->account, 200);
 }

@@ -37,6 +37,7 @@ struct sim_net {
     int kills;             /* of 1000 calls */
     unsigned depth;
     unsigned lost_orders;
+    unsigned calls, failed_calls;
 };
 
 static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
@@ -78,6 +79,16 @@ void sim_net_ca_outage(struct sim_net *n, int64_t until)
 unsigned sim_net_lost_orders(const struct sim_net *n)
 {
     return n->lost_orders;
+}
+
+unsigned sim_net_calls(const struct sim_net *n)
+{
+    return n->calls;
+}
+
+unsigned sim_net_faults(const struct sim_net *n)
+{
+    return n->failed_calls;
 }
 
 /* ---- what goes wrong ---- */
@@ -259,6 +270,8 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     if (done)
         serve(n, req, &res);
     note(n, req, f, res.status);
+    n->calls++;
+    n->failed_calls += f != FAULT_NONE;
     if (done && f != FAULT_NONE && f != FAULT_KILL_AFTER && str_ends(req->url, "/new-order"))
         n->lost_orders++;
     n->depth++;

@@ -33,5 +33,8 @@ void sim_net_connect(struct sim_net *n, struct sim_caller *caller, struct sim_re
 void sim_net_ca_outage(struct sim_net *n, int64_t until);
 /* newOrder calls that were done and whose answer was lost: each leaves an order that nobody knows. */
 unsigned sim_net_lost_orders(const struct sim_net *n);
+/* Calls so far, and those of them that went wrong. */
+unsigned sim_net_calls(const struct sim_net *n);
+unsigned sim_net_faults(const struct sim_net *n);
 
 #endif

@@ -10,8 +10,11 @@
 #include "base/list.h"
 #include "json/json.h"
 
-/* Makes OpenSSL draw from that seed, so that keys and signatures are the same in each run. */
-void sim_pki_seed(uint64_t seed);
+/* Makes OpenSSL draw from that seed, so that keys and signatures are the same in each run. thorough: each
+ * JWS is verified, not only the first of each key. */
+void sim_pki_seed(uint64_t seed, bool thorough);
+/* From now on each JWS, as one key's may come in another's name. */
+void sim_pki_verify_all(void);
 /* The root and the intermediate, once for all runs. */
 void sim_pki_init(void);
 

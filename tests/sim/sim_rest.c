@@ -56,10 +56,19 @@ static json_t *shown(const struct call *c, json_t *object)
                       "PartialObjectMetadata", "metadata", JGET(object, "metadata"));
 }
 
-static void answer_object(struct call *c, int status, json_t *object)
+/* Most answers show a version that was shown before. */
+static void answer_object(struct call *c, int status, struct sim_object *o)
 {
-    json_auto_t *body = shown(c, object);
-    answer(c, status, body);
+    if (c->metadata_only) {
+        json_auto_t *body = shown(c, o->json);
+        answer(c, status, body);
+        return;
+    }
+    if (o->text == NULL)
+        err_drop(json_to_string(o->json, BODY_MAX, &o->text)); /* far below the maximum */
+    c->res->status = status;
+    c->res->body = BUF_INIT(BODY_MAX);
+    buf_puts(&c->res->body, o->text);
 }
 
 /* ---- requests ---- */
@@ -165,7 +174,7 @@ static void create(struct call *c)
         json_drop(object, "status");
     if (c->target.res->tracks_updates)
         sim_apply_note_update(NULL, object, certroll.manager);
-    answer_object(c, 201, sim_store(c->api, c->target.res, object, &certroll)->json);
+    answer_object(c, 201, sim_store(c->api, c->target.res, object, &certroll));
 }
 
 /* PUT: of everything, or of the status alone; both with the version that was read. */
@@ -185,7 +194,7 @@ static void update(struct call *c, struct sim_object *o)
         json_put(now, "status", json_copy_deep(part));
     if (status && json_same(o->json, now))
         sim_check_no_change(c->api->sim, o);
-    answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll)->json);
+    answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll));
 }
 
 /* Does the request name another object, or another version of it, than there is? */
@@ -213,7 +222,7 @@ static void apply(struct call *c, const struct sim_object *o)
         json_drop(body, "status");
     json_t *now = sim_apply_merge(o != NULL ? o->json : NULL, body, manager);
     const struct sim_writer writer = {.manager = manager, .ours = true};
-    answer_object(c, o != NULL ? 200 : 201, sim_store(c->api, c->target.res, now, &writer)->json);
+    answer_object(c, o != NULL ? 200 : 201, sim_store(c->api, c->target.res, now, &writer));
 }
 
 static void merge(struct call *c, const struct sim_object *o)
@@ -224,7 +233,7 @@ static void merge(struct call *c, const struct sim_object *o)
         json_put(now, "status", json_copy_deep(JGET(o->json, "status")));
     if (c->target.res->tracks_updates)
         sim_apply_note_update(o->json, now, certroll.manager);
-    answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll)->json);
+    answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll));
 }
 
 static void delete (struct call *c, struct sim_object *o)
@@ -266,7 +275,7 @@ static void dispatch(struct call *c)
     if (o == NULL && !is_apply)
         refuse(c, 404, "NotFound", "it does not exist");
     else if (str_eq(method, "GET"))
-        answer_object(c, 200, o->json);
+        answer_object(c, 200, o);
     else if (str_eq(method, "PUT"))
         update(c, o);
     else if (str_eq(method, "DELETE"))

@@ -16,13 +16,13 @@ struct sim_trace {
     char *lines[LINES]; /* a ring */
     size_t count;
     char *failure;
-    bool verbose;
+    enum sim_trace_kind kind;
 };
 
-struct sim_trace *sim_trace_new(bool verbose)
+struct sim_trace *sim_trace_new(enum sim_trace_kind kind)
 {
     struct sim_trace *t = x_calloc(1, sizeof(*t));
-    t->verbose = verbose;
+    t->kind = kind;
     return t;
 }
 
@@ -34,11 +34,6 @@ void sim_trace_free(struct sim_trace *t)
     free(t);
 }
 
-bool sim_trace_is_verbose(const struct sim_trace *t)
-{
-    return t->verbose;
-}
-
 static void add_line(struct sim *s, const char *mark, const char *text)
 {
     struct sim_trace *t = s->trace;
@@ -47,12 +42,14 @@ static void add_line(struct sim *s, const char *mark, const char *text)
     char **slot = &t->lines[t->count++ % LINES];
     free(*slot);
     *slot = x_printf("%s %s%s", when, mark, text);
-    if (t->verbose)
+    if (t->kind == SIM_TRACE_PRINTED)
         printf("%s\n", *slot);
 }
 
 void sim_note(struct sim *s, const char *fmt, ...)
 {
+    if (s->trace->kind == SIM_TRACE_NONE)
+        return;
     va_list ap;
     va_start(ap, fmt);
     auto_free char *text = x_vprintf(fmt, ap);

@@ -3,14 +3,14 @@
 #ifndef CERTROLL_TESTS_SIM_SIM_TRACE_H
 #define CERTROLL_TESTS_SIM_SIM_TRACE_H
 
-#include <stdbool.h>
-
 #include "sim/sim.h"
 
-struct sim_trace *sim_trace_new(bool verbose);
+/* What becomes of lines: nothing; they are kept until the report; they are kept, and printed at once. */
+enum sim_trace_kind { SIM_TRACE_NONE, SIM_TRACE_KEPT, SIM_TRACE_PRINTED };
+
+struct sim_trace *sim_trace_new(enum sim_trace_kind kind);
 void sim_trace_free(struct sim_trace *t);
 /* What failed and the lines before it, owned; NULL when nothing did. */
 char *sim_trace_report(const struct sim_trace *t);
-bool sim_trace_is_verbose(const struct sim_trace *t);
 
 #endif
