@@ -33,6 +33,12 @@ struct sim_user {
 
 static const char *const namespaces[] = {"red", "blue"};
 
+/* A life of years is in one namespace: each Issuer is looked at each hour. */
+static size_t namespace_count(const struct sim *s)
+{
+    return sim_is_long(s) ? 1 : ARRAY_LEN(namespaces);
+}
+
 /* ---- issuers ---- */
 
 static void put_issuer(struct sim *s, const char *ns, const char *name, json_t *spec)
@@ -105,7 +111,7 @@ static void create_certificate(struct sim_user *u)
     struct sim *s = u->sim;
     auto_free char *name = x_printf("c%u", sim_pick(s, CERTIFICATES_MAX));
     auto_free char *secret = some_secret_name(u, name);
-    const char *ns = namespaces[sim_pick(s, ARRAY_LEN(namespaces))];
+    const char *ns = namespaces[sim_pick(s, (unsigned)namespace_count(s))];
     const struct issuer_choice *issuer = some_issuer(s);
     if (sim_api_find(s->api, "certificates", ns, name) != NULL)
         return;
@@ -363,7 +369,10 @@ static void rotate_account_key(struct sim_user *u)
     static const char *const where[][2] = {
         {"issuers", "red"}, {"issuers", "blue"}, {"clusterissuers", NULL}};
     size_t i = sim_pick(u->sim, ARRAY_LEN(where));
-    json_t *issuer = json_copy_deep(sim_api_json(u->sim->api, where[i][0], where[i][1], "acme"));
+    const json_t *now = sim_api_json(u->sim->api, where[i][0], where[i][1], "acme");
+    if (now == NULL)
+        return;
+    json_t *issuer = json_copy_deep(now);
     auto_free char *wish = x_printf("wish-%u", u->wishes++);
     annotate(issuer, API_ROTATE_ACCOUNT_KEY, wish);
     sim_api_put(u->sim->api, where[i][0], issuer, &sim_kubectl);
@@ -534,12 +543,12 @@ void sim_user_free(struct sim_user *u)
 
 void sim_user_begin(struct sim_user *u)
 {
-    for (size_t i = 0; i < ARRAY_LEN(namespaces); i++) {
+    for (size_t i = 0; i < namespace_count(u->sim); i++) {
         put_issuer(u->sim, namespaces[i], "self", json_build("{s:{}}", "selfSigned"));
         put_issuer(u->sim, namespaces[i], "acme",
                    acme_spec(u->sim, SIM_CA_DIRECTORY, "acme-account"));
     }
-    for (size_t i = 0; i < ARRAY_LEN(namespaces) && u->stages; i++)
+    for (size_t i = 0; i < namespace_count(u->sim) && u->stages; i++)
         put_issuer(u->sim, namespaces[i], "staging",
                    acme_spec(u->sim, SIM_CA_STAGING, "staging-account"));
     put_issuer(u->sim, NULL, "acme", acme_spec(u->sim, SIM_CA_DIRECTORY, "cluster-account"));
