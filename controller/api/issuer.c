@@ -21,6 +21,35 @@ static const struct bind_field ingress_fields[] = {
 static const struct bind_table ingress_table =
     BIND_TABLE("HTTP01Ingress", struct http01_ingress, ingress_fields);
 
+static const struct bind_field parent_ref_fields[] = {
+    BIND_ROW(struct gateway_parent_ref, STRING, group, "group"),
+    BIND_ROW(struct gateway_parent_ref, STRING, kind, "kind"),
+    BIND_ROW(struct gateway_parent_ref, STRING, namespace, "namespace"),
+    BIND_ROW(struct gateway_parent_ref, STRING, name, "name", .flags = BIND_REQUIRED),
+    BIND_ROW(struct gateway_parent_ref, STRING, section_name, "sectionName"),
+    BIND_ROW(struct gateway_parent_ref, INT, port, "port"),
+};
+static const struct bind_table parent_ref_table =
+    BIND_TABLE("ParentReference", struct gateway_parent_ref, parent_ref_fields);
+
+#define GATEWAY(type, member, name, ...)                                                           \
+    BIND_ROW(struct http01_gateway, type, member, name, __VA_ARGS__)
+#define GATEWAY_ROUTE                                                                              \
+    GATEWAY(MAP, labels, "labels"), GATEWAY(LIST, parent_refs, "parentRefs",                       \
+                                            .flags = BIND_REQUIRED, .table = &parent_ref_table)
+static const struct bind_field gateway_fields[] = {
+    GATEWAY(STRING, service_type, "serviceType", .enumeration = service_types),
+    GATEWAY(JSON, pod_template, "podTemplate"),
+    GATEWAY_ROUTE,
+};
+static const struct bind_table gateway_table =
+    BIND_TABLE("HTTP01GatewayHTTPRoute", struct http01_gateway, gateway_fields);
+
+/* The same without a pod. */
+static const struct bind_field shared_gateway_fields[] = {GATEWAY_ROUTE};
+static const struct bind_table shared_gateway_table =
+    BIND_TABLE("HTTP01SharedGatewayHTTPRoute", struct http01_gateway, shared_gateway_fields);
+
 #define SHARED(type, member, name, ...)                                                            \
     BIND_ROW(struct http01_shared, type, member, name, __VA_ARGS__)
 static const struct bind_field shared_fields[] = {
@@ -28,6 +57,7 @@ static const struct bind_field shared_fields[] = {
     SHARED(STRING, class_name, "class"),
     SHARED(JSON, ingress_template, "ingressTemplate"),
     SHARED(BOOL, standing, "standing"),
+    SHARED(POINTER, gateway, "gatewayHTTPRoute", .table = &shared_gateway_table),
 };
 static const struct bind_table shared_table =
     BIND_TABLE("HTTP01Shared", struct http01_shared, shared_fields);
@@ -52,6 +82,7 @@ static const struct bind_table self_check_table =
 
 static const struct bind_field http01_fields[] = {
     BIND_ROW(struct solver_http01, POINTER, ingress, "ingress", .table = &ingress_table),
+    BIND_ROW(struct solver_http01, POINTER, gateway, "gatewayHTTPRoute", .table = &gateway_table),
     BIND_ROW(struct solver_http01, POINTER, shared, "shared", .table = &shared_table),
     BIND_ROW(struct solver_http01, POINTER, redirect, "redirect", .table = &redirect_table),
     BIND_ROW(struct solver_http01, JSON, external, "external"),

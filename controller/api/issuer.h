@@ -13,12 +13,29 @@ struct http01_ingress {
     const char *pod_template;     /* JSON: metadata{annotations,labels}, spec{...} */
     const char *ingress_template; /* JSON: metadata{annotations,labels} */
 };
-/* certroll's own replicas answer; a route in certroll's own namespace leads to them. */
+/* What an HTTPRoute attaches to (Gateway API, ParentReference). */
+struct gateway_parent_ref {
+    const char *group;     /* NULL = gateway.networking.k8s.io */
+    const char *kind;      /* NULL = Gateway */
+    const char *namespace; /* NULL = that of the route */
+    const char *name;
+    const char *section_name; /* of a listener, NULL for all */
+    int64_t port;             /* of listeners, 0 for all */
+};
+struct http01_gateway {
+    const char *service_type; /* as in http01_ingress; pod and Service only where there are any */
+    const char *pod_template;
+    struct bind_map labels; /* of the HTTPRoute */
+    BIND_LIST_OF(struct gateway_parent_ref) parent_refs;
+};
+/* certroll's own replicas answer; a route in certroll's own namespace leads to them, or one of the Gateway API in
+ * that of the Certificate. */
 struct http01_shared {
     const char *ingress_class_name;
     const char *class_name;
     const char *ingress_template;
     bool standing; /* the route stays for the next renewal */
+    const struct http01_gateway *gateway;
 };
 /* Whether the answer is looked at before the CA is asked to, and where. */
 struct http01_self_check {
@@ -34,6 +51,7 @@ struct http01_redirect {
 };
 struct solver_http01 {
     const struct http01_ingress *ingress;
+    const struct http01_gateway *gateway;
     const struct http01_shared *shared;
     const struct http01_redirect *redirect;
     const char *external; /* JSON, an empty object: somebody else's web server answers */

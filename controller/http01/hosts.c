@@ -10,16 +10,12 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http01/gateway.h"
 #include "http01/objects.h"
 
 #define FRESH (2 * NS_PER_SEC)
 #define HOSTS_MAX 10000
 #define NAMESPACES_MAX 256 /* that are remembered at once */
-
-static const struct kube_resource res_http_route = {"gateway.networking.k8s.io", "v1", "httproutes",
-                                                    "HTTPRoute", true};
-static const struct kube_resource res_gateway = {"gateway.networking.k8s.io", "v1", "gateways",
-                                                 "Gateway", true};
 
 struct http01_hosts {
     pthread_mutex_t lock;

@@ -34,8 +34,7 @@ json_t *http01_labels(const char *instance)
     return labels;
 }
 
-static json_t *metadata_of(const char *ns, const char *name, const char *instance,
-                           const json_t *owner)
+json_t *http01_metadata(const char *ns, const char *name, const char *instance, const json_t *owner)
 {
     json_t *meta = json_build("{s:s,s:s,s:o}", "name", name, "namespace", ns, "labels",
                               http01_labels(instance));
@@ -112,10 +111,10 @@ struct err *http01_pod(const struct http01_solver *s, json_t **ret_pod)
     char name[KUBE_NAME_MAX + 1];
     http01_solver_name(s->thumbprint, name);
     json_auto_t *template = NULL;
-    TRY(http01_template_parse("ingress.podTemplate", s->config.pod_template, &template));
+    TRY(http01_template_parse(s->config.field, s->config.pod_template, &template));
     json_auto_t *ours =
         json_build("{s:s,s:s,s:o,s:o}", "apiVersion", "v1", "kind", "Pod", "metadata",
-                   metadata_of(s->ns, name, name, s->owner), "spec", pod_spec(s, template));
+                   http01_metadata(s->ns, name, name, s->owner), "spec", pod_spec(s, template));
     json_put(JGET(ours, "metadata"), "annotations",
              json_build("{s:s,s:s}", "sidecar.istio.io/inject", "false",
                         "cluster-autoscaler.kubernetes.io/safe-to-evict", "true"));
@@ -131,7 +130,7 @@ struct err *http01_service(const struct http01_solver *s, json_t **ret_service)
     http01_solver_name(s->thumbprint, name);
     *ret_service = json_build(
         "{s:s,s:s,s:o,s:{s:s,s:o,s:[{s:s,s:i,s:s,s:s}]}}", "apiVersion", "v1", "kind", "Service",
-        "metadata", metadata_of(s->ns, name, name, s->owner), "spec", "type",
+        "metadata", http01_metadata(s->ns, name, name, s->owner), "spec", "type",
         str_or(s->config.service_type, "ClusterIP"), "selector", http01_labels(name), "ports",
         "name", "http", "port", HTTP01_PORT, "targetPort", "http", "protocol", "TCP");
     return NULL;
@@ -167,9 +166,10 @@ struct err *http01_ingress(const struct http01_presentation *p, const char *serv
     json_t *rules = json_new_array();
     for (size_t i = 0; i < p->count; i++)
         json_push(rules, rule_for(&p->routes[i], service));
-    json_auto_t *ours = json_build(
-        "{s:s,s:s,s:o,s:{s:o}}", "apiVersion", "networking.k8s.io/v1", "kind", "Ingress",
-        "metadata", metadata_of(p->order.ns, p->name, service, p->owner), "spec", "rules", rules);
+    json_auto_t *ours =
+        json_build("{s:s,s:s,s:o,s:{s:o}}", "apiVersion", "networking.k8s.io/v1", "kind", "Ingress",
+                   "metadata", http01_metadata(p->order.ns, p->name, service, p->owner), "spec",
+                   "rules", rules);
     if (!str_empty(config->ingress_class_name))
         json_put_str(JGET(ours, "spec"), "ingressClassName", config->ingress_class_name);
     json_put(JGET(ours, "metadata"), "annotations", ingress_annotations(config));

@@ -28,6 +28,9 @@ struct http01_solver {
 void http01_solver_name(const char *thumbprint, char out[KUBE_NAME_MAX + 1]);
 /* The labels of all that serves HTTP-01: app.kubernetes.io/name, /instance, and ours. Owned. */
 json_t *http01_labels(const char *instance);
+/* Name, namespace, these labels, and the owner unless it is NULL. Owned. */
+json_t *http01_metadata(const char *ns, const char *name, const char *instance, const json_t *owner)
+    MUST_CHECK;
 
 /* PSS restricted whatever podTemplate says, no token, tiny requests, readiness probe. Of podTemplate
  * labels, annotations, scheduling, identity and resources are taken, the rest is ignored. ERR_INVALID when

@@ -26,6 +26,13 @@ static void add(const char *place, struct strlist *places)
         strlist_add(places, place);
 }
 
+void http01_gateway_addresses(const json_t *gateway, struct strlist *places)
+{
+    const json_t *addresses = JGET(gateway, "status", "addresses");
+    for (size_t i = 0; i < json_count(addresses); i++)
+        add(JSTR(json_item(addresses, i), "value"), places);
+}
+
 void http01_ingress_places(const json_t *ingress, const char *host, struct strlist *places)
 {
     const json_t *entries = JGET(ingress, "status", "loadBalancer", "ingress");

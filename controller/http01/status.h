@@ -9,5 +9,7 @@
 /* Adds the addresses and names of an Ingress's status.loadBalancer when a rule of it is for the host; what is
  * no address and no DNS name is left out, and more than 16 are. */
 void http01_ingress_places(const json_t *ingress, const char *host, struct strlist *places);
+/* The same for a Gateway's status.addresses, whatever its listeners are for. */
+void http01_gateway_addresses(const json_t *gateway, struct strlist *places);
 
 #endif

@@ -58,6 +58,7 @@ struct http01_presentation {
 struct http01_pod_config {
     const char *service_type; /* NULL = ClusterIP */
     const char *pod_template; /* JSON or NULL */
+    const char *field;        /* of pod_template, for messages: "ingress.podTemplate"; static */
 };
 
 /* Told of each Order for which something was found. */

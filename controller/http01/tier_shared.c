@@ -12,7 +12,8 @@
 
 static bool configured(const struct solver_http01 *config)
 {
-    return config->shared != NULL && !config->shared->standing;
+    const struct http01_shared *shared = config->shared;
+    return shared != NULL && !shared->standing && shared->gateway == NULL;
 }
 
 static void host(const struct solver_http01 *config, const char *name, char out[DNS_NAME_MAX + 1])

@@ -337,6 +337,19 @@ def test_optional_objects(render):
     assert not chart.all("PodDisruptionBudget") + chart.all("Service") + chart.all("NetworkPolicy")
 
 
+def test_gateway_api(render):
+    """Only whoever asks for it gives rights on routes that others make, too."""
+    given = ("gateway.networking.k8s.io", "httproutes"), ("gateway.networking.k8s.io", "referencegrants")
+    chart = render({"gatewayAPI": {"enabled": True}})
+    assert grants(chart.one("ClusterRole", "certroll-controller")) == {
+        **{(group.replace("@G@", "certroll.dev"), kind): verbs for (group, kind), verbs in CONTROLLER.items()},
+        given[0]: {"list", "create", "patch", "delete"}, ("gateway.networking.k8s.io", "gateways"): {"list", "get"},
+        ("gateway.networking.k8s.io", "listenersets"): {"get"}}
+    assert grants(chart.one("Role", "certroll-responder"))[given[1]] == {"list", "create", "patch", "delete"}
+    without = render({"gatewayAPI": {"enabled": True}, "responder": {"enabled": False}})
+    assert not [role for role in without.all("Role") if given[1] in grants(role)]
+
+
 def test_responder(default, render):
     """All replicas, leader or not, behind one Service; without it no port, no flag, no right."""
     service = default.one("Service", "certroll-http01")

@@ -19,10 +19,11 @@
 
 static json_t *pod_with(const char *pod_template)
 {
-    const struct http01_solver s = {.ns = "shop",
-                                    .thumbprint = THUMBPRINT,
-                                    .image = "certroll:1",
-                                    .config = {.pod_template = pod_template}};
+    const struct http01_solver s = {
+        .ns = "shop",
+        .thumbprint = THUMBPRINT,
+        .image = "certroll:1",
+        .config = {.pod_template = pod_template, .field = "ingress.podTemplate"}};
     json_t *pod = NULL;
     expect_ok(http01_pod(&s, &pod));
     return pod;
@@ -177,10 +178,11 @@ static void a_template_is_an_object(void **state)
     (void)state;
     static const char *const templates[] = {"[]", "\"x\"", "7", "null", "{", ""};
     for (size_t i = 0; i < ARRAY_LEN(templates); i++) {
-        const struct http01_solver s = {.ns = "shop",
-                                        .thumbprint = THUMBPRINT,
-                                        .image = "i",
-                                        .config = {.pod_template = templates[i]}};
+        const struct http01_solver s = {
+            .ns = "shop",
+            .thumbprint = THUMBPRINT,
+            .image = "i",
+            .config = {.pod_template = templates[i], .field = "ingress.podTemplate"}};
         const struct http01_presentation p = {.order = {.ns = "shop"}, .name = "o"};
         const struct http01_ingress_config config = {.field = "ingress.ingressTemplate",
                                                      .ingress_template = templates[i]};

@@ -90,6 +90,7 @@ static void the_pod_tier_leads_to_the_solver(void **state)
     const struct http01_pod_config pod = tier_of(&by_pod)->pod(&by_pod);
     assert_string_equal(pod.service_type, "NodePort");
     assert_string_equal(pod.pod_template, "{\"spec\":{}}");
+    assert_string_equal(pod.field, "ingress.podTemplate");
     static const struct http01_route routes[] = {{"a.test", "token-a"}, {"b.test", "token-b"}};
     json_auto_t *owner = parsed("{\"uid\":\"u1\",\"name\":\"web-1\"}");
     const struct http01_presentation p = {.order = web_1,
