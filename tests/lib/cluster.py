@@ -70,10 +70,11 @@ def _ensure(api, body):
             raise
 
 
-def service_account(api, folder, namespace, name, without=None, server=None):
+def service_account(api, folder, namespace, name, without=None, server=None, gateway=False):
     """A ServiceAccount with the controller's roles, less what `without` says (resource -> verbs); the path of a
-    kubeconfig and the user name that the audit log shows. server: another URL to reach the API server by."""
-    granted = rules()
+    kubeconfig and the user name that the audit log shows. server: another URL to reach the API server by. gateway: with
+    gatewayAPI.enabled."""
+    granted = rules() + (rules("gateway") if gateway else [])
     for rule in granted:
         for resource in set(rule["resources"]) & set(without or {}):
             rule["verbs"] = [verb for verb in rule["verbs"] if verb not in without[resource]]
@@ -86,7 +87,8 @@ def service_account(api, folder, namespace, name, without=None, server=None):
             {"kind": "ClusterRoleBinding", "metadata": {"name": role}, "subjects": subject,
              "roleRef": {**reference, "kind": "ClusterRole", "name": role}},
             {"kind": "Role", "metadata": {"name": name, "namespace": namespace},
-             "rules": rules("leader-election") + rules("responder") + rules("state")},
+             "rules": rules("leader-election") + rules("responder") + rules("state") +
+             (rules("gateway-grants") if gateway else [])},
             {"kind": "RoleBinding", "metadata": {"name": name, "namespace": namespace}, "subjects": subject,
              "roleRef": {**reference, "kind": "Role", "name": name}}):
         _ensure(api, body)

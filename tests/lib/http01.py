@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where no pods run, this is ingress controller and solver in one. It serves what the controller has made and nothing
-else: an Ingress rule for the host and the exact path, its Service, a Pod that the Service selects, and the thumbprint
+else: an Ingress rule for the host and the exact path, or an HTTPRoute of a Gateway that there is; its Service, a Pod that the Service selects, and the thumbprint
 in that Pod's arguments; or, behind a Service without selector, the endpoints of its EndpointSlices, each in turn. It listens on the port that Pebble validates on, and on port 80, where self-checks go; names
 under .localhost are loopback for everyone without DNS (RFC 6761)."""
 import http.client
 import http.server
 import socket
 import threading
+
+from .api import ApiError
 
 PREFIX = "/.well-known/acme-challenge/"
 
@@ -56,7 +58,7 @@ class Responder:
             return None
         if self.webroot and (file := self.webroot / path[1:]).is_file():
             return file.read_text()
-        for namespace, service in self._backends(host, path):
+        for namespace, service in (*self._backends(host, path), *self._gateway_backends(host, path)):
             self.hits += 1
             for address in self._endpoints(namespace, service):
                 return self._ask(address, host, path)
@@ -74,6 +76,42 @@ class Responder:
                     fits = path == row["path"] if row["pathType"] == "Exact" else path.startswith(row["path"])
                     if rule.get("host") in (None, host) and fits and row["pathType"] in ("Exact", "Prefix"):
                         yield ingress["metadata"]["namespace"], row["backend"]["service"]["name"]
+
+    def _list(self, kind):
+        """Nothing where the cluster does not know the kind."""
+        try:
+            return self.api.list(kind)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return []
+
+    def _gateway_backends(self, host, path):
+        for route in self._list("HTTPRoute"):
+            home, spec = route["metadata"]["namespace"], route["spec"]
+            if host not in spec.get("hostnames", [host]) or not any(self._is_there(home, r) for r in spec["parentRefs"]):
+                continue
+            for rule in spec["rules"]:
+                if {"type": "Exact", "value": path} not in [match["path"] for match in rule["matches"]]:
+                    continue
+                for backend in rule["backendRefs"]:
+                    namespace = backend.get("namespace", home)
+                    if namespace == home or self._is_granted(home, namespace, backend["name"]):
+                        yield namespace, backend["name"]
+
+    def _is_there(self, home, parent):
+        """A Gateway, or a ListenerSet of one."""
+        found = self.api.get(parent["kind"], parent.get("namespace", home), parent["name"])
+        if found is None or parent["kind"] == "Gateway":
+            return found is not None
+        return self._is_there(found["metadata"]["namespace"], {"kind": "Gateway", **found["spec"]["parentRef"]})
+
+    def _is_granted(self, home, namespace, service):
+        """May HTTPRoutes of one namespace lead to the Service of another?"""
+        wanted = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": home}
+        return any(wanted in grant["spec"]["from"] and
+                   {"group": "", "kind": "Service", "name": service} in grant["spec"]["to"]
+                   for grant in self._list("ReferenceGrant") if grant["metadata"]["namespace"] == namespace)
 
     def _endpoints(self, namespace, service):
         """Those of a Service without selector, another one first each time."""

@@ -24,6 +24,20 @@ def shared_acme(namespace, pebble, name="acme", kind="Issuer", shared=None, **mo
     return acme(namespace, pebble, name, kind, solvers=[{"http01": {"shared": shared or {}}}], **more)
 
 
+def gateway_acme(namespace, pebble, *parents, name="acme", kind="Issuer", shared=False, route=None, **http01):
+    """The same, by HTTPRoutes of these parents: a solver pod's answer, or that of certroll's own replicas."""
+    route = {"gatewayHTTPRoute": {"parentRefs": list(parents), **(route or {})}}
+    solver = {"http01": {**({"shared": route} if shared else route), **http01}}
+    return acme(namespace, pebble, name, kind, solvers=[solver])
+
+
+def gateway(namespace, name="gateway", class_name="tests", routes_from="Same"):
+    """One that takes HTTP on port 80."""
+    return {"kind": "Gateway", "metadata": {"name": name, "namespace": namespace}, "spec": {
+        "gatewayClassName": class_name, "listeners": [{
+            "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": routes_from}}}]}}
+
+
 def certificate(namespace, name, issuer_name="selfsigned", **spec):
     """secretName is the name with -tls and dnsNames the name under .localhost unless given. ECDSA, for speed."""
     spec = {"secretName": f"{name}-tls", "dnsNames": [f"{name}.localhost"],
