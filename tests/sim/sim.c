@@ -9,6 +9,8 @@
 #include "sim/sim_check.h"
 #include "sim/sim_cluster.h"
 #include "sim/sim_external.h"
+#include "sim/sim_failover.h"
+#include "sim/sim_issuers.h"
 #include "sim/sim_memo.h"
 #include "sim/sim_net.h"
 #include "sim/sim_pending.h"
@@ -94,6 +96,12 @@ static bool advance(struct sim *s, int64_t until)
     return more || sim_now(s) < until;
 }
 
+void sim_live(struct sim *s, int64_t until)
+{
+    while (advance(s, until))
+        ;
+}
+
 /* ---- a life ---- */
 
 static void live_in_chaos(struct sim *s)
@@ -115,8 +123,7 @@ static void converge(struct sim *s)
     auto_free char *why = NULL;
     do {
         free(TAKE(why));
-        while (advance(s, sooner(until, sim_now(s) + 5 * NS_PER_MIN)))
-            ;
+        sim_live(s, sooner(until, sim_now(s) + 5 * NS_PER_MIN));
         why = sim_check_unfinished(s);
     } while (why != NULL && !sim_failed(s) && sim_now(s) < until);
     if (why != NULL)
@@ -131,8 +138,7 @@ static void see_renewal(struct sim *s)
     sim_note(s, "the next renewal is near");
     /* What was planned by a clock that was wrong is late by as much. */
     int64_t late = RENEWAL_MAX + 2 * sim_process_greatest_skew(s->process);
-    while (advance(s, renewal + late))
-        ;
+    sim_live(s, renewal + late);
     if (planned && sim_check_next_renewal(s) <= renewal)
         sim_fail(s, "a renewal has not happened in its time");
     if (!sim_failed(s))
@@ -146,8 +152,7 @@ static void hear_ca(struct sim *s, int64_t before)
     int64_t until = sim_now(s) + HEARD_MAX + 2 * sim_process_greatest_skew(s->process);
     const char *unheard;
     while ((unheard = sim_check_unheard(s, before)) != NULL && !sim_failed(s) && sim_now(s) < until)
-        while (advance(s, sooner(until, sim_now(s) + 5 * NS_PER_MIN)))
-            ;
+        sim_live(s, sooner(until, sim_now(s) + 5 * NS_PER_MIN));
     if (unheard != NULL)
         sim_fail(s, "the CA's wish to have Certificate %s renewed was not heard", unheard);
     else if (!sim_failed(s))
@@ -160,7 +165,14 @@ static void come_to_rest(struct sim *s)
     sim_note(s, "users and faults stop");
     s->calm = true;
     sim_process_come_back(s->process);
+    sim_net_ca_outage(s->net, SIM_CA_HOST, 0);
+    sim_net_ca_outage(s->net, SIM_CA_BACKUP_HOST, 0);
     converge(s);
+    if (!sim_failed(s) && sim_issuers_fail_over(s)) {
+        sim_failover_see(s);
+        if (!sim_failed(s))
+            converge(s);
+    }
     while (!sim_failed(s)) {
         int64_t soon = sim_now(s) + REST + NS_PER_MIN;
         if (sim_check_next_renewal(s) < soon)
@@ -177,9 +189,7 @@ static void rest(struct sim *s)
     sim_note(s, "at rest");
     sim_check_rest(s->check);
     sim_check_pending(s, true);
-    int64_t until = sim_now(s) + REST;
-    while (advance(s, until))
-        ;
+    sim_live(s, sim_now(s) + REST);
 }
 
 /* Cryptography takes half of a life's time and tells the same each time. */

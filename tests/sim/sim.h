@@ -82,6 +82,9 @@ void sim_happen(struct sim *s);
 /* Wall time of the next thing that will happen by itself, SIM_NEVER when nothing will. */
 int64_t sim_next(const struct sim *s);
 
+/* Lets the world and certroll go on until then (wall ns), or until something fails. */
+void sim_live(struct sim *s, int64_t until);
+
 /* Runs one seed from an empty cluster to rest. False when it failed: then *ret_why is set, owned. Adds
  * what happened to *counts. */
 bool sim_run(uint64_t seed, bool verbose, struct sim_counts *counts, char **ret_why);

@@ -56,18 +56,24 @@ void sim_ca_free(struct sim_ca *ca)
     issued_release(&ca->issued);
     strlist_release(&ca->accounts);
     strlist_release(&ca->contacts);
+    strlist_release(&ca->fronts);
     map_release(&ca->nonces);
     json_decref(ca->keys);
     sim_limits_release(&ca->limits);
     free(ca);
 }
 
+void sim_ca_shun(struct sim_ca *ca, const char *name)
+{
+    ca->shunned = name;
+}
+
 /* ---- authorizations ---- */
 
-static json_t *challenge_json(const struct sim_ca *ca, size_t i, const char *type)
+static json_t *challenge_json(const struct ca_call *c, size_t i, const char *type)
 {
-    const struct authz *a = &ca->authz[i];
-    auto_free char *url = x_printf(BASE "/challenge/%zu", i);
+    const struct authz *a = &c->ca->authz[i];
+    auto_free char *url = x_printf("%s/challenge/%zu", c->base, i);
     const char *status = str_eq(a->status, "pending") && a->processing ? "processing" : a->status;
     json_t *json = json_build("{s:s,s:s,s:s,s:s}", "type", type, "url", url, "token", a->token,
                               "status", status);
@@ -93,10 +99,9 @@ static void show_authz(struct ca_call *c, size_t i)
         ca_refuse(c, 404, "malformed", "there is no such authorization");
         return;
     }
-    json_auto_t *body =
-        json_build("{s:{s:s,s:s},s:s,s:[o,o]}", "identifier", "type", "dns", "value", a->identifier,
-                   "status", status, "challenges", challenge_json(c->ca, i, "dns-01"),
-                   challenge_json(c->ca, i, "http-01"));
+    json_auto_t *body = json_build("{s:{s:s,s:s},s:s,s:[o,o]}", "identifier", "type", "dns",
+                                   "value", a->identifier, "status", status, "challenges",
+                                   challenge_json(c, i, "dns-01"), challenge_json(c, i, "http-01"));
     if (str_eq(status, "pending"))
         ca_add_header(c, "retry-after", "3");
     ca_answer(c, 200, body);
@@ -114,7 +119,7 @@ static void accept_challenge(struct ca_call *c, size_t i)
         a->processing = true;
         a->validate_at = sim_now(c->ca->sim) + sim_delay(c->ca->sim, VALIDATION_MAX);
     }
-    json_auto_t *body = challenge_json(c->ca, i, "http-01");
+    json_auto_t *body = challenge_json(c, i, "http-01");
     ca_answer(c, 200, body);
 }
 
@@ -127,7 +132,8 @@ static void validate(struct sim_ca *ca, struct authz *a)
     AUTO(buf_release) struct buf body = BUF_INIT(4096);
     int status = sim_cluster_fetch(ca->sim->cluster, a->identifier, path, &body);
     bool unlucky = !ca->sim->calm && sim_chance(ca->sim, 50);
-    bool good = status == 200 && str_eq(buf_str(&body), expected) && !unlucky;
+    bool shunned = str_eq(a->identifier, ca->shunned) && str_eq(ca->fronts.items[a->account], BASE);
+    bool good = status == 200 && str_eq(buf_str(&body), expected) && !unlucky && !shunned;
     a->status = good ? "valid" : "invalid";
     a->expires = sim_now(ca->sim) + ca->reuse;
     a->error = good ? NULL : "the answer was not the key authorization";
@@ -183,12 +189,12 @@ static void show_order(struct ca_call *c, size_t n, int http_status)
     const struct order *o = &c->ca->orders[n];
     json_t *authz = json_new_array(), *identifiers = json_new_array();
     for (size_t i = 0; i < o->names.len; i++) {
-        auto_free char *url = x_printf(BASE "/authz/%zu", o->authz[i]);
+        auto_free char *url = x_printf("%s/authz/%zu", c->base, o->authz[i]);
         json_push(authz, json_new_string(url));
         json_push(identifiers, json_build("{s:s,s:s}", "type", "dns", "value", o->names.items[i]));
     }
-    auto_free char *finalize = x_printf(BASE "/finalize/%zu", n);
-    auto_free char *certificate = x_printf(BASE "/certificate/%zu", n);
+    auto_free char *finalize = x_printf("%s/finalize/%zu", c->base, n);
+    auto_free char *certificate = x_printf("%s/certificate/%zu", c->base, n);
     const char *status = status_of(c->ca, o);
     json_auto_t *body = json_build("{s:s,s:o,s:o,s:s}", "status", status, "identifiers",
                                    identifiers, "authorizations", authz, "finalize", finalize);
@@ -206,10 +212,9 @@ json_t *sim_ca_limits(const struct sim_ca *ca)
 
 static bool is_stored(struct sim *s, size_t n)
 {
-    auto_free char *url = x_printf(BASE "/order/%zu", n);
     auto_free struct sim_object **all = sim_api_all(s->api, "orders");
     for (size_t i = 0; all[i] != NULL; i++)
-        if (str_eq(JSTR(all[i]->json, "status", "url"), url))
+        if (sim_ca_order_number(JSTR(all[i]->json, "status", "url")) == n)
             return true;
     return false;
 }
@@ -271,6 +276,12 @@ bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem)
     return issued_is_revoked(&ca->issued, pem);
 }
 
+bool sim_ca_is_of_backup(const struct sim_ca *ca, const char *pem)
+{
+    size_t account = issued_account(&ca->issued, pem);
+    return account < ca->fronts.len && str_eq(ca->fronts.items[account], SIM_CA_BACKUP_BASE);
+}
+
 static void revoke(struct ca_call *c)
 {
     int64_t past = sim_now(c->ca->sim) - c->ca->life / 10;
@@ -307,7 +318,7 @@ static void new_order(struct ca_call *c)
     }
     ca->orders = x_realloc(ca->orders, (ca->order_count + 1) * sizeof(*ca->orders));
     ca->orders[ca->order_count++] = o;
-    auto_free char *url = x_printf(BASE "/order/%zu", ca->order_count - 1);
+    auto_free char *url = x_printf("%s/order/%zu", c->base, ca->order_count - 1);
     ca_add_header(c, "location", url);
     show_order(c, ca->order_count - 1, 201);
 }
@@ -362,13 +373,22 @@ static void show_certificate(struct ca_call *c, size_t n)
 
 /* ---- dispatch ---- */
 
+static void put_link(struct ca_call *c, json_t *directory, const char *name, const char *path)
+{
+    auto_free char *url = x_printf("%s%s", c->base, path);
+    json_put_str(directory, name, url);
+}
+
 static void show_directory(struct ca_call *c)
 {
-    json_auto_t *body = json_build("{s:s,s:s,s:s}", "newNonce", BASE "/nonce", "newAccount",
-                                   BASE "/new-account", "newOrder", BASE "/new-order");
-    json_put_str(body, "revokeCert", BASE "/revoke");
-    json_put_str(body, "renewalInfo", c->ca->renews ? BASE "/ari" : NULL);
-    json_put_str(body, "keyChange", BASE "/key-change");
+    json_auto_t *body = json_new_object();
+    put_link(c, body, "newNonce", "/nonce");
+    put_link(c, body, "newAccount", "/new-account");
+    put_link(c, body, "newOrder", "/new-order");
+    put_link(c, body, "revokeCert", "/revoke");
+    if (c->ca->renews)
+        put_link(c, body, "renewalInfo", "/ari");
+    put_link(c, body, "keyChange", "/key-change");
     ca_answer(c, 200, body);
 }
 
@@ -405,6 +425,7 @@ static bool check_message(struct ca_call *c)
         ca_refuse(c, 400, "badNonce", "the nonce is not known");
     } else if (JGET(c->header, "jwk") == NULL) {
         c->account = ca_number_in(str_or(JSTR(c->header, "kid"), ""), "account");
+        ca_check_front(c, c->account);
         if (c->account >= c->ca->forgotten && c->account < c->ca->accounts.len)
             return true;
         ca_refuse(c, 400, "accountDoesNotExist", "there is no such account");
@@ -435,26 +456,24 @@ static void serve_post(struct ca_call *c)
         {"authz", false, show_authz},
         {"challenge", false, accept_challenge},
     };
+    static const struct {
+        const char *path;
+        void (*serve)(struct ca_call *c);
+    } fixed[] = {{"/new-account", ca_new_account},
+                 {"/revoke", revoke},
+                 {"/new-order", new_order},
+                 {"/key-change", ca_change_key}};
     const char *url = c->req->url;
+    const char *path = url + strlen(c->base);
     size_t account = ca_number_in(url, "account");
     if (account < c->ca->accounts.len) {
         ca_show_account(c, account, 200);
         return;
     }
-    if (str_eq(url, BASE "/new-account")) {
-        ca_new_account(c);
-        return;
-    }
-    if (str_eq(url, BASE "/revoke")) {
-        revoke(c);
-        return;
-    }
-    if (str_eq(url, BASE "/new-order")) {
-        new_order(c);
-        return;
-    }
-    if (str_eq(url, BASE "/key-change")) {
-        ca_change_key(c);
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
+        if (!str_eq(path, fixed[i].path))
+            continue;
+        fixed[i].serve(c);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
@@ -469,15 +488,17 @@ static void serve_post(struct ca_call *c)
 
 void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http_response *res)
 {
-    struct ca_call c = {.ca = ca, .req = req, .res = res, .headers = BUF_INIT(8192)};
+    struct ca_call c = {
+        .ca = ca, .req = req, .res = res, .base = ca_base_of(req->url), .headers = BUF_INIT(8192)};
+    const char *path = req->url + strlen(c.base);
     auto_free char *nonce = x_printf("nonce-%llu", (unsigned long long)++ca->nonce);
     map_put(&ca->nonces, nonce, NULL);
     ca_add_header(&c, "replay-nonce", nonce);
-    if (str_eq(req->url, SIM_CA_DIRECTORY) || str_eq(req->url, SIM_CA_STAGING)) {
+    if (str_eq(path, "/dir") || str_eq(path, "/staging")) {
         show_directory(&c);
-    } else if (str_starts(req->url, BASE "/ari/")) {
-        show_renewal_info(&c, req->url + strlen(BASE "/ari/"));
-    } else if (str_eq(req->url, BASE "/nonce")) {
+    } else if (str_starts(path, "/ari/")) {
+        show_renewal_info(&c, path + strlen("/ari/"));
+    } else if (str_eq(path, "/nonce")) {
         res->status = 200;
     } else {
         json_auto_t *jws = NULL;

@@ -14,6 +14,9 @@
 #define SIM_CA_DIRECTORY "https://" SIM_CA_HOST "/dir"
 /* Another one of the same CA, for Issuers that are asked for a preflight. */
 #define SIM_CA_STAGING "https://" SIM_CA_HOST "/staging"
+/* Another CA, which takes over: with accounts and outages of its own, but in one store with the first. */
+#define SIM_CA_BACKUP_HOST "backup.test"
+#define SIM_CA_BACKUP "https://" SIM_CA_BACKUP_HOST "/dir"
 
 struct sim_ca *sim_ca_new(struct sim *s);
 void sim_ca_free(struct sim_ca *ca);
@@ -21,6 +24,9 @@ void sim_ca_free(struct sim_ca *ca);
 void sim_ca_serve(struct sim_ca *ca, const struct http_request *req, struct http_response *res);
 int64_t sim_ca_next(const struct sim_ca *ca);
 void sim_ca_happen(struct sim_ca *ca);
+
+/* The first CA, not the one that takes over, finds this name, a literal, invalid whatever is served; NULL: none. */
+void sim_ca_shun(struct sim_ca *ca, const char *name);
 
 /* No account is known any more (RFC 8555 section 7.3, accountDoesNotExist); orders stay. */
 void sim_ca_forget_accounts(struct sim_ca *ca);
@@ -31,6 +37,8 @@ void sim_ca_hurry(struct sim_ca *ca);
 int64_t sim_ca_renew_at(const struct sim_ca *ca, const char *pem);
 /* Was this certificate, the first of a PEM text, revoked? */
 bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem);
+/* Is this certificate, the first of a PEM text, of the CA that takes over? */
+bool sim_ca_is_of_backup(const struct sim_ca *ca, const char *pem);
 /* Is there still an account at this URL? */
 bool sim_ca_knows_account(const struct sim_ca *ca, const char *url);
 

@@ -30,10 +30,14 @@ void ca_refuse(struct ca_call *c, int status, const char *type, const char *deta
     ca_answer(c, status, body);
 }
 
-/* The number at the end of BASE "/what/7", or SIZE_MAX. */
+const char *ca_base_of(const char *url)
+{
+    return str_starts(url, SIM_CA_BACKUP_BASE "/") ? SIM_CA_BACKUP_BASE : BASE;
+}
+
 size_t ca_number_in(const char *url, const char *what)
 {
-    auto_free char *prefix = x_printf(BASE "/%s/", what);
+    auto_free char *prefix = x_printf("%s/%s/", ca_base_of(url), what);
     int64_t n = -1;
     if (str_starts(url, prefix))
         err_drop(str_to_i64(url + strlen(prefix), 0, 1000000, &n)); /* then it is none */
@@ -85,6 +89,13 @@ bool sim_ca_knows_account(const struct sim_ca *ca, const char *url)
     return n >= ca->forgotten && n < ca->accounts.len;
 }
 
+/* Each CA has its own account, with its own key. */
+void ca_check_front(struct ca_call *c, size_t account)
+{
+    if (account < c->ca->fronts.len && !str_eq(c->ca->fronts.items[account], c->base))
+        sim_fail(c->ca->sim, "%s: account %zu is of another CA", c->req->url, account);
+}
+
 void ca_show_account(struct ca_call *c, size_t n, int status)
 {
     const char *contact = c->ca->contacts.items[n];
@@ -105,10 +116,12 @@ void ca_new_account(struct ca_call *c)
     }
     if (is_new) {
         strlist_add(&c->ca->accounts, thumbprint);
+        strlist_add(&c->ca->fronts, c->base);
         strlist_add(&c->ca->contacts, str_or(JSTR(c->payload, "contact", "0"), ""));
         json_push(c->ca->keys, json_copy_deep(JGET(c->header, "jwk")));
     }
-    auto_free char *url = x_printf(BASE "/account/%zu", n);
+    ca_check_front(c, n);
+    auto_free char *url = x_printf("%s/account/%zu", c->base, n);
     ca_add_header(c, "location", url);
     ca_show_account(c, n, is_new ? 201 : 200);
 }

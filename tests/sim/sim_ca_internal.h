@@ -12,6 +12,7 @@
 #include "sim/sim_limits.h"
 
 #define BASE "https://" SIM_CA_HOST
+#define SIM_CA_BACKUP_BASE "https://" SIM_CA_BACKUP_HOST
 #define BODY_MAX (1024 * 1024)
 #define PROBLEM "urn:ietf:params:acme:error:"
 
@@ -43,14 +44,16 @@ struct order {
 struct sim_ca {
     struct sim *sim;
     struct strlist accounts; /* thumbprints */
-    unsigned key_changes; /* a message that was under way then may have the old key's signature */
-    size_t forgotten;     /* the first so many are not known any more */
+    unsigned key_changes;  /* a message that was under way then may have the old key's signature */
+    size_t forgotten;      /* the first so many are not known any more */
+    struct strlist fronts; /* of each account: the base of the CA that it is at */
     struct strlist contacts; /* of each account; "" for none */
     json_t *keys;            /* of each account: an array of JWKs */
     struct authz *authz;
     size_t authz_count;
     struct order *orders;
     size_t order_count;
+    const char *shunned; /* a name, or NULL */
     struct map nonces;
     uint64_t nonce;
     int64_t life;    /* of certificates */
@@ -67,6 +70,7 @@ struct ca_call {
     struct sim_ca *ca;
     const struct http_request *req;
     struct http_response *res;
+    const char *base; /* of the CA that was called */
     const json_t *jws;
     json_t *header;
     json_t *payload; /* NULL for POST-as-GET */
@@ -78,11 +82,15 @@ void ca_add_header(struct ca_call *c, const char *name, const char *value);
 void ca_answer(struct ca_call *c, int status, const json_t *body);
 /* A problem document (RFC 8555 section 6.7). */
 void ca_refuse(struct ca_call *c, int status, const char *type, const char *detail);
-/* The number at the end of BASE "/what/7", or SIZE_MAX. */
+/* With which of both CAs its URLs begin. */
+const char *ca_base_of(const char *url);
+/* The number at the end of "https://acme.test/what/7", or SIZE_MAX. */
 size_t ca_number_in(const char *url, const char *what);
 /* A part of a JWS as JSON: owned, NULL when it is none. */
 json_t *ca_decode_part(const json_t *jws, const char *name);
 
+/* Fails when the account is of the other CA. */
+void ca_check_front(struct ca_call *c, size_t account);
 void ca_show_account(struct ca_call *c, size_t n, int status);
 void ca_new_account(struct ca_call *c);
 /* RFC 8555 section 7.3.5. */

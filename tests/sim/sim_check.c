@@ -13,6 +13,7 @@
 #include "base/timefmt.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_cluster.h"
+#include "sim/sim_failover.h"
 #include "sim/sim_net.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
@@ -383,6 +384,8 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
         return;
     if (!is_news_of_ca(old, now))
         count_write(s, kind, old, now != NULL ? now : old);
+    if (old == NULL && str_eq(kind, "certificaterequests"))
+        sim_failover_check_request(s, now);
     if (old == NULL && str_eq(kind, "orders"))
         check_new_order(s, now);
     else if (now != NULL && str_eq(kind, "certificaterequests"))

@@ -111,3 +111,9 @@ bool issued_is_revoked(const struct issued_list *l, const char *pem)
     const struct issued *i = find_pem(l, pem);
     return i != NULL && i->revoked;
 }
+
+size_t issued_account(const struct issued_list *l, const char *pem)
+{
+    const struct issued *i = find_pem(l, pem);
+    return i != NULL ? i->account : SIZE_MAX;
+}

@@ -29,6 +29,8 @@ void issued_add(struct issued_list *l, const char *pem, size_t account, int64_t 
 json_t *issued_window(const struct issued_list *l, const char *id, int64_t length);
 /* All windows begin there. */
 void issued_hurry(struct issued_list *l, int64_t renew_at);
+/* Whose this PEM text's first certificate is; SIZE_MAX when there is no such certificate. */
+size_t issued_account(const struct issued_list *l, const char *pem);
 /* When the window of this PEM text's first certificate begins; SIM_NEVER when there is no such certificate. */
 int64_t issued_renew_at(const struct issued_list *l, const char *pem);
 /* RFC 9773 section 5: of the same account, and not replaced before. The problem's type; NULL = done, also without an

@@ -32,12 +32,13 @@ enum fault {
 
 struct sim_net {
     struct sim *sim;
-    int64_t ca_down_until; /* wall ns */
-    int faults;            /* of 1000 calls */
-    int kills;             /* of 1000 calls */
+    int64_t ca_down_until, backup_down_until; /* wall ns */
+    int faults;                               /* of 1000 calls */
+    int kills;                                /* of 1000 calls */
     unsigned depth;
     unsigned lost_orders;
     unsigned calls, failed_calls;
+    int64_t last_fault; /* wall ns */
 };
 
 static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
@@ -71,9 +72,12 @@ void sim_net_connect(struct sim_net *n, struct sim_caller *caller, struct sim_re
                                   .is_election = is_election};
 }
 
-void sim_net_ca_outage(struct sim_net *n, int64_t until)
+void sim_net_ca_outage(struct sim_net *n, const char *host, int64_t until)
 {
-    n->ca_down_until = until;
+    if (str_eq(host, SIM_CA_BACKUP_HOST))
+        n->backup_down_until = until;
+    else
+        n->ca_down_until = until;
 }
 
 unsigned sim_net_lost_orders(const struct sim_net *n)
@@ -91,6 +95,11 @@ unsigned sim_net_faults(const struct sim_net *n)
     return n->failed_calls;
 }
 
+int64_t sim_net_last_fault(const struct sim_net *n)
+{
+    return n->last_fault;
+}
+
 /* ---- what goes wrong ---- */
 
 static bool is_for(const struct http_request *req, const char *host)
@@ -100,17 +109,24 @@ static bool is_for(const struct http_request *req, const char *host)
     return at != NULL && strncmp(at + 3, host, len) == 0 && at[3 + len] == '/';
 }
 
+static bool is_away(const struct sim_net *n, const struct http_request *req)
+{
+    int64_t now = sim_now(n->sim);
+    return (now < n->ca_down_until && is_for(req, SIM_CA_HOST)) ||
+           (now < n->backup_down_until && is_for(req, SIM_CA_BACKUP_HOST));
+}
+
 static enum fault draw_fault(struct sim_net *n, const struct sim_caller *from,
                              const struct http_request *req)
 {
     static const enum fault faults[] = {FAULT_BUSY,    FAULT_ERROR, FAULT_CONFLICT,   FAULT_REFUSED,
                                         FAULT_TIMEOUT, FAULT_LOST,  FAULT_ERROR_AFTER};
+    if (!n->sim->calm && sim_replica_is_cut_off(from->replica))
+        return FAULT_CUT_OFF;
+    if (is_away(n, req))
+        return sim_chance(n->sim, 500) ? FAULT_OUTAGE : FAULT_REFUSED;
     if (n->sim->calm)
         return FAULT_NONE;
-    if (sim_replica_is_cut_off(from->replica))
-        return FAULT_CUT_OFF;
-    if (sim_now(n->sim) < n->ca_down_until && is_for(req, SIM_CA_HOST))
-        return sim_chance(n->sim, 500) ? FAULT_OUTAGE : FAULT_REFUSED;
     if (sim_chance(n->sim, n->kills))
         return sim_chance(n->sim, 500) ? FAULT_KILL : FAULT_KILL_AFTER;
     if (!sim_chance(n->sim, n->faults))
@@ -201,7 +217,7 @@ static void serve(struct sim_net *n, const struct http_request *req, struct http
     split_url(req->url, &host, &path);
     if (str_eq(host, SIM_API_HOST)) {
         sim_api_serve(n->sim->api, req, res);
-    } else if (str_eq(host, SIM_CA_HOST)) {
+    } else if (str_eq(host, SIM_CA_HOST) || str_eq(host, SIM_CA_BACKUP_HOST)) {
         sim_ca_serve(n->sim->ca, req, res);
     } else {
         res->body = BUF_INIT(4096);
@@ -272,6 +288,7 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     note(n, req, f, res.status);
     n->calls++;
     n->failed_calls += f != FAULT_NONE;
+    n->last_fault = f != FAULT_NONE ? sim_now(n->sim) : n->last_fault;
     if (done && f != FAULT_NONE && f != FAULT_KILL_AFTER && str_ends(req->url, "/new-order"))
         n->lost_orders++;
     n->depth++;

@@ -29,12 +29,14 @@ void sim_net_free(struct sim_net *n);
 /* Fills in the caller, which stays where it is while it calls. */
 void sim_net_connect(struct sim_net *n, struct sim_caller *caller, struct sim_replica *r,
                      bool is_election);
-/* From now on and until then (wall ns) the CA cannot be reached, or answers 503 only. */
-void sim_net_ca_outage(struct sim_net *n, int64_t until);
+/* From now on and until then (wall ns) the CA of that host, a literal, cannot be reached, or answers 503 only. */
+void sim_net_ca_outage(struct sim_net *n, const char *host, int64_t until);
 /* newOrder calls that were done and whose answer was lost: each leaves an order that nobody knows. */
 unsigned sim_net_lost_orders(const struct sim_net *n);
 /* Calls so far, and those of them that went wrong. */
 unsigned sim_net_calls(const struct sim_net *n);
 unsigned sim_net_faults(const struct sim_net *n);
+/* When the last one did, wall ns; 0 = never. */
+int64_t sim_net_last_fault(const struct sim_net *n);
 
 #endif

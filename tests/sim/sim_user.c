@@ -12,7 +12,7 @@
 #include "sim/sim_api.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_check.h"
-#include "sim/sim_external.h"
+#include "sim/sim_issuers.h"
 #include "sim/sim_net.h"
 #include "sim/sim_process.h"
 
@@ -27,63 +27,9 @@ struct sim_user {
     int64_t next;
     unsigned workloads;
     unsigned wishes; /* values of the renew annotation */
-    /* Some Certificates have a preflight: by the seed alone, so that other lives are as they were. */
-    bool stages;
 };
-
-static const char *const namespaces[] = {"red", "blue"};
-
-/* A life of years is in one namespace: each Issuer is looked at each hour. */
-static size_t namespace_count(const struct sim *s)
-{
-    return sim_is_long(s) ? 1 : ARRAY_LEN(namespaces);
-}
-
-/* ---- issuers ---- */
-
-static void put_issuer(struct sim *s, const char *ns, const char *name, json_t *spec)
-{
-    bool cluster = ns == NULL;
-    json_t *meta = json_build("{s:s,s:s*}", "name", name, "namespace", ns);
-    sim_api_put(s->api, cluster ? "clusterissuers" : "issuers",
-                json_build("{s:s,s:s,s:o,s:o}", "apiVersion", "certroll.dev/v1", "kind",
-                           cluster ? "ClusterIssuer" : "Issuer", "metadata", meta, "spec", spec),
-                &sim_kubectl);
-}
-
-static json_t *acme_spec(const struct sim *s, const char *server, const char *account)
-{
-    json_t *spec = json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", server,
-                              "email", "ops@example.test", "privateKeySecretRef", "name", account,
-                              "solvers", "http01", "ingress", "ingressClassName", "sim");
-    json_t *limits = sim_ca_limits(s->ca);
-    if (limits != NULL)
-        json_put(JGET(spec, "acme"), "limits", limits);
-    return spec;
-}
 
 /* ---- Certificates ---- */
-
-struct issuer_choice {
-    const char *kind;
-    const char *name;
-    const char *group; /* or NULL */
-};
-static const struct issuer_choice issuers[] = {{"Issuer", "self", NULL},
-                                               {"ClusterIssuer", "acme", NULL},
-                                               {"Issuer", "acme", NULL},
-                                               {"ExternalIssuer", "other", SIM_EXTERNAL_GROUP}};
-
-/* Mostly one of ours. */
-static const struct issuer_choice *some_issuer(struct sim *s)
-{
-    return &issuers[sim_pick(s, ARRAY_LEN(issuers) - (sim_chance(s, 700) ? 1 : 0))];
-}
-
-static json_t *issuer_ref(const struct issuer_choice *i)
-{
-    return json_build("{s:s,s:s,s:s*}", "kind", i->kind, "name", i->name, "group", i->group);
-}
 
 static json_t *some_names(struct sim_user *u, const char *ns, const char *certificate)
 {
@@ -111,17 +57,17 @@ static void create_certificate(struct sim_user *u)
     struct sim *s = u->sim;
     auto_free char *name = x_printf("c%u", sim_pick(s, CERTIFICATES_MAX));
     auto_free char *secret = some_secret_name(u, name);
-    const char *ns = namespaces[sim_pick(s, (unsigned)namespace_count(s))];
-    const struct issuer_choice *issuer = some_issuer(s);
+    const char *ns = sim_issuers_some_namespace(s);
+    json_auto_t *issuer = sim_issuers_some_ref(s);
     if (sim_api_find(s->api, "certificates", ns, name) != NULL)
         return;
     json_t *spec = json_build(
-        "{s:s,s:o,s:o,s:s,s:{s:s,s:i,s:s},s:{s:b}}", "secretName", secret, "issuerRef",
-        issuer_ref(issuer), "dnsNames", some_names(u, ns, name), "duration",
+        "{s:s,s:O,s:o,s:s,s:{s:s,s:i,s:s},s:{s:b}}", "secretName", secret, "issuerRef", issuer,
+        "dnsNames", some_names(u, ns, name), "duration",
         durations[sim_pick(s, ARRAY_LEN(durations) - (sim_is_long(s) ? 0 : 1))], "privateKey",
         "algorithm", "ECDSA", "size", 256, "rotationPolicy",
         sim_chance(s, 800) ? "Always" : "Never", "rollout", "enabled", sim_chance(s, 500));
-    if (u->stages && sim_chance(s, 600))
+    if (sim_issuers_stages(u->sim) && sim_chance(s, 600))
         json_put(spec, "preflight", json_build("{s:{s:s}}", "issuerRef", "name", "staging"));
     sim_api_put(s->api, "certificates",
                 json_build("{s:s,s:s,s:{s:s,s:s},s:o}", "apiVersion", "certroll.dev/v1", "kind",
@@ -176,9 +122,9 @@ static void change_issuer(struct sim_user *u)
     json_t *crt = some_copy(u->sim, "certificates");
     if (crt == NULL)
         return;
-    const struct issuer_choice *issuer = some_issuer(u->sim);
+    json_t *issuer = sim_issuers_some_ref(u->sim);
     disturb(u->sim, crt);
-    json_put(JGET(crt, "spec"), "issuerRef", issuer_ref(issuer));
+    json_put(JGET(crt, "spec"), "issuerRef", issuer);
     sim_api_put(u->sim->api, "certificates", crt, &sim_kubectl);
 }
 
@@ -198,7 +144,7 @@ static void toggle_preflight(struct sim_user *u)
 
 static void toggle_rollout(struct sim_user *u)
 {
-    if (u->stages && sim_chance(u->sim, 500)) {
+    if (sim_issuers_stages(u->sim) && sim_chance(u->sim, 500)) {
         toggle_preflight(u);
         return;
     }
@@ -360,8 +306,10 @@ static void delete_account_key(struct sim_user *u)
 static void take_ca_down(struct sim_user *u)
 {
     int64_t down = sim_delay(u->sim, 3 * NS_PER_DAY);
-    sim_note(u->sim, "the CA is down for %lld s", (long long)(down / NS_PER_SEC));
-    sim_net_ca_outage(u->sim->net, sim_now(u->sim) + down);
+    const char *host =
+        sim_issuers_fail_over(u->sim) && sim_chance(u->sim, 300) ? SIM_CA_BACKUP_HOST : SIM_CA_HOST;
+    sim_note(u->sim, "%s is down for %lld s", host, (long long)(down / NS_PER_SEC));
+    sim_net_ca_outage(u->sim->net, host, sim_now(u->sim) + down);
 }
 
 static void rotate_account_key(struct sim_user *u)
@@ -531,8 +479,6 @@ struct sim_user *sim_user_new(struct sim *s)
     u->acts = 2 + sim_pick(s, ACTS_MAX - 1);
     if (sim_is_long(s))
         u->acts = LONG_ACTS;
-    json_auto_t *limits = sim_ca_limits(s->ca);
-    u->stages = s->seed % 3 == 0 && limits == NULL; /* both directories are of one CA */
     return u;
 }
 
@@ -543,15 +489,7 @@ void sim_user_free(struct sim_user *u)
 
 void sim_user_begin(struct sim_user *u)
 {
-    for (size_t i = 0; i < namespace_count(u->sim); i++) {
-        put_issuer(u->sim, namespaces[i], "self", json_build("{s:{}}", "selfSigned"));
-        put_issuer(u->sim, namespaces[i], "acme",
-                   acme_spec(u->sim, SIM_CA_DIRECTORY, "acme-account"));
-    }
-    for (size_t i = 0; i < namespace_count(u->sim) && u->stages; i++)
-        put_issuer(u->sim, namespaces[i], "staging",
-                   acme_spec(u->sim, SIM_CA_STAGING, "staging-account"));
-    put_issuer(u->sim, NULL, "acme", acme_spec(u->sim, SIM_CA_DIRECTORY, "cluster-account"));
+    sim_issuers_create(u->sim);
     create_certificate(u);
     plan_next(u);
 }

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_failover.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/group.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "sim/sim_api.h"
+#include "sim/sim_ca.h"
+#include "sim/sim_issuers.h"
+#include "sim/sim_net.h"
+
+#define NAME "waiting"
+#define DNS_NAME NAME ".test"
+#define OUTAGE_MAX (5 * NS_PER_DAY)
+/* The default of failoverAfterOutage, and what a back-off, a look and the other CA take. */
+#define TAKEN_OVER_MAX (10 * NS_PER_MIN + 20 * NS_PER_MIN)
+/* The default of failoverAfterAttempts. */
+#define ATTEMPTS 3
+/* A silence that nobody breaks is remembered for an hour. */
+#define REMEMBERED (NS_PER_HOUR + 10 * NS_PER_MIN)
+/* After that nobody remembers the outage. */
+#define FORGOTTEN (2 * NS_PER_HOUR)
+#define RENEWED_MAX (30 * NS_PER_MIN)
+
+/* ---- for a reason ---- */
+
+static bool is_ready(const json_t *issuer)
+{
+    const json_t *all = JGET(issuer, "status", "conditions");
+    for (size_t i = 0; i < json_count(all); i++)
+        if (str_eq(JSTR(json_item(all, i), "type"), "Ready"))
+            return str_eq(JSTR(json_item(all, i), "status"), "True");
+    return false;
+}
+
+void sim_failover_check_request(struct sim *s, const json_t *request)
+{
+    const json_t *ref = JGET(request, "spec", "issuerRef");
+    const char *ns = JSTR(request, "metadata", "namespace");
+    bool cluster = str_eq(JSTR(ref, "kind"), "ClusterIssuer");
+    if (!str_eq(JSTR(ref, "name"), "backup"))
+        return;
+    const json_t *crt = sim_api_json(
+        s->api, "certificates", ns,
+        str_or(JSTR(request, "metadata", "annotations", api_names()->certificate_name), ""));
+    const json_t *first =
+        sim_api_json(s->api, cluster ? "clusterissuers" : "issuers", cluster ? NULL : ns, "acme");
+    if (JINT(crt, 0, "status", "failedIssuanceAttempts") < ATTEMPTS && is_ready(first) &&
+        sim_now(s) - sim_net_last_fault(s->net) > REMEMBERED)
+        sim_fail(s, "CertificateRequest %s is for the CA that takes over, without a reason",
+                 JSTR(request, "metadata", "name"));
+}
+
+/* ---- taking over and giving back ---- */
+
+static void put_certificate(struct sim *s, const char *ns)
+{
+    sim_api_put(s->api, "certificates",
+                json_build("{s:s,s:s,s:{s:s,s:s},s:{s:s,s:{s:s,s:s},s:[s],s:{s:s,s:i}}}",
+                           "apiVersion", "certroll.dev/v1", "kind", "Certificate", "metadata",
+                           "name", NAME, "namespace", ns, "spec", "secretName", "tls-" NAME,
+                           "issuerRef", "kind", sim_chance(s, 500) ? "Issuer" : "ClusterIssuer",
+                           "name", "acme", "dnsNames", DNS_NAME, "privateKey", "algorithm", "ECDSA",
+                           "size", 256),
+                &sim_kubectl);
+}
+
+static void ask_renewal(struct sim *s, const char *ns)
+{
+    json_t *crt = json_copy_deep(sim_api_json(s->api, "certificates", ns, NAME));
+    json_put(JGET(crt, "metadata"), "annotations", json_build("{s:s}", API_RENEW, "once"));
+    sim_api_put(s->api, "certificates", crt, &sim_kubectl);
+}
+
+/* The certificate that is served; owned, NULL without one. */
+static char *served(struct sim *s, const char *ns)
+{
+    const char *text = JSTR(sim_api_json(s->api, "secrets", ns, "tls-" NAME), "data", "tls.crt");
+    char *pem = NULL;
+    size_t len = 0;
+    if (text != NULL)
+        err_drop(base64_decode(text, strlen(text), &pem, &len)); /* unreadable: none */
+    return pem;
+}
+
+/* Waits for another certificate than that; owned, NULL when none came in time. */
+static char *wait_for_other(struct sim *s, const char *ns, const char *old, int64_t patience)
+{
+    int64_t until = sim_now(s) + patience;
+    char *pem = served(s, ns);
+    while (str_eq(pem, old) && sim_now(s) < until && !sim_failed(s)) {
+        sim_live(s, sim_now(s) + NS_PER_MIN);
+        free(pem);
+        pem = served(s, ns);
+    }
+    if (!str_eq(pem, old))
+        return pem;
+    free(pem);
+    return NULL;
+}
+
+/* Days without the first CA, or one that fails each attempt; until when. */
+static int64_t trouble(struct sim *s)
+{
+    int64_t until = sim_now(s) + TAKEN_OVER_MAX + sim_delay(s, OUTAGE_MAX);
+    bool away = sim_chance(s, 500);
+    sim_note(s, "%s is %s, and a certificate is wanted", SIM_CA_HOST,
+             away ? "away for days" : "not content with the name");
+    if (away)
+        sim_net_ca_outage(s->net, SIM_CA_HOST, until);
+    else
+        sim_ca_shun(s->ca, DNS_NAME);
+    return until;
+}
+
+void sim_failover_see(struct sim *s)
+{
+    const char *ns = sim_issuers_some_namespace(s);
+    int64_t back = trouble(s);
+    put_certificate(s, ns);
+    auto_free char *first = wait_for_other(s, ns, NULL, TAKEN_OVER_MAX);
+    if (sim_failed(s))
+        return;
+    if (first == NULL || !sim_ca_is_of_backup(s->ca, first)) {
+        sim_fail(s, "the first CA could not issue for %lld min, and the next one has not",
+                 (long long)(TAKEN_OVER_MAX / NS_PER_MIN));
+        return;
+    }
+    sim_live(s, back + FORGOTTEN);
+    sim_ca_shun(s->ca, NULL);
+    auto_free char *before = served(s, ns);
+    ask_renewal(s, ns);
+    auto_free char *second = wait_for_other(s, ns, before, RENEWED_MAX);
+    if (!sim_failed(s) && (second == NULL || sim_ca_is_of_backup(s->ca, second)))
+        sim_fail(s, "the first CA is back, and a renewal is %s",
+                 second == NULL ? "late" : "not its");
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a CA is away for days: another one takes over, and gives back. */
+#ifndef CERTROLL_TESTS_SIM_SIM_FAILOVER_H
+#define CERTROLL_TESTS_SIM_SIM_FAILOVER_H
+
+#include "json/json.h"
+#include "sim/sim.h"
+
+/* Only in a life whose issuers fail over, with no other faults. */
+void sim_failover_see(struct sim *s);
+
+/* A new CertificateRequest of ours: is there a reason when it is for the CA that takes over? */
+void sim_failover_check_request(struct sim *s, const json_t *request);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_issuers.h"
+
+#include "base/mem.h"
+#include "sim/sim_api.h"
+#include "sim/sim_ca.h"
+#include "sim/sim_external.h"
+
+static const char *const namespaces[] = {"red", "blue"};
+
+/* A life of years is in one namespace: each Issuer is looked at each hour. */
+static size_t namespace_count(const struct sim *s)
+{
+    return sim_is_long(s) ? 1 : ARRAY_LEN(namespaces);
+}
+
+static void put_issuer(struct sim *s, const char *ns, const char *name, json_t *spec)
+{
+    bool cluster = ns == NULL;
+    json_t *meta = json_build("{s:s,s:s*}", "name", name, "namespace", ns);
+    sim_api_put(s->api, cluster ? "clusterissuers" : "issuers",
+                json_build("{s:s,s:s,s:o,s:o}", "apiVersion", "certroll.dev/v1", "kind",
+                           cluster ? "ClusterIssuer" : "Issuer", "metadata", meta, "spec", spec),
+                &sim_kubectl);
+}
+
+static json_t *acme_spec(const struct sim *s, const char *server, const char *account)
+{
+    json_t *spec = json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", server,
+                              "email", "ops@example.test", "privateKeySecretRef", "name", account,
+                              "solvers", "http01", "ingress", "ingressClassName", "sim");
+    json_t *limits = sim_ca_limits(s->ca);
+    if (limits != NULL)
+        json_put(JGET(spec, "acme"), "limits", limits);
+    return spec;
+}
+
+/* An issuer, and with fails_over another one that takes over from it. */
+static void put_acme_issuer(struct sim *s, const char *ns, const char *account)
+{
+    json_t *spec = acme_spec(s, SIM_CA_DIRECTORY, account);
+    if (sim_issuers_fail_over(s)) {
+        const char *kind = ns == NULL ? "ClusterIssuer" : "Issuer";
+        json_put(JGET(spec, "acme"), "failover",
+                 json_build("[{s:s,s:s}]", "name", "backup", "kind", kind));
+        put_issuer(s, ns, "backup", acme_spec(s, SIM_CA_BACKUP, "backup-account"));
+    }
+    put_issuer(s, ns, "acme", spec);
+}
+
+bool sim_issuers_stages(const struct sim *s)
+{
+    json_auto_t *limits = sim_ca_limits(s->ca);
+    return s->seed % 3 == 0 && limits == NULL; /* both directories are of one CA */
+}
+
+bool sim_issuers_fail_over(const struct sim *s)
+{
+    return s->seed % 5 == 2;
+}
+
+void sim_issuers_create(struct sim *s)
+{
+    for (size_t i = 0; i < namespace_count(s); i++) {
+        put_issuer(s, namespaces[i], "self", json_build("{s:{}}", "selfSigned"));
+        put_acme_issuer(s, namespaces[i], "acme-account");
+    }
+    for (size_t i = 0; i < namespace_count(s) && sim_issuers_stages(s); i++)
+        put_issuer(s, namespaces[i], "staging", acme_spec(s, SIM_CA_STAGING, "staging-account"));
+    put_acme_issuer(s, NULL, "cluster-account");
+}
+
+const char *sim_issuers_some_namespace(struct sim *s)
+{
+    return namespaces[sim_pick(s, (unsigned)namespace_count(s))];
+}
+
+/* ---- who issues ---- */
+
+struct issuer_choice {
+    const char *kind;
+    const char *name;
+    const char *group; /* or NULL */
+};
+static const struct issuer_choice issuers[] = {{"Issuer", "self", NULL},
+                                               {"ClusterIssuer", "acme", NULL},
+                                               {"Issuer", "acme", NULL},
+                                               {"ExternalIssuer", "other", SIM_EXTERNAL_GROUP}};
+
+/* Mostly one of ours. */
+static const struct issuer_choice *some_issuer(struct sim *s)
+{
+    return &issuers[sim_pick(s, ARRAY_LEN(issuers) - (sim_chance(s, 700) ? 1 : 0))];
+}
+
+json_t *sim_issuers_some_ref(struct sim *s)
+{
+    const struct issuer_choice *i = some_issuer(s);
+    return json_build("{s:s,s:s,s:s*}", "kind", i->kind, "name", i->name, "group", i->group);
+}
