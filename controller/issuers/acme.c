@@ -60,6 +60,20 @@ static json_t *order_spec_json(const struct issuance *i)
     return bind_encode(&order_spec_table, &spec);
 }
 
+/* Those that choose between the issuer's solvers. Copied, as the request's can be changed while the order is under way. */
+static json_t *labels_json(const struct issuance *i)
+{
+    const struct acme_issuer *acme = i->issuer->spec.acme;
+    json_t *labels = json_new_object();
+    for (size_t s = 0; s < acme->solvers.len; s++) {
+        const struct bind_map *wanted = &acme->solvers.items[s].selector.match_labels;
+        for (size_t l = 0; l < wanted->len; l++)
+            json_put_str(labels, wanted->items[l].key,
+                         bind_map_get(&i->request->obj.meta.labels, wanted->items[l].key));
+    }
+    return labels;
+}
+
 static struct err *create_order(const struct issuer_env *env, const struct issuance *i,
                                 const char *name)
 {
@@ -68,6 +82,11 @@ static struct err *create_order(const struct issuer_env *env, const struct issua
                                     "namespace", owner->namespace, "ownerReferences",
                                     owner_reference_json(&kind_certificate_request.res, owner),
                                     "spec", order_spec_json(i));
+    json_t *labels = labels_json(i);
+    if (json_count(labels) > 0)
+        json_put(JGET(order, "metadata"), "labels", labels);
+    else
+        json_decref(labels);
     const char *crt = bind_map_get(&owner->annotations, api_names()->certificate_name);
     if (crt != NULL) {
         json_t *annotations = json_new_object();

@@ -3,13 +3,20 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "reconcilers/solver.h"
 
 void acme_chain_release(struct acme_chain *c)
 {
+    object_unref(c->order);
     object_unref(c->request);
     object_unref(c->issuer);
     acme_handle_release(&c->account);
     *c = (struct acme_chain){0};
+}
+
+const struct acme_solver *acme_chain_solver(const struct acme_chain *c, const char *name)
+{
+    return solver_select(c->issuer->spec.acme, name, &c->order->obj.meta.labels);
 }
 
 static struct err *not_ours(const char *kind, const char *name, const char *owner)
@@ -38,6 +45,7 @@ struct err *acme_request_of_order(const struct env *env, const struct order *ord
 static struct err *fill_chain(const struct env *env, const struct order *order,
                               struct acme_chain *c)
 {
+    c->order = object_ref(order);
     TRY(acme_request_of_order(env, order, &c->request));
     /* The request's issuer, not the Order's copy of it. */
     const struct issuer_ref *ref = &c->request->spec.issuer_ref;

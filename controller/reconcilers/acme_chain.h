@@ -9,11 +9,16 @@
 #include "reconcilers/env.h"
 
 struct acme_chain {
+    const struct order *order;                 /* referenced */
     const struct certificate_request *request; /* referenced */
     const struct issuer *issuer;               /* referenced */
     struct acme_handle account;
 };
 void acme_chain_release(struct acme_chain *c);
+
+/* The issuer's solver for a name, or NULL. It goes by the labels that the Order was made with: those of a request can be
+ * written at any time, and would lead to a solver whose names nobody has judged. */
+const struct acme_solver *acme_chain_solver(const struct acme_chain *c, const char *name);
 
 /* The chain of an Order. ERR_INVALID, reason NotOurs, when its owner is missing or another; ERR_NOT_FOUND while the
  * issuer is not ready. */

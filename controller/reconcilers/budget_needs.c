@@ -161,21 +161,6 @@ static struct err *names_of(const char *request, struct strlist *ret_names)
     return NULL;
 }
 
-/* The Certificate that the request is controlled by, referenced; NULL for none. */
-static const struct certificate *certificate_of(const struct env *env,
-                                                const struct certificate_request *request)
-{
-    const struct owner_reference *owner = request != NULL ? object_controller(request) : NULL;
-    if (owner == NULL || !str_eq(owner->kind, "Certificate"))
-        return NULL;
-    const struct certificate *crt =
-        cache_peek(env->certificates.cache, request->obj.meta.namespace, owner->name);
-    if (crt == NULL || str_eq(crt->obj.meta.uid, owner->uid))
-        return crt;
-    object_unref(crt);
-    return NULL;
-}
-
 static bool same_names(const char *request, const struct strlist *names)
 {
     AUTO(strlist_release) struct strlist others = {0};
@@ -210,6 +195,32 @@ static bool renews(const struct env *env, const struct certificate *crt,
     return false;
 }
 
+static bool is_held(const struct certificate *crt, const struct certificate_request *r,
+                    const char *certificate_id)
+{
+    AUTO(pki_cert_release) struct pki_cert leaf = {0};
+    if (!request_is_issued(r))
+        return false;
+    AUTO_ERR unreadable = request_leaf(r, &leaf);
+    return unreadable == NULL && str_eq(leaf.ari_id, certificate_id) &&
+           str_eq(leaf.fingerprint, crt->status.fingerprint);
+}
+
+bool budget_is_renewal(const struct env *env, const struct certificate_request *request)
+{
+    const char *id = bind_map_get(&request->obj.meta.annotations, API_REPLACES);
+    AUTO_OBJECT(struct certificate) crt = id != NULL ? request_certificate(env, request) : NULL;
+    AUTO_OBJECT_LIST all = {0};
+    if (crt == NULL)
+        return false;
+    /* Behind on our own write: then it is counted, as a first issuance is. */
+    err_drop(cache_by_index(env->requests.cache, env->requests_by_owner, crt->obj.meta.uid, &all));
+    for (size_t i = 0; i < all.len; i++)
+        if (is_held(crt, all.items[i], id))
+            return true;
+    return false;
+}
+
 static bool is_limited(const struct budget_limits *l)
 {
     for (int i = 0; i < BUDGET_KINDS; i++)
@@ -232,7 +243,8 @@ struct err *budget_needs_of_order(const struct env *env, const struct issuer *is
         return NULL;
     AUTO(strlist_release) struct strlist names = {0};
     TRY(names_of(order->spec.request, &names));
-    AUTO_OBJECT(struct certificate) crt = certificate_of(env, request);
+    AUTO_OBJECT(struct certificate)
+    crt = request != NULL ? request_certificate(env, request) : NULL;
     t.names = &names;
     t.crt = crt;
     t.renews = renews(env, crt, request, &names);

@@ -23,6 +23,9 @@ struct err *budget_needs_of_order(const struct env *env, const struct issuer *is
                                   const struct certificate_request *request,
                                   const struct order *order, bool replaces,
                                   struct budget_needs *ret_needs) MUST_CHECK;
+/* Does the request take the place of the certificate that its Certificate has, as certroll has issued it? What a person writes
+ * into the annotation of a request makes no order exempt. */
+bool budget_is_renewal(const struct env *env, const struct certificate_request *request);
 /* One failed authorization; empty when that is not limited. */
 void budget_needs_of_failure(const struct issuer *issuer, const char *identifier,
                              struct budget_needs *ret_needs);

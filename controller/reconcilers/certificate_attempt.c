@@ -128,12 +128,7 @@ static struct err *attempt_is_in_place(struct certificate_pass *p, bool *ret_in_
         !request_is_ours(p, p->attempt) || p->attempt->status.certificate == NULL)
         return NULL;
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
-    auto_free char *pem = NULL;
-    const char *text = p->attempt->status.certificate;
-    size_t len = 0;
-    AUTO_ERR unreadable = base64_decode(text, strlen(text), &pem, &len);
-    if (unreadable == NULL)
-        unreadable = pki_cert_parse(pem, len, &leaf);
+    AUTO_ERR unreadable = request_leaf(p->attempt, &leaf);
     if (unreadable != NULL || !str_eq(leaf.fingerprint, p->held.fingerprint))
         return NULL;
     /* What the Secret lacks against the request before this one says nothing. */

@@ -69,6 +69,22 @@ static void settle(struct challenge_pass *p, const char *state, const char *reas
 
 /* ---- what the CA says ---- */
 
+static struct err *take_proof(struct challenge_pass *p)
+{
+    const struct challenge_spec *spec = &p->challenge->spec;
+    bool may = false;
+    TRY(names_proven(p->env, &p->chain, spec->dns_name, spec->authorization_url, &may));
+    if (may) {
+        settle(p, "valid", "Successfully authorized domain");
+        return NULL;
+    }
+    TRY(acme_authz_deactivate(&p->chain.account.account, spec->authorization_url));
+    settle(p, "invalid",
+           "the CA gave the same authorization to another namespace, which may be who has proven "
+           "it: it is deactivated, and the next attempt proves the name anew");
+    return NULL;
+}
+
 static struct err *read_authorization(struct challenge_pass *p)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
@@ -77,11 +93,8 @@ static struct err *read_authorization(struct challenge_pass *p)
         return err_new(ERR_INVALID, "NotOurs", "the authorization is for %s, not for %s",
                        p->authz.identifier, spec->dns_name);
     const struct acme_challenge *at_ca = acme_authz_challenge(&p->authz, "http-01");
-    if (str_eq(p->authz.status, "valid")) {
-        names_proven(p->env, &p->chain, spec->dns_name);
-        settle(p, "valid", "Successfully authorized domain");
-        return NULL;
-    }
+    if (str_eq(p->authz.status, "valid"))
+        return take_proof(p);
     if (!str_eq(p->authz.status, "pending")) {
         const char *why = at_ca != NULL ? at_ca->error : NULL;
         settle(p, str_eq(p->authz.status, "expired") ? "expired" : "invalid",
@@ -116,8 +129,7 @@ static void say_waiting(struct challenge_pass *p, const struct err *e, int64_t s
 static struct err *ask_replicas(const struct challenge_pass *p, const char *expected)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
-    const struct acme_solver *s = solver_select(p->chain.issuer->spec.acme, spec->dns_name,
-                                                &p->chain.request->obj.meta.labels);
+    const struct acme_solver *s = acme_chain_solver(&p->chain, spec->dns_name);
     const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
     if (tier == NULL || tier->host == NULL)
         return NULL;

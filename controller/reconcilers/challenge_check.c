@@ -119,8 +119,7 @@ static struct err *look(const struct env *env, const struct plan *plan,
 struct err *challenge_check(const struct env *env, const struct acme_chain *chain,
                             const struct order *order, const struct challenge *c)
 {
-    const struct acme_solver *s =
-        solver_select(chain->issuer->spec.acme, c->spec.dns_name, &chain->request->obj.meta.labels);
+    const struct acme_solver *s = acme_chain_solver(chain, c->spec.dns_name);
     if (s == NULL || s->http01 == NULL)
         return err_new(ERR_TRANSIENT, "NoSolver", "no http01 solver of the issuer fits %s any more",
                        c->spec.dns_name);

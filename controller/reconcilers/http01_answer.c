@@ -30,11 +30,11 @@ static bool order_has(const struct order *order, const char *authorization)
 }
 
 /* Does the issuer's solver for the name let certroll's replicas answer, asked with this Host? */
-static bool is_answered_here(const struct issuer *issuer, const struct certificate_request *request,
+static bool is_answered_here(const struct issuer *issuer, const struct order *order,
                              const struct challenge *c, const char *host)
 {
     const struct acme_solver *s =
-        solver_select(issuer->spec.acme, c->spec.dns_name, &request->obj.meta.labels);
+        solver_select(issuer->spec.acme, c->spec.dns_name, &order->obj.meta.labels);
     const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
     char wanted[DNS_NAME_MAX + 1];
     if (tier == NULL || tier->host == NULL)
@@ -57,7 +57,7 @@ static struct err *thumbprint_of(const struct env *env, const struct challenge *
     TRY(acme_request_of_order(env, order, &request));
     AUTO_OBJECT(struct issuer) issuer = NULL;
     TRY(env_issuer(env, &request->spec.issuer_ref, order->obj.meta.namespace, &issuer));
-    if (issuer != NULL && issuer->spec.acme != NULL && is_answered_here(issuer, request, c, host) &&
+    if (issuer != NULL && issuer->spec.acme != NULL && is_answered_here(issuer, order, c, host) &&
         http01_thumbprint_is_valid(issuer->status.acme.thumbprint))
         *ret_thumbprint = x_strdup(issuer->status.acme.thumbprint);
     return NULL;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/hosts.h"
+#include "reconcilers/name_holders.h"
 #include "reconcilers/solver.h"
 
 static const struct kube_resource res_namespace = {"", "v1", "namespaces", "Namespace", false};
@@ -25,12 +26,13 @@ static bool names_are_owned(const struct issuer *issuer)
 
 /* ---- grants ---- */
 
+/* An account of the namespace's own binds it to its own answers. It binds nobody where certroll's replicas answer: they do so
+ * for any account, and their route is certroll's. */
 static bool needs_grant(const struct acme_chain *chain, const char *name)
 {
-    const struct acme_solver *s =
-        solver_select(chain->issuer->spec.acme, name, &chain->request->obj.meta.labels);
+    const struct acme_solver *s = acme_chain_solver(chain, name);
     const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
-    return tier != NULL && tier->granted;
+    return tier != NULL && tier->granted && (is_cluster(chain->issuer) || tier->host != NULL);
 }
 
 /* "*.example.com" stands for all names below it, as deep as they are. */
@@ -64,7 +66,9 @@ static struct err *is_allowed(const struct env *env, const struct acme_chain *ch
                               const char *name, const void **labels, bool *ret_allowed)
 {
     const struct issuer_spec *spec = &chain->issuer->spec;
-    for (size_t i = 0; i < spec->allowed_names.len && !*ret_allowed; i++) {
+    size_t count =
+        is_cluster(chain->issuer) ? spec->allowed_names.len : 0; /* or it is self-service */
+    for (size_t i = 0; i < count && !*ret_allowed; i++) {
         const struct allowed_names *a = &spec->allowed_names.items[i];
         bool covered = false;
         for (size_t n = 0; n < a->names.len && !covered; n++)
@@ -97,6 +101,25 @@ static void grants_release(struct grants *g)
     free((void *)(uintptr_t)g->labels);
 }
 
+static char *not_allowed(const struct acme_chain *chain, const char *name)
+{
+    const char *ns = chain->request->obj.meta.namespace;
+    const char *issuer = chain->issuer->obj.meta.name;
+    if (is_cluster(chain->issuer))
+        return x_printf(NAME_NOT_ALLOWED
+                        ": %s: no Ingress, HTTPRoute or Gateway of namespace %s carries it, and "
+                        "spec.allowedNames of ClusterIssuer %s does not allow it: route the name "
+                        "there, or have it allowed",
+                        name, ns, issuer);
+    return x_printf(
+        NAME_NOT_ALLOWED
+        ": %s: no Ingress, HTTPRoute or Gateway of namespace %s carries it, and "
+        "certroll's own replicas answer for no other name: route the name there, use "
+        "http01.ingress in Issuer %s, or a ClusterIssuer whose spec.allowedNames allows "
+        "the name",
+        name, ns, issuer);
+}
+
 static struct err *judge_grants(const struct env *env, const struct acme_chain *chain,
                                 const struct strlist *names, char **ret_why)
 {
@@ -112,88 +135,18 @@ static struct err *judge_grants(const struct env *env, const struct acme_chain *
             TRY(http01_hosts_of(&env->http01, ns, &g.hosts));
         read = read || !allowed;
         if (!allowed && !is_routed(&g.hosts, name))
-            *ret_why = x_printf(NAME_NOT_ALLOWED
-                                ": %s: no Ingress, HTTPRoute or Gateway of namespace %s carries "
-                                "it, and spec.allowedNames of ClusterIssuer %s does not allow it: "
-                                "route the name there, or have it allowed",
-                                name, ns, chain->issuer->obj.meta.name);
+            *ret_why = not_allowed(chain, name);
     }
     return NULL;
 }
 
 /* ---- who holds a name ---- */
 
-bool certificate_names(const struct certificate_spec *spec, const char *name)
-{
-    if (spec->common_name != NULL && strcasecmp(spec->common_name, name) == 0)
-        return true;
-    for (size_t i = 0; i < spec->dns_names.len; i++)
-        if (strcasecmp(spec->dns_names.items[i], name) == 0)
-            return true;
-    return bind_strings_has(&spec->ip_addresses, name);
-}
-
-/* Issued, and not for an earlier spec that is over. */
-static bool holds(const struct certificate *c, const char *name, int64_t now)
-{
-    return c->status.revision > 0 && c->status.not_after > now && certificate_names(&c->spec, name);
-}
-
-static bool came_before(const struct certificate *a, const struct certificate *b)
-{
-    const struct object_meta *x = &a->obj.meta, *y = &b->obj.meta;
-    if (x->creation_timestamp != y->creation_timestamp)
-        return x->creation_timestamp < y->creation_timestamp;
-    return strcmp(str_or(x->uid, ""), str_or(y->uid, "")) < 0;
-}
-
-/* Calls fn for each Certificate of the account, until it is done. */
-static struct err *each_of_account(const struct env *env, const struct issuer *issuer,
-                                   void (*fn)(void *arg, const struct certificate *c), void *arg)
-{
-    AUTO_OBJECT_LIST issuers = {0};
-    cache_all(env->cluster_issuers.cache, &issuers);
-    for (size_t i = 0; i < issuers.len; i++) {
-        const struct issuer *other = issuers.items[i];
-        if (!str_eq(other->obj.meta.uid, issuer->obj.meta.uid) &&
-            (str_empty(other->status.acme.uri) ||
-             !str_eq(other->status.acme.uri, issuer->status.acme.uri)))
-            continue;
-        const struct issuer_ref ref = {.name = other->obj.meta.name, .kind = "ClusterIssuer"};
-        char key[KUBE_KEY_MAX + 1];
-        issuer_key(&ref, NULL, key);
-        AUTO_OBJECT_LIST found = {0};
-        TRY(cache_by_index(env->certificates.cache, env->certificates_by_issuer, key, &found));
-        for (size_t c = 0; c < found.len; c++)
-            fn(arg, found.items[c]);
-    }
-    return NULL;
-}
-
-struct search {
-    const struct strlist *names;
-    int64_t now;
-    const struct certificate **first; /* by name: who came first; referenced */
-};
-
-static void look(void *arg, const struct certificate *c)
-{
-    const struct search *s = arg;
-    for (size_t i = 0; i < s->names->len; i++) {
-        if (!holds(c, s->names->items[i], s->now) ||
-            (s->first[i] != NULL && !came_before(c, s->first[i])))
-            continue;
-        object_unref(s->first[i]);
-        s->first[i] = object_ref(c);
-    }
-}
-
 static struct err *judge_holders(const struct env *env, const struct acme_chain *chain,
                                  const struct strlist *names, char **ret_why)
 {
     auto_free const struct certificate **first = x_calloc(names->len + 1, sizeof(void *));
-    struct search s = {names, clock_wall(env->clock), first};
-    struct err *e = each_of_account(env, chain->issuer, look, &s);
+    struct err *e = name_holders(env, chain->issuer, names, first);
     const char *ns = chain->request->obj.meta.namespace;
     for (size_t i = 0; i < names->len; i++) {
         if (e == NULL && *ret_why == NULL && first[i] != NULL &&
@@ -208,29 +161,44 @@ static struct err *judge_holders(const struct env *env, const struct acme_chain 
     return e;
 }
 
-static bool is_held_here(const struct env *env, const struct acme_chain *chain, const char *name)
+static struct err *judge_rivals(const struct env *env, const struct acme_chain *chain,
+                                const struct strlist *names, char **ret_why)
+{
+    const char *name = NULL;
+    TRY(name_is_ordered(env, chain, names, &name));
+    if (name != NULL)
+        *ret_why = x_printf(NAME_HELD_ELSEWHERE
+                            ": %s: another namespace has an order for it under way with the same "
+                            "account: it is waited for",
+                            name);
+    return NULL;
+}
+
+static struct err *is_held_here(const struct env *env, const struct acme_chain *chain,
+                                const char *name, bool *ret_here)
 {
     const char *const one[] = {name};
     const struct strlist names = {.items = (char **)(uintptr_t)one, .len = 1};
     const struct certificate *first[1] = {NULL};
-    struct search s = {&names, clock_wall(env->clock), first};
-    /* Behind on a write of ours: it is asked again, or the name is proven again. */
-    err_drop(each_of_account(env, chain->issuer, look, &s));
-    bool here = first[0] != NULL &&
+    struct err *e = name_holders(env, chain->issuer, &names, first);
+    *ret_here = e == NULL && first[0] != NULL &&
                 str_eq(first[0]->obj.meta.namespace, chain->request->obj.meta.namespace);
     object_unref(first[0]);
-    return here;
+    return e;
 }
 
 struct err *names_judge(const struct env *env, const struct acme_chain *chain,
                         const struct strlist *names, char **ret_why)
 {
     *ret_why = NULL;
-    if (!is_cluster(chain->issuer))
-        return NULL;
-    if (names_are_owned(chain->issuer))
+    bool owned = names_are_owned(chain->issuer);
+    if (owned)
         TRY(judge_holders(env, chain, names, ret_why));
-    return *ret_why == NULL ? judge_grants(env, chain, names, ret_why) : NULL;
+    if (*ret_why == NULL)
+        TRY(judge_grants(env, chain, names, ret_why));
+    if (*ret_why == NULL && owned)
+        TRY(judge_rivals(env, chain, names, ret_why));
+    return NULL;
 }
 
 /* ---- authorizations that are there ---- */
@@ -241,16 +209,35 @@ static char *proof_key(const struct acme_chain *chain, const char *name)
                     str_or(chain->issuer->status.acme.uri, ""));
 }
 
-bool names_may_reuse(const struct env *env, const struct acme_chain *chain, const char *name)
-{
-    if (!names_are_owned(chain->issuer) || needs_grant(chain, name))
-        return true;
-    auto_free char *key = proof_key(chain, name);
-    return memo_get(env->proven, key).time != 0 || is_held_here(env, chain, name);
-}
-
-void names_proven(const struct env *env, const struct acme_chain *chain, const char *name)
+static void remember_proof(const struct env *env, const struct acme_chain *chain, const char *name)
 {
     auto_free char *key = proof_key(chain, name);
     memo_set(env->proven, key, clock_wall(env->clock));
+}
+
+/* Whoever needs a grant was asked for it before there was an order. */
+static bool proof_is_free(const struct acme_chain *chain, const char *name)
+{
+    return !names_are_owned(chain->issuer) || needs_grant(chain, name);
+}
+
+struct err *names_may_reuse(const struct env *env, const struct acme_chain *chain, const char *name,
+                            bool *ret_may)
+{
+    auto_free char *key = proof_key(chain, name);
+    *ret_may = proof_is_free(chain, name) || memo_get(env->proven, key).time != 0;
+    return *ret_may ? NULL : is_held_here(env, chain, name, ret_may);
+}
+
+struct err *names_proven(const struct env *env, const struct acme_chain *chain, const char *name,
+                         const char *url, bool *ret_may)
+{
+    bool shared = false;
+    if (!proof_is_free(chain, name))
+        TRY(name_is_shared(env, chain, url, &shared));
+    if (shared)
+        return is_held_here(env, chain, name, ret_may);
+    remember_proof(env, chain, name);
+    *ret_may = true;
+    return NULL;
 }

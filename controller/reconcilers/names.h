@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may have a name through a ClusterIssuer over HTTP-01. Its account is shared by all namespaces, and where
- * the route is not in the Certificate's namespace (tiers that are `granted`) nothing shows whose name it is.
+ * Who may have a name over HTTP-01. The account of a ClusterIssuer is shared by all namespaces, and where the route is not
+ * in the Certificate's namespace (tiers that are `granted`) nothing shows whose name it is. With an Issuer of the
+ * namespace that goes for the tiers where certroll's own replicas answer: anybody can have an account.
  *
  * A name is granted by an Ingress, HTTPRoute or Gateway of the Certificate's own namespace that carries it, or
- * by spec.allowedNames. And within one account the namespace that came first keeps a name while its certificate is
- * valid, unless spec.acme.nameOwnership is Any.
+ * by spec.allowedNames of the ClusterIssuer. And within one account the namespace that came first keeps a name while its
+ * certificate is valid, or its order under way, unless spec.acme.nameOwnership is Any.
  */
 #ifndef CERTROLL_RECONCILERS_NAMES_H
 #define CERTROLL_RECONCILERS_NAMES_H
@@ -16,18 +17,18 @@
 #define NAME_NOT_ALLOWED "NameNotAllowed"
 #define NAME_HELD_ELSEWHERE "NameHeldElsewhere"
 
-/* *ret_why: NULL when the request's namespace may have all names, else "<reason>: <name>: ..." for people,
- * owned. An Issuer of the namespace is bound by its own account: all is allowed. */
+/* *ret_why: NULL when the request's namespace may have all names, else "<reason>: <name>: ..." for people, owned. */
 struct err *names_judge(const struct env *env, const struct acme_chain *chain,
                         const struct strlist *names, char **ret_why) MUST_CHECK;
 
-/* Does the spec name it: as its common name, a DNS name or an IP address? */
-bool certificate_names(const struct certificate_spec *spec, const char *name);
-
 /* May an authorization that is valid already be built on? The account's may stem from another namespace: this one
  * must have proven the name itself, hold it, or have it granted. */
-bool names_may_reuse(const struct env *env, const struct acme_chain *chain, const char *name);
-/* This namespace has proven the name: remembered as long as the process lives. */
-void names_proven(const struct env *env, const struct acme_chain *chain, const char *name);
+struct err *names_may_reuse(const struct env *env, const struct acme_chain *chain, const char *name,
+                            bool *ret_may) MUST_CHECK;
+/* The authorization became valid while a Challenge of this namespace was pending: may it be built on? Not when another
+ * namespace was given the same one, as either may have proven it. What is this namespace's is remembered as long as the
+ * process lives. */
+struct err *names_proven(const struct env *env, const struct acme_chain *chain, const char *name,
+                         const char *url, bool *ret_may) MUST_CHECK;
 
 #endif

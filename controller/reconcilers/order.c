@@ -123,15 +123,17 @@ static struct err *choose_profile(const struct order_pass *p, const struct acme_
 
 /* What can be known to fail is not ordered: CAs count failures. Without a solver at all, the CA may know the
  * names already. */
-static struct err *check_wildcards(const struct order_pass *p, const struct acme_identifier *ids,
-                                   size_t count)
+static struct err *check_solvers(const struct order_pass *p, const struct acme_identifier *ids,
+                                 size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!str_starts(ids[i].value, "*."))
+        bool wildcard = str_starts(ids[i].value, "*.");
+        const char *name = ids[i].value + (wildcard ? 2 : 0);
+        const struct acme_solver *s = acme_chain_solver(&p->chain, name);
+        if (s == NULL)
             continue;
-        const struct acme_solver *s = solver_select(p->chain.issuer->spec.acme, ids[i].value + 2,
-                                                    &p->chain.request->obj.meta.labels);
-        if (s != NULL && s->http01 != NULL)
+        TRY(solver_check(p->chain.issuer, s->http01));
+        if (wildcard && s->http01 != NULL)
             return err_new(
                 ERR_INVALID, "InvalidSolver",
                 "%s: a wildcard cannot be proven by HTTP-01 (RFC 8555 section 8.3): add a "
@@ -161,7 +163,7 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
         .count = identifiers_of(&csr.names, ids),
         .replaces = p->replaces,
     };
-    TRY(check_wildcards(p, ids, spec.count));
+    TRY(check_solvers(p, ids, spec.count));
     TRY(order_preflight(p, ids, spec.count, &d.caa_identities));
     if (p->stop)
         return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An Order's authorizations: a Challenge for each that is pending. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -8,6 +9,7 @@
 #include "pki/key.h"
 #include "reconcilers/names.h"
 #include "reconcilers/order.h"
+#include "reconcilers/request.h"
 #include "reconcilers/solver.h"
 
 static const struct challenge *find_challenge(const struct order_pass *p, const char *authz_url)
@@ -33,8 +35,7 @@ static struct err *pick_solver(struct order_pass *p, const struct acme_authz *a,
                                const struct acme_challenge **ret_challenge,
                                const struct acme_solver **ret_solver)
 {
-    const struct acme_solver *s = solver_select(p->chain.issuer->spec.acme, a->identifier,
-                                                &p->chain.request->obj.meta.labels);
+    const struct acme_solver *s = acme_chain_solver(&p->chain, a->identifier);
     if (s == NULL)
         return err_new(ERR_INVALID, "InvalidSolver",
                        "no solver of the issuer fits %s: add one to spec.acme.solvers",
@@ -117,17 +118,48 @@ static struct err *refuse_reuse(struct order_pass *p, const char *url, const str
     return NULL;
 }
 
+/* A wildcard's authorization is for the name below it (RFC 8555 section 7.1.4). */
+static bool names_it(const char *ordered, const char *identifier)
+{
+    if (ordered == NULL)
+        return false;
+    return strcasecmp(str_starts(ordered, "*.") ? ordered + 2 : ordered, identifier) == 0;
+}
+
+/* A CA, which may be of a tenant's choice, has nothing else proven than what was judged. */
+static struct err *check_is_ordered(const struct order_pass *p, const struct acme_authz *a)
+{
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    TRY(request_csr(p->chain.request, &csr));
+    const struct pki_names *n = &csr.names;
+    auto_free char *ip = NULL;
+    err_drop(pki_ip_canonical(a->identifier, &ip)); /* a name, then */
+    bool ordered = ip != NULL ? strlist_has(&n->ips, ip) : names_it(n->common_name, a->identifier);
+    for (size_t i = 0; i < n->dns.len && !ordered && ip == NULL; i++)
+        ordered = names_it(n->dns.items[i], a->identifier);
+    if (ordered)
+        return NULL;
+    return err_new(ERR_INVALID, "NotOrdered",
+                   "the CA wants \"%.253s\" proven, which the request does not name",
+                   a->identifier);
+}
+
 /* An authorization without a Challenge: valid ones (reused by the CA) need none. */
 static struct err *look_at_authz(struct order_pass *p, const char *url, bool *ret_created)
 {
     AUTO(acme_authz_release) struct acme_authz a = {0};
     TRY(acme_authz_get(&p->chain.account.account, url, &a));
-    if (str_eq(a.status, "valid"))
-        return names_may_reuse(p->env, &p->chain, a.identifier) ? NULL : refuse_reuse(p, url, &a);
+    if (str_eq(a.status, "valid")) {
+        bool may = false;
+        auto_free char *name = x_printf("%s%s", a.wildcard ? "*." : "", a.identifier);
+        TRY(names_may_reuse(p->env, &p->chain, name, &may));
+        return may ? NULL : refuse_reuse(p, url, &a);
+    }
     if (!str_eq(a.status, "pending")) {
         fail_authz(p, a.identifier, a.status, NULL);
         return NULL;
     }
+    TRY(check_is_ordered(p, &a));
     *ret_created = true;
     return create_challenge(p, url, &a);
 }

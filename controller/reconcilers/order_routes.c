@@ -22,8 +22,7 @@ static bool is_pending(const struct order_pass *p, const struct challenge *c)
 /* Names with the same config share a route; names with another get a route of their own. */
 static const struct solver_http01 *config_for(const struct order_pass *p, const char *host)
 {
-    const struct acme_solver *s =
-        solver_select(p->chain.issuer->spec.acme, host, &p->chain.request->obj.meta.labels);
+    const struct acme_solver *s = acme_chain_solver(&p->chain, host);
     return s != NULL ? s->http01 : NULL;
 }
 
@@ -34,6 +33,7 @@ static struct err *present(struct order_pass *p, const struct solver_http01 *con
     const struct http01_tier *tier = http01_tier_of(config);
     if (tier == NULL)
         return NULL;
+    TRY(solver_check(p->chain.issuer, config));
     if (tier->pod != NULL) {
         const struct http01_pod_config pod = tier->pod(config);
         solver_need(p->env, what->order.ns, p->chain.issuer, &pod, what->thumbprint);

@@ -24,6 +24,29 @@ struct err *request_csr(const struct certificate_request *request, struct pki_cs
     return pki_csr_parse(pem, len, ret_csr);
 }
 
+struct err *request_leaf(const struct certificate_request *request, struct pki_cert *ret_leaf)
+{
+    const char *text = str_or(request->status.certificate, "");
+    size_t len = strlen(text);
+    auto_free char *pem = NULL;
+    TRY(base64_decode(text, len, &pem, &len), "status.certificate");
+    return pki_cert_parse(pem, len, ret_leaf);
+}
+
+const struct certificate *request_certificate(const struct env *env,
+                                              const struct certificate_request *request)
+{
+    const struct owner_reference *owner = object_controller(request);
+    if (owner == NULL || !str_eq(owner->kind, "Certificate"))
+        return NULL;
+    const struct certificate *crt =
+        cache_peek(env->certificates.cache, request->obj.meta.namespace, owner->name);
+    if (crt == NULL || str_eq(crt->obj.meta.uid, owner->uid))
+        return crt;
+    object_unref(crt);
+    return NULL;
+}
+
 static const struct condition *find(const struct certificate_request *r, const char *type)
 {
     return condition_find(r->status.conditions.items, r->status.conditions.len, type);

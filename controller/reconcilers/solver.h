@@ -34,5 +34,9 @@ json_t *solver_owner(const struct issuer *issuer);
  * the one with more matchLabels, then to the first. labels are the Certificate's. NULL = none fits. */
 const struct acme_solver *solver_select(const struct acme_issuer *acme, const char *dns_name,
                                         const struct bind_map *labels);
+/* ERR_INVALID, reason InvalidSolver, when an Issuer of a namespace asks for what only a ClusterIssuer may: Ingress
+ * controllers obey the annotations of an Ingress in certroll's own namespace as certroll's. */
+struct err *solver_check(const struct issuer *issuer, const struct solver_http01 *http01)
+    MUST_CHECK;
 
 #endif

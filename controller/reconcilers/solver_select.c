@@ -62,3 +62,21 @@ const struct acme_solver *solver_select(const struct acme_issuer *acme, const ch
     }
     return best;
 }
+
+struct err *solver_check(const struct issuer *issuer, const struct solver_http01 *http01)
+{
+    const char *field = NULL;
+    if (issuer->obj.meta.namespace == NULL || http01 == NULL)
+        return NULL;
+    if (http01->shared != NULL && http01->shared->ingress_template != NULL)
+        field = "shared";
+    else if (http01->redirect != NULL && http01->redirect->ingress_template != NULL)
+        field = "redirect";
+    if (field == NULL)
+        return NULL;
+    return err_new(
+        ERR_INVALID, "InvalidSolver",
+        "spec.acme.solvers[].http01.%s.ingressTemplate: that Ingress is in certroll's own "
+        "namespace, where only a ClusterIssuer may annotate it: remove it from Issuer %s",
+        field, issuer->obj.meta.name);
+}

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "http01/standing.h"
-#include "reconcilers/names.h"
+#include "reconcilers/name_holders.h"
 #include "reconcilers/solver.h"
 
 static bool has_standing(const struct issuer *issuer)

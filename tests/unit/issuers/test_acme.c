@@ -126,6 +126,28 @@ static void a_request_becomes_an_order(void **state)
     assert_non_null(strstr(a.result.message, JSTR(body, "metadata", "name")));
 }
 
+/* Only those that choose a solver; the request's can be changed later. */
+static void labels_that_choose_a_solver_are_the_orders(void **state)
+{
+    (void)state;
+    static const struct bind_pair wanted[] = {{"tier", "?"}, {"use", "shared"}};
+    static const struct bind_pair have[] = {{"team", "a"}, {"use", "shared"}};
+    static const struct acme_solver solvers[] = {{.selector.match_labels = {wanted, 2}}};
+    const struct acme_issuer selecting = {.server = "https://ca.test/dir",
+                                          .solvers = {.items = solvers, .len = 1}};
+    const struct issuer by_label = {.obj.meta = {.name = "ca", .namespace = "shop"},
+                                    .spec.acme = &selecting};
+    ATTEMPT a;
+    attempt_init(&a);
+    json_auto_t *without = ordered(&a);
+    assert_null(JGET(without, "metadata", "labels"));
+    a.issuance.issuer = &by_label;
+    a.request.obj.meta.labels = (struct bind_map){have, 2};
+    json_auto_t *with = ordered(&a);
+    json_auto_t *expected = parsed("{\"use\":\"shared\"}");
+    assert_true(json_same(JGET(with, "metadata", "labels"), expected));
+}
+
 static void a_common_name_alone_is_enough(void **state)
 {
     (void)state;
@@ -281,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_no_acme_ca_issues_is_refused),
         cmocka_unit_test(a_request_becomes_an_order),
+        cmocka_unit_test(labels_that_choose_a_solver_are_the_orders),
         cmocka_unit_test(a_common_name_alone_is_enough),
         cmocka_unit_test(the_orders_name_follows_from_the_request),
         cmocka_unit_test(the_orders_state_is_the_answer),

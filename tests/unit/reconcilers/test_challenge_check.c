@@ -69,8 +69,10 @@ static void stage_close(struct stage *st)
 
 static struct err *check(struct stage *st)
 {
-    const struct acme_chain chain = {
-        .request = st->request, .issuer = st->issuer, .account.account.key = key};
+    const struct acme_chain chain = {.order = st->order,
+                                     .request = st->request,
+                                     .issuer = st->issuer,
+                                     .account.account.key = key};
     return challenge_check(st->scene.env, &chain, st->order, st->challenge);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may have a name through a ClusterIssuer: what is granted, and what another namespace holds. */
+/* Who may have a name: what is granted, what another namespace holds, and what it is about to have. */
 #include "reconcilers/names.h"
 
 #include <setjmp.h>
@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/hosts.h"
+#include "leaf_scene.h"
 #include "reconciler_scene.h"
 #include "support/expect.h"
 
@@ -27,16 +28,23 @@
 #define SHARED ",\"solvers\":[{\"http01\":{\"shared\":{}}}]"
 #define ANY ",\"nameOwnership\":\"Any\""
 #define CERTIFICATE(ns, uid, born, issuer, names, until)                                           \
-    "{\"metadata\":{\"name\":\"c\",\"namespace\":\"" ns "\",\"uid\":\"" uid                        \
+    "{\"metadata\":{\"name\":\"web\",\"namespace\":\"" ns "\",\"uid\":\"" uid                      \
     "\",\"resourceVersion\":\"2\",\"creationTimestamp\":\"" born                                   \
     "\"},\"spec\":{\"secretName\":\"s\","                                                          \
     "\"dnsNames\":[" names "],\"issuerRef\":{\"name\":\"" issuer                                   \
     "\",\"kind\":\"ClusterIssuer\"}},"                                                             \
     "\"status\":{\"revision\":1,\"notAfter\":\"" until "\"}}"
+#define ORDER(ns, uid, names, status)                                                              \
+    "{\"metadata\":{\"name\":\"" uid "\",\"namespace\":\"" ns "\",\"uid\":\"" uid                  \
+    "\",\"resourceVersion\":\"2\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\"},\"spec\":{"      \
+    "\"request\":\"Q1NS\",\"dnsNames\":[" names "],\"issuerRef\":{\"name\":\"ca\","                \
+    "\"kind\":\"ClusterIssuer\"}},\"status\":{" status "}}"
+#define REQUEST                                                                                    \
+    "{\"metadata\":{\"name\":\"r\",\"namespace\":\"b\",\"uid\":\"r\"},"                            \
+    "\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{\"name\":\"ca\"}}}"
 #define OLD "2025-01-01T00:00:00Z"
 #define NEW "2025-06-01T00:00:00Z"
 #define VALID "2026-03-01T00:00:00Z"
-#define OVER "2025-12-01T00:00:00Z"
 
 /* What namespace b is told when it asks for the names through ClusterIssuer ca. Owned. */
 static char *judge(struct scene *s, const char *issuer, const char *const *names, size_t count)
@@ -46,10 +54,9 @@ static char *judge(struct scene *s, const char *issuer, const char *const *names
     AUTO_OBJECT(struct issuer) ca = NULL;
     expect_ok(store_get(&s->env->cluster_issuers, NULL, "ca", (const void **)&ca));
     AUTO_OBJECT(struct certificate_request)
-    request = scene_object(&kind_certificate_request,
-                           "{\"metadata\":{\"name\":\"r\",\"namespace\":\"b\",\"uid\":\"r\"},"
-                           "\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{\"name\":\"ca\"}}}");
-    const struct acme_chain chain = {.request = request, .issuer = ca};
+    request = scene_object(&kind_certificate_request, REQUEST);
+    AUTO_OBJECT(struct order) order = scene_object(&kind_order, ORDER("b", "mine", "", ""));
+    const struct acme_chain chain = {.order = order, .request = request, .issuer = ca};
     const struct strlist list = {.items = (char **)(uintptr_t)names, .len = count};
     char *why = NULL;
     expect_ok(names_judge(s->env, &chain, &list, &why));
@@ -158,94 +165,260 @@ static void a_pod_needs_no_grant(void **state)
     expect_why(&s, CLUSTER_ISSUER("ca", "u", POD, ""), "a.test", NULL);
 }
 
+/* Puts a Certificate "web" and the request that was answered for it. */
+static void put_held(struct scene *s, const char *certificate, const struct leaf_request *r,
+                     const struct leaf *leaf)
+{
+    scene_put(&s->env->certificates, certificate);
+    leaf_put_request(s, r, leaf);
+}
+
+static void put_issuers(struct scene *s)
+{
+    scene_put(&s->env->cluster_issuers, CLUSTER_ISSUER("other", "v", POD, ""));
+    scene_put(&s->env->cluster_issuers, CLUSTER_ISSUER("twin", "u", POD, ""));
+}
+
 static void the_first_keeps_a_name(void **state)
 {
     (void)state;
     static const char first[] = CLUSTER_ISSUER("ca", "u", POD, "");
     static const char any[] = CLUSTER_ISSUER("ca", "u", POD ANY, "");
     static const struct {
-        const char *what, *issuer, *other, *own, *want;
+        const char *what, *issuer, *by, *other, *own, *want;
     } rows[] = {
-        {"held elsewhere", first, CERTIFICATE("a", "1", OLD, "ca", "\"A.test\"", VALID), NULL,
+        {"held elsewhere", first, "ca", CERTIFICATE("a", "1", OLD, "ca", "\"A.test\"", VALID), NULL,
          NAME_HELD_ELSEWHERE},
-        {"another name", first, CERTIFICATE("a", "1", OLD, "ca", "\"b.test\"", VALID), NULL, NULL},
-        {"over", first, CERTIFICATE("a", "1", OLD, "ca", "\"a.test\"", OVER), NULL, NULL},
-        {"another account", first, CERTIFICATE("a", "1", OLD, "other", "\"a.test\"", VALID), NULL,
+        {"another name", first, "ca", CERTIFICATE("a", "1", OLD, "ca", "\"b.test\"", VALID), NULL,
          NULL},
-        {"the account by another issuer", first,
+        {"another account", first, "other", CERTIFICATE("a", "1", OLD, "ca", "\"a.test\"", VALID),
+         NULL, NULL},
+        {"the account by another issuer", first, "twin",
          CERTIFICATE("a", "1", OLD, "twin", "\"a.test\"", VALID), NULL, NAME_HELD_ELSEWHERE},
-        {"any", any, CERTIFICATE("a", "1", OLD, "ca", "\"a.test\"", VALID), NULL, NULL},
-        {"both, here first", first, CERTIFICATE("a", "1", NEW, "ca", "\"a.test\"", VALID),
+        {"after a fail-over", first, "ca", CERTIFICATE("a", "1", OLD, "other", "\"a.test\"", VALID),
+         NULL, NAME_HELD_ELSEWHERE},
+        {"any", any, "ca", CERTIFICATE("a", "1", OLD, "ca", "\"a.test\"", VALID), NULL, NULL},
+        {"both, here first", first, "ca", CERTIFICATE("a", "1", NEW, "ca", "\"a.test\"", VALID),
          CERTIFICATE("b", "2", OLD, "ca", "\"a.test\"", VALID), NULL},
-        {"both, there first", first, CERTIFICATE("a", "1", OLD, "ca", "\"a.test\"", VALID),
+        {"both, there first", first, "ca", CERTIFICATE("a", "1", OLD, "ca", "\"a.test\"", VALID),
          CERTIFICATE("b", "2", NEW, "ca", "\"a.test\"", VALID), NAME_HELD_ELSEWHERE},
     };
+    LEAF leaf = {0};
+    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
-        scene_put(&s.env->cluster_issuers, CLUSTER_ISSUER("other", "v", POD, ""));
-        scene_put(&s.env->cluster_issuers, CLUSTER_ISSUER("twin", "u", POD, ""));
-        scene_put(&s.env->certificates, rows[i].other);
-        if (rows[i].own != NULL)
-            scene_put(&s.env->certificates, rows[i].own);
+        put_issuers(&s);
         print_message("%s\n", rows[i].what);
+        put_held(&s, rows[i].other, &(struct leaf_request){"a", "web-1", "1", rows[i].by, NULL},
+                 &leaf);
+        if (rows[i].own != NULL)
+            put_held(&s, rows[i].own, &(struct leaf_request){"b", "web-2", "2", "ca", NULL}, &leaf);
         expect_why(&s, rows[i].issuer, "a.test", rows[i].want);
     }
 }
 
-static void an_issuer_of_the_namespace_is_bound_by_its_account(void **state)
+/* What a tenant writes into a spec, a Secret (and so into notAfter) or an owner reference holds no name: neither against its
+ * owner, nor so that the owner's authorization could be built on. */
+static void only_what_was_issued_is_held(void **state)
+{
+    (void)state;
+    static const char issuer[] = CLUSTER_ISSUER("ca", "u", POD, "");
+    static const struct {
+        const char *what, *sans;
+        int64_t until; /* from now */
+        struct leaf_request request;
+    } rows[] = {
+        {"issued for another name", "DNS:mine.test", NS_PER_DAY, {"a", "web-1", "1", "ca", NULL}},
+        {"issued by another CA", "DNS:a.test", NS_PER_DAY, {"a", "web-1", "1", "other", NULL}},
+        {"expired", "DNS:a.test", -NS_PER_SEC, {"a", "web-1", "1", "ca", NULL}},
+        {"not issued", "DNS:a.test", NS_PER_DAY, {"a", "web-1", "1", "ca", "False"}},
+        {"of a Certificate before", "DNS:a.test", NS_PER_DAY, {"a", "web-1", "0", "ca", NULL}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_issuers(&s);
+        print_message("%s\n", rows[i].what);
+        LEAF leaf = {0};
+        leaf_issue(rows[i].sans, SCENE_NOW + rows[i].until, &leaf);
+        put_held(&s, CERTIFICATE("a", "1", OLD, "ca", "\"a.test\"", VALID), &rows[i].request,
+                 &leaf);
+        expect_why(&s, issuer, "a.test", NULL);
+    }
+}
+
+static void what_another_orders_is_waited_for(void **state)
+{
+    (void)state;
+#define AT_CA "\"state\":\"pending\",\"url\":\"u\""
+    static const struct {
+        const char *what, *order, *want;
+    } rows[] = {
+        {"elsewhere", ORDER("a", "o", "\"x.test\",\"a.test\"", AT_CA), NAME_HELD_ELSEWHERE},
+        {"here", ORDER("b", "o", "\"a.test\"", AT_CA), NULL},
+        {"another name", ORDER("a", "o", "\"x.test\"", AT_CA), NULL},
+        {"over", ORDER("a", "o", "\"a.test\"", "\"state\":\"invalid\",\"url\":\"u\""), NULL},
+        {"not at the CA", ORDER("a", "o", "\"a.test\"", "\"state\":\"pending\""), NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        scene_put(&s.env->orders, rows[i].order);
+        print_message("%s\n", rows[i].what);
+        expect_why(&s, CLUSTER_ISSUER("ca", "u", POD, ""), "a.test", rows[i].want);
+        clock_manual_advance(&s.hands, 10 * NS_PER_MIN);
+        expect_why(&s, NULL, "a.test", NULL);
+    }
+}
+
+/* An account of the namespace's own binds it, but where certroll's replicas answer for any account. */
+static void an_issuer_of_the_namespace_needs_a_route_where_replicas_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *http01, *ingresses;
+        bool allowed;
+    } rows[] = {
+        {"\"ingress\":{}", NULL, true},
+        {"\"external\":{}", NULL, true},
+        {"\"shared\":{}", NONE, false},
+        {"\"shared\":{\"standing\":true}", NONE, false},
+        {"\"redirect\":{\"url\":\"http://central.test\"}", NONE, false},
+        {"\"shared\":{}", "{\"items\":[{\"spec\":{\"rules\":[{\"host\":\"a.test\"}]}}]}", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        auto_free char *text =
+            x_printf("{\"metadata\":{\"name\":\"ca\",\"namespace\":\"b\",\"uid\":\"i\"},\"spec\":{"
+                     "\"allowedNames\":[{\"names\":[\"*\"]}],\"acme\":{\"server\":\"https://ca\","
+                     "\"privateKeySecretRef\":{\"name\":\"k\"},\"solvers\":[{\"http01\":{%s}}]}}}",
+                     rows[i].http01);
+        AUTO_OBJECT(struct issuer) own = scene_object(&kind_issuer, text);
+        AUTO_OBJECT(struct certificate_request)
+        request = scene_object(&kind_certificate_request, REQUEST);
+        AUTO_OBJECT(struct order) order = scene_object(&kind_order, ORDER("b", "mine", "", ""));
+        const struct acme_chain chain = {.order = order, .request = request, .issuer = own};
+        char name[] = "a.test";
+        char *items[] = {name};
+        const struct strlist names = {.items = items, .len = 1};
+        auto_free char *why = NULL;
+        if (rows[i].ingresses != NULL)
+            plan_routes(&s, rows[i].ingresses, NULL, NULL);
+        expect_ok(names_judge(s.env, &chain, &names, &why));
+        if (rows[i].allowed != (why == NULL))
+            fail_msg("%s: %s", rows[i].http01, str_or(why, "allowed"));
+        bool may = false;
+        expect_ok(names_may_reuse(s.env, &chain, name, &may));
+        assert_true(may);
+    }
+}
+
+/* A request's labels can be written at any time: those of its Order lead to the solver that is judged. */
+static void labels_written_later_change_nothing(void **state)
 {
     (void)state;
     SCENE s = {0};
     scene_open(&s);
     AUTO_OBJECT(struct issuer)
-    own = scene_object(
-        &kind_issuer, "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"b\",\"uid\":\"i\"},\"spec\":{"
-                      "\"acme\":{\"server\":\"https://ca\",\"privateKeySecretRef\":{\"name\":"
-                      "\"k\"}" SHARED "}}}");
+    ca = scene_object(&kind_cluster_issuer,
+                      CLUSTER_ISSUER("ca", "u",
+                                     ",\"solvers\":[{\"http01\":{\"ingress\":{}}},{\"selector\":{"
+                                     "\"matchLabels\":{\"use\":\"shared\"}},\"http01\":{\"shared\":"
+                                     "{}}}]",
+                                     ""));
     AUTO_OBJECT(struct certificate_request)
     request = scene_object(&kind_certificate_request,
-                           "{\"metadata\":{\"name\":\"r\",\"namespace\":\"b\",\"uid\":\"r\"},"
+                           "{\"metadata\":{\"name\":\"r\",\"namespace\":\"b\",\"uid\":\"r\","
+                           "\"labels\":{\"use\":\"shared\"}},"
                            "\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{\"name\":\"ca\"}}}");
-    const struct acme_chain chain = {.request = request, .issuer = own};
-    char name[] = "a.test";
-    char *items[] = {name};
-    const struct strlist names = {.items = items, .len = 1};
-    char *why = NULL;
-    expect_ok(names_judge(s.env, &chain, &names, &why));
-    assert_null(why);
-    assert_true(names_may_reuse(s.env, &chain, name));
+    AUTO_OBJECT(struct order) order = scene_object(&kind_order, ORDER("b", "mine", "", ""));
+    const struct acme_chain chain = {.order = order, .request = request, .issuer = ca};
+    assert_non_null(acme_chain_solver(&chain, "a.test")->http01->ingress);
+}
+
+struct may {
+    struct scene scene;
+    const struct issuer *issuer;
+    const struct certificate_request *request;
+    const struct order *order;
+    struct acme_chain chain;
+};
+
+static void may_open(struct may *m, const char *issuer)
+{
+    scene_open(&m->scene);
+    m->issuer = scene_object(&kind_cluster_issuer, issuer);
+    m->request = scene_object(&kind_certificate_request, REQUEST);
+    m->order = scene_object(&kind_order, ORDER("b", "mine", "", ""));
+    m->chain = (struct acme_chain){.order = m->order, .request = m->request, .issuer = m->issuer};
+    scene_put(&m->scene.env->cluster_issuers, issuer);
+}
+
+static void may_close(struct may *m)
+{
+    object_unref(m->issuer);
+    object_unref(m->request);
+    object_unref(m->order);
+    scene_close(&m->scene);
+}
+
+static bool may_reuse(const struct may *m, const char *name)
+{
+    bool may = false;
+    expect_ok(names_may_reuse(m->scene.env, &m->chain, name, &may));
+    return may;
+}
+
+static bool proven(const struct may *m, const char *name)
+{
+    bool may = false;
+    expect_ok(names_proven(m->scene.env, &m->chain, name, "https://ca/z", &may));
+    return may;
 }
 
 static void an_authorization_of_others_is_not_built_on(void **state)
 {
     (void)state;
-    AUTO_OBJECT(struct certificate_request)
-    request = scene_object(&kind_certificate_request,
-                           "{\"metadata\":{\"name\":\"r\",\"namespace\":\"b\",\"uid\":\"r\"},"
-                           "\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{\"name\":\"ca\"}}}");
-    SCENE s = {0};
-    scene_open(&s);
-    static const char *const texts[] = {CLUSTER_ISSUER("ca", "u", POD, ""),
-                                        CLUSTER_ISSUER("ca", "u", POD ANY, ""),
-                                        CLUSTER_ISSUER("ca", "u", SHARED, "")};
-    const struct issuer *issuers[3];
-    for (size_t i = 0; i < 3; i++)
-        issuers[i] = scene_object(&kind_cluster_issuer, texts[i]);
-    const struct acme_chain pod = {.request = request, .issuer = issuers[0]};
-    const struct acme_chain any = {.request = request, .issuer = issuers[1]};
-    const struct acme_chain shared = {.request = request, .issuer = issuers[2]};
-    scene_put(&s.env->cluster_issuers, texts[0]);
-    assert_false(names_may_reuse(s.env, &pod, "a.test"));
-    assert_true(names_may_reuse(s.env, &any, "a.test"));
-    assert_true(names_may_reuse(s.env, &shared, "a.test")); /* a grant was asked for */
-    names_proven(s.env, &pod, "a.test");
-    assert_true(names_may_reuse(s.env, &pod, "a.test"));
-    assert_false(names_may_reuse(s.env, &pod, "b.test"));
-    scene_put(&s.env->certificates, CERTIFICATE("b", "2", OLD, "ca", "\"b.test\"", VALID));
-    assert_true(names_may_reuse(s.env, &pod, "b.test"));
-    for (size_t i = 0; i < 3; i++)
-        object_unref(issuers[i]);
+    struct may pod = {0}, any = {0}, shared = {0};
+    may_open(&pod, CLUSTER_ISSUER("ca", "u", POD, ""));
+    may_open(&any, CLUSTER_ISSUER("ca", "u", POD ANY, ""));
+    may_open(&shared, CLUSTER_ISSUER("ca", "u", SHARED, ""));
+    LEAF leaf = {0};
+    leaf_issue("DNS:b.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    assert_true(may_reuse(&any, "a.test"));
+    assert_true(may_reuse(&shared, "a.test")); /* a grant was asked for */
+    assert_false(may_reuse(&pod, "a.test"));
+    assert_true(proven(&pod, "a.test"));
+    assert_true(may_reuse(&pod, "a.test"));
+    assert_false(may_reuse(&pod, "b.test"));
+    scene_put(&pod.scene.env->certificates, CERTIFICATE("b", "2", OLD, "ca", "\"b.test\"", VALID));
+    assert_false(may_reuse(&pod, "b.test")); /* that is but a wish */
+    leaf_put_request(&pod.scene, &(struct leaf_request){"b", "web-2", "2", "ca", NULL}, &leaf);
+    assert_true(may_reuse(&pod, "b.test"));
+    may_close(&pod);
+    may_close(&any);
+    may_close(&shared);
+}
+
+/* CAs hand out what is pending to each order of an account: either namespace may have proven it. */
+static void what_two_were_given_is_nobody_s(void **state)
+{
+    (void)state;
+    static const char given[] =
+        ORDER("a", "o", "\"a.test\"",
+              AT_CA ",\"authorizations\":[{\"url\":\"https://ca/y\"},{\"url\":\"https://ca/z\"}]");
+    struct may pod = {0}, any = {0};
+    may_open(&pod, CLUSTER_ISSUER("ca", "u", POD, ""));
+    may_open(&any, CLUSTER_ISSUER("ca", "u", POD ANY, ""));
+    scene_put(&pod.scene.env->orders, given);
+    scene_put(&any.scene.env->orders, given);
+    assert_false(proven(&pod, "a.test"));
+    assert_false(may_reuse(&pod, "a.test"));
+    assert_true(proven(&any, "a.test"));
+    may_close(&pod);
+    may_close(&any);
 }
 
 static int prepare(void **state)
@@ -262,8 +435,12 @@ int main(void)
         cmocka_unit_test(the_issuer_grants_names),
         cmocka_unit_test(a_pod_needs_no_grant),
         cmocka_unit_test(the_first_keeps_a_name),
-        cmocka_unit_test(an_issuer_of_the_namespace_is_bound_by_its_account),
+        cmocka_unit_test(only_what_was_issued_is_held),
+        cmocka_unit_test(what_another_orders_is_waited_for),
+        cmocka_unit_test(an_issuer_of_the_namespace_needs_a_route_where_replicas_answer),
+        cmocka_unit_test(labels_written_later_change_nothing),
         cmocka_unit_test(an_authorization_of_others_is_not_built_on),
+        cmocka_unit_test(what_two_were_given_is_nobody_s),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "reconciler_scene.h"
 #include "reconcilers/solver.h"
+#include "support/expect.h"
 
 #define ANY "{}"
 #define NAMES(list) "{\"selector\":{\"dnsNames\":[" list "]}}"
@@ -109,11 +110,31 @@ static int prepare(void **state)
     return 0;
 }
 
+static void only_a_cluster_issuer_annotates_routes_of_certroll_s(void **state)
+{
+    (void)state;
+    static const struct http01_shared shared = {.ingress_template = "{}"};
+    static const struct http01_redirect redirect = {.ingress_template = "{}"};
+    static const struct http01_ingress ingress = {.ingress_template = "{}"};
+    static const struct http01_shared plain = {.ingress_class_name = "x"};
+    const struct issuer own = {.obj.meta = {.name = "i", .namespace = "b"}};
+    const struct issuer cluster = {.obj.meta = {.name = "i"}};
+    const struct solver_http01 bad[] = {{.shared = &shared}, {.redirect = &redirect}};
+    const struct solver_http01 good[] = {{.shared = &plain}, {.ingress = &ingress}};
+    for (size_t i = 0; i < 2; i++) {
+        expect_err(solver_check(&own, &bad[i]), ERR_INVALID, "InvalidSolver", "ingressTemplate");
+        expect_ok(solver_check(&cluster, &bad[i]));
+        expect_ok(solver_check(&own, &good[i]));
+    }
+    expect_ok(solver_check(&own, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_exact_solver_wins),
         cmocka_unit_test(only_a_namespaced_issuer_owns_its_solver),
+        cmocka_unit_test(only_a_cluster_issuer_annotates_routes_of_certroll_s),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
