@@ -92,11 +92,6 @@ static void count_order(const struct env *env, const struct issuer *issuer,
     }
 }
 
-static bool may_replace(const struct certificate_request *request)
-{
-    return request != NULL && bind_map_get(&request->obj.meta.annotations, API_REPLACES) != NULL;
-}
-
 /* Seconds are what the Order keeps: one that was placed in the second of the last text counts twice rather than not
  * at all. */
 static void adopt_order(const struct env *env, const struct order *o, int64_t stored_at)
@@ -118,8 +113,9 @@ static void adopt_order(const struct env *env, const struct order *o, int64_t st
     if (issuer == NULL || issuer->spec.acme == NULL)
         return;
     AUTO(budget_needs_release) struct budget_needs needs = {0};
-    err_drop(budget_needs_of_order(env, issuer, request, o, may_replace(request),
-                                   &needs)); /* then it needs nothing */
+    bool renews = request != NULL && budget_is_renewal(env, request);
+    err_drop(
+        budget_needs_of_order(env, issuer, request, o, renews, &needs)); /* then it needs nothing */
     if (!is_stored)
         count_order(env, issuer, request, o);
     if (failed_since)

@@ -127,8 +127,8 @@ struct err *ensure_budget(struct order_pass *p)
         return NULL;
     AUTO(budget_needs_release) struct budget_needs needs = {0};
     TRY(choose_replaces(p));
-    TRY(budget_needs_of_order(p->env, p->chain.issuer, p->chain.request, p->order,
-                              p->replaces != NULL, &needs));
+    bool renews = p->replaces != NULL && budget_is_renewal(p->env, p->chain.request);
+    TRY(budget_needs_of_order(p->env, p->chain.issuer, p->chain.request, p->order, renews, &needs));
     if (needs.len == 0) {
         clear_waiting(p);
         return NULL;

@@ -13,6 +13,7 @@
 #include "acme_scene.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "leaf_scene.h"
 #include "pki/csr.h"
 #include "reconcilers/budget_needs.h"
 #include "support/scripted_kube.h"
@@ -22,7 +23,8 @@
 #define PROFILES ",\"meta\":{\"profiles\":{\"classic\":\"90 days\",\"shortlived\":\"6 days\"}}"
 
 /* Puts a request for one name, with these annotations, and its Order. */
-static void put_order(struct scene *s, const char *name, const char *annotations)
+static void put_order_in(struct scene *s, const char *name, const char *annotations,
+                         const char *status)
 {
     AUTO_KEY key = NULL;
     AUTO(pki_names_release) struct pki_names names = {0};
@@ -31,20 +33,27 @@ static void put_order(struct scene *s, const char *name, const char *annotations
     expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
     expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
     auto_free char *csr = base64_encode(pem, strlen(pem));
-    auto_free char *request =
-        x_printf("{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
-                 "\"resourceVersion\":\"2\",\"annotations\":{%s}},\"spec\":{\"request\":\"%s\","
-                 "\"issuerRef\":{\"name\":\"acme\"}}}",
-                 annotations, csr);
+    auto_free char *request = x_printf(
+        "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
+        "\"resourceVersion\":\"2\",\"annotations\":{%s},\"ownerReferences\":[{\"apiVersion\":"
+        "\"certroll.dev/v1\",\"kind\":\"Certificate\",\"name\":\"web\",\"uid\":\"crt\","
+        "\"controller\":true}]},\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":"
+        "\"acme\"}}}",
+        annotations, csr);
     auto_free char *order =
         x_printf("{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
                  "\"resourceVersion\":\"2\",\"ownerReferences\":[{\"apiVersion\":"
                  "\"certroll.dev/v1\",\"kind\":\"CertificateRequest\",\"name\":\"web-1\",\"uid\":"
                  "\"r\",\"controller\":true}]},\"spec\":{\"request\":\"%s\",\"issuerRef\":{"
-                 "\"name\":\"acme\"}}}",
-                 csr);
+                 "\"name\":\"acme\"}},\"status\":{%s}}",
+                 csr, status);
     scene_put(&s->env->requests, request);
     scene_put(&s->env->orders, order);
+}
+
+static void put_order(struct scene *s, const char *name, const char *annotations)
+{
+    put_order_in(s, name, annotations, "");
 }
 
 /* One pass that ends in a write of status; what it wrote. Owned. */
@@ -164,6 +173,21 @@ static void plan_order(struct scene *s)
                     "{\"status\":\"pending\",\"finalize\":\"" ACME_CA "/finalize/1\"}");
 }
 
+/* The Certificate "web" has the leaf, as issued for a request of its own, and the request at hand replaces it. */
+static void put_renewal(struct scene *s, const struct leaf *leaf, const char *held)
+{
+    auto_free char *crt = x_printf(
+        "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
+        "\"resourceVersion\":"
+        "\"2\"},\"spec\":{\"secretName\":\"s\",\"issuerRef\":{\"name\":\"acme\"}},\"status\":{"
+        "\"revision\":1,\"fingerprint\":\"%s\"}}",
+        held);
+    auto_free char *annotation = x_printf("\"certroll.dev/replaces\":\"%s\"", leaf->cert.ari_id);
+    scene_put(&s->env->certificates, crt);
+    leaf_put_request(s, &(struct leaf_request){"shop", "web-0", "crt", "acme", NULL}, leaf);
+    put_order(s, "a.test", annotation);
+}
+
 /* What replaces is exempt from the CA's limits; what the CA does not take for that is an order like any other. */
 static void a_refused_replacement_is_ordered_within_limits(void **state)
 {
@@ -172,7 +196,9 @@ static void a_refused_replacement_is_ordered_within_limits(void **state)
     scene_open(&s);
     budgets_set_loaded(s.env->budgets);
     acme_scene_issuer(&s, ONE_AN_HOUR);
-    put_order(&s, "a.test", RENEWS);
+    LEAF leaf = {0};
+    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    put_renewal(&s, &leaf, leaf.cert.fingerprint);
     acme_scene_directory(&s, "");
     acme_scene_post(&s, "/new-order", 409, "content-type: application/problem+json\n",
                     ACME_PROBLEM("alreadyReplaced"));
@@ -182,13 +208,39 @@ static void a_refused_replacement_is_ordered_within_limits(void **state)
     assert_int_equal(next, SCENE_NOW);
     assert_int_equal(orders_left(&s), 1);
     json_auto_t *first = acme_scene_payload(&s, s.world.done - 1);
-    assert_string_equal(JSTR(first, "replaces"), "aYhba4dG.AIdlQyE");
+    assert_string_equal(JSTR(first, "replaces"), leaf.cert.ari_id);
     plan_order(&s);
     json_auto_t *status = pass(&s);
     assert_string_equal(JSTR(status, "url"), ACME_CA "/order/1");
     assert_int_equal(orders_left(&s), 0);
     json_auto_t *second = acme_scene_payload(&s, s.world.done - 2);
     assert_null(JSTR(second, "replaces"));
+}
+
+/* The annotation of a request can be written by hand: only what the Certificate has, and was issued, is renewed. The CA
+ * is told all the same. */
+static void a_replacement_by_hand_is_within_limits(void **state)
+{
+    (void)state;
+    LEAF leaf = {0};
+    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    for (int i = 0; i < 2; i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        budgets_set_loaded(s.env->budgets);
+        acme_scene_issuer(&s, ONE_AN_HOUR);
+        if (i == 0)
+            put_renewal(&s, &leaf, "another certificate by now");
+        else
+            put_order(&s, "a.test", RENEWS);
+        acme_scene_directory(&s, "");
+        plan_order(&s);
+        json_auto_t *status = pass(&s);
+        assert_string_equal(JSTR(status, "url"), ACME_CA "/order/1");
+        json_auto_t *payload = acme_scene_payload(&s, s.world.done - 2);
+        assert_non_null(JSTR(payload, "replaces"));
+        assert_int_equal(orders_left(&s), 0);
+    }
 }
 
 static void a_replacement_waits_where_the_ca_does_not_know_of_any(void **state)
@@ -210,6 +262,39 @@ static void a_replacement_waits_where_the_ca_does_not_know_of_any(void **state)
     assert_int_equal(orders_left(&s), 0);
 }
 
+/* A tenant may run the CA: what it wants proven is what was judged, or nothing. */
+static void what_was_not_ordered_is_not_proven(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ordered, *identifier;
+        bool good;
+    } rows[] = {{"a.test", "b.test", false},
+                {"a.test", "test", false},
+                {"a.test", "x.a.test", false},
+                {"a.test", "192.0.2.1", false},
+                {"a.test", "A.test", true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        acme_scene_issuer(&s, HTTP01);
+        put_order_in(&s, rows[i].ordered, "",
+                     "\"state\":\"pending\",\"url\":\"" ACME_CA
+                     "/order/1\",\"finalizeURL\":\"" ACME_CA
+                     "/f\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]");
+        auto_free char *authz =
+            x_printf("{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"%s\"},"
+                     "\"challenges\":[]}",
+                     rows[i].identifier);
+        acme_scene_directory(&s, "");
+        acme_scene_post(&s, "/authz/1", 200, "", authz);
+        json_auto_t *status = pass(&s);
+        const char *want = rows[i].good ? "the CA offers no http-01 challenge" : "does not name";
+        if (strstr(JSTR(status, "reason"), want) == NULL)
+            fail_msg("%s: %s", rows[i].identifier, JSTR(status, "reason"));
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -225,6 +310,8 @@ int main(void)
         cmocka_unit_test(a_wildcard_without_a_solver_is_ordered),
         cmocka_unit_test(what_is_replaced_comes_from_the_request),
         cmocka_unit_test(a_refused_replacement_is_ordered_within_limits),
+        cmocka_unit_test(a_replacement_by_hand_is_within_limits),
+        cmocka_unit_test(what_was_not_ordered_is_not_proven),
         cmocka_unit_test(a_replacement_waits_where_the_ca_does_not_know_of_any),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

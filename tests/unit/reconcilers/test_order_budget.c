@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "budget_scene.h"
 #include "kube/workqueue.h"
+#include "leaf_scene.h"
 #include "reconciler_scene.h"
 #include "reconcilers/budget_needs.h"
 #include "support/scripted_kube.h"
@@ -450,13 +451,22 @@ static void it_is_stored_now_and_then(void **state)
     assert_int_equal(JINT(spent, 0, "at"), SCENE_NOW);
 }
 
+/* Of the certificate that the Certificate has. */
 static void put_renewal(struct scene *s)
 {
-    auto_free char *text =
-        x_printf("{\"metadata\":{\"name\":\"web-2\",\"namespace\":\"shop\",\"uid\":\"request2\","
-                 "\"resourceVersion\":\"2\",\"annotations\":{\"certroll.dev/replaces\":\"a.b\"}},"
-                 "\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"ca\"}}}",
-                 budget_csr);
+    LEAF leaf = {0};
+    leaf_issue("DNS:b.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    auto_free char *status =
+        x_printf("\"revision\":1,\"fingerprint\":\"%s\"", leaf.cert.fingerprint);
+    budget_put_certificate(s, status);
+    leaf_put_request(s, &(struct leaf_request){"shop", "web-1", "crt", "ca", NULL}, &leaf);
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"web-2\",\"namespace\":\"shop\",\"uid\":\"request2\","
+        "\"resourceVersion\":\"2\",\"annotations\":{\"certroll.dev/replaces\":\"%s\"},"
+        "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"Certificate\","
+        "\"name\":\"web\",\"uid\":\"crt\",\"controller\":true}]},"
+        "\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"ca\"}}}",
+        leaf.cert.ari_id, budget_csr);
     scene_put(&s->env->requests, text);
 }
 
