@@ -14,7 +14,7 @@ from lib.api import condition
 from lib.audit import Audit
 from lib.cluster import service_account
 from lib.controller import binary, free_port
-from lib.objects import acme, certificate, shared_acme
+from lib.objects import acme, certificate, route, shared_acme
 from lib.wait import stays, wait_for
 
 HOME, SERVICE = "certroll", "certroll-http01"
@@ -81,7 +81,13 @@ def routes(api):
 
 
 @pytest.fixture
-def shared_issuer(api, ns, pebble, responder, replicas):
+def names_here(api, ns):
+    """All names of these tests are the namespace's: replicas answer for no others."""
+    api.create(route(ns, "*.localhost", f"*.{ns}.localhost"))
+
+
+@pytest.fixture
+def shared_issuer(api, ns, pebble, responder, replicas, names_here):
     api.create(shared_acme(ns, pebble))
     api.wait_ready("Issuer", ns, "acme")
     return "acme"
@@ -95,7 +101,7 @@ def test_issued_without_a_pod_within_16_writes(api, ns, shared_issuer, env):
     writes = [w for w in watch.writes(namespace=ns) + watch.writes(namespace=HOME) if w.kind != "issuers/status"]
     assert {w.kind for w in writes}.isdisjoint({"pods", "services"})
     assert len(writes) <= 16, f"{len(writes)}: {writes}"
-    assert not api.list("Ingress", ns)
+    assert [i["metadata"]["name"] for i in api.list("Ingress", ns)] == ["names"]
 
 
 def test_every_replica_answers_the_exact_pair_and_nothing_else(api, ns, shared_issuer, responder, replicas):
@@ -185,7 +191,7 @@ def test_routes_of_orders_that_are_gone_go(api, ns, shared_issuer, responder, re
         responder.deaf = set()
 
 
-def test_without_a_responder_it_says_what_to_set(api, ns, pebble, responder, make_controller):
+def test_without_a_responder_it_says_what_to_set(api, ns, pebble, responder, make_controller, names_here):
     api.delete("Lease", HOME, "certroll-controller")
     with make_controller("shared-none"):
         api.create(shared_acme(ns, pebble))
@@ -232,6 +238,7 @@ def test_a_host_elsewhere_sends_the_ca_on(api, env, ns, pebble, dns, responder, 
     assert status("127.0.0.2", 80, token) == 301
     assert [status("127.0.0.2", 80, path) for path in (PATH, PATH + "short", "/", "/metrics", token + "/")] == [404] * 5
     http01 = {"redirect": {"url": f"http://{central}"}, "selfCheck": {"nameservers": [env["DNS_SERVER"]]}}
+    api.create(route(ns, name))
     api.create(acme(ns, pebble, solvers=[{"http01": http01}]))
     api.wait_ready("Issuer", ns, "acme")
     api.create(certificate(ns, "web", "acme", dnsNames=[name]))
@@ -242,7 +249,7 @@ def test_a_host_elsewhere_sends_the_ca_on(api, env, ns, pebble, dns, responder, 
     dns.forget(name)
 
 
-def test_a_standing_route_is_found_by_the_renewal(api, ns, pebble, responder, replicas, env):
+def test_a_standing_route_is_found_by_the_renewal(api, ns, pebble, responder, replicas, env, names_here):
     """It stays, so that a renewal writes nothing for its route, and goes with the last Certificate of its names."""
     api.create(shared_acme(ns, pebble, shared={"standing": True}))
     api.wait_ready("Issuer", ns, "acme")

@@ -8,7 +8,8 @@ import pytest
 from lib.api import condition
 from lib.cluster import service_account
 from lib.controller import free_port
-from lib.objects import acme, certificate, shared_acme
+from lib import objects
+from lib.objects import acme, certificate
 from lib.wait import stays, wait_for
 from test_shared import HOME, SERVICE, publish
 
@@ -47,8 +48,9 @@ def cluster_issuer(api, pebble, responder, leader, ca):
 
     def make(kind, **spec):
         name = f"{account}-{len(made)}"
-        body = (shared_acme if kind == "shared" else acme)(
-            None, pebble, name, "ClusterIssuer", server=f"{ca.url}/dir", privateKeySecretRef={"name": account})
+        tiers = {"pod": {"ingress": {}}, "shared": {"shared": {}}, "standing": {"shared": {"standing": True}}}
+        body = acme(None, pebble, name, "ClusterIssuer", server=f"{ca.url}/dir", privateKeySecretRef={"name": account},
+                    solvers=[{"http01": tiers[kind]}])
         owners = spec.pop("nameOwnership", None)
         if owners:
             body["spec"]["acme"]["nameOwnership"] = owners
@@ -65,9 +67,7 @@ def cluster_issuer(api, pebble, responder, leader, ca):
 
 
 def route(api, ns, host):
-    api.create({"kind": "Ingress", "metadata": {"name": host.split(".")[0], "namespace": ns}, "spec": {"rules": [{
-        "host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {
-            "service": {"name": "web", "port": {"number": 80}}}}]}}]}})
+    api.create(objects.route(ns, host, name=host.split(".")[0]))
 
 
 def host_of(what):
@@ -142,18 +142,66 @@ def test_who_lets_any_have_it_lets_any_have_it(api, tenants, cluster_issuer):
         api.wait_ready("Certificate", ns, "web", 30)
 
 
-def test_the_other_s_authorization_is_not_built_on(api, tenants, cluster_issuer, ca, responder):
-    """The first has gone, and what it proved lives on at the CA. Whoever comes next proves the name anew: a route that
-    nobody serves gets no certificate."""
+@pytest.mark.parametrize("mine", ["pod", "shared", "standing"])
+def test_a_standing_route_of_the_other_is_no_way_in(api, tenants, cluster_issuer, ca, mine):
+    """Though it leads to replicas that would answer, and though I route the name, too."""
+    host = host_of("stands")
+    theirs, second = cluster_issuer("standing"), cluster_issuer(mine)
+    for ns in tenants:
+        route(api, ns, host)
+    ask(api, tenants[0], theirs, host)
+    api.wait_ready("Certificate", tenants[0], "web")
+    assert host in [rule["host"] for i in api.list("Ingress", HOME) for rule in i["spec"]["rules"]]
+    ask(api, tenants[1], second, host)
+    refused(api, tenants[1], ca, "NameHeldElsewhere")
+
+
+def test_a_spec_alone_holds_no_name(api, tenants, cluster_issuer, ca):
+    """My Certificate is the older one and was issued, for another name. Writing the other's into its spec neither gets
+    me what was proven for the other, nor takes the name away there."""
+    host, issuer = host_of("squatted"), cluster_issuer("pod")
+    ask(api, tenants[1], issuer, host_of("mine"))
+    api.wait_ready("Certificate", tenants[1], "web")
+    ask(api, tenants[0], issuer, host)
+    api.wait_ready("Certificate", tenants[0], "web")
+    api.patch("Certificate", tenants[1], "web", {"spec": {"dnsNames": [host]}})
+    refused(api, tenants[1], ca, "NameHeldElsewhere")
+    api.patch("Certificate", tenants[0], "web", {"metadata": {"annotations": {"certroll.dev/renew": "now"}}})
+    wait_for("the other's renewal", lambda: api.get("Certificate", tenants[0], "web")["status"]["revision"] == 2, 30,
+             lambda: api.describe(tenants[0]))
+
+
+@pytest.mark.parametrize("http01", [{"shared": {}}, {"shared": {"standing": True}},
+                                    {"redirect": {"url": "http://central.localhost"}}], ids=lambda h: "-".join(h))
+def test_an_account_of_my_own_is_no_way_in(api, tenants, pebble, cluster_issuer, ca, http01):
+    """certroll's replicas answer for any account, and the route to them is certroll's: an Issuer of the namespace gets
+    them only for names that the namespace routes, whatever it allows itself."""
+    host, theirs = host_of("foreign"), cluster_issuer("shared")
+    route(api, tenants[0], host)
+    ask(api, tenants[0], theirs, host)
+    api.wait_ready("Certificate", tenants[0], "web")
+    body = acme(tenants[1], pebble, "own", server=f"{ca.url}/dir", solvers=[{"http01": http01}])
+    body["spec"]["allowedNames"] = [{"names": ["*"]}]
+    api.create(body)
+    api.wait_ready("Issuer", tenants[1], "own")
+    ask(api, tenants[1], {"name": "own"}, host)
+    refused(api, tenants[1], ca, "NameNotAllowed")
+    assert host not in [rule["host"] for i in api.list("Ingress", HOME) for rule in i["spec"]["rules"]]
+
+
+def test_the_other_s_warm_solver_is_no_way_in(api, tenants, cluster_issuer, ca, responder):
+    """The first has gone, its Pod is still there, and what it proved lives on at the CA. Whoever comes next proves the
+    name anew: a route that nobody serves gets no certificate."""
     host = host_of("reused")
     issuer = cluster_issuer("pod")
     ask(api, tenants[0], issuer, host)
     api.wait_ready("Certificate", tenants[0], "web")
     api.delete("Certificate", tenants[0], "web")
-    responder.deaf = set(responder.ports)
+    responder.unserved = {tenants[1]}
     try:
         ask(api, tenants[1], issuer, host)
         stays("without a certificate", lambda: api.get("Secret", tenants[1], "web-tls") is None, 8)
+        assert api.list("Pod", tenants[0]), "it is warm"
     finally:
-        responder.deaf = set()
+        responder.unserved = set()
     api.wait_ready("Certificate", tenants[1], "web", 60)

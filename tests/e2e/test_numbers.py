@@ -7,7 +7,7 @@ import pytest
 
 from conftest import NAMESPACE, make_namespace
 from lib.api import is_ready
-from lib.objects import acme, certificate, self_signed, shared_acme
+from lib.objects import acme, certificate, route, self_signed, shared_acme
 from lib.wait import wait_for
 
 
@@ -66,6 +66,8 @@ def cold(api, pebble, audit, names, make=acme):
     ns = make_namespace(api)
     try:
         api.create(make(ns, pebble))
+        if make is shared_acme:  # whose names must be the namespace's
+            api.create(route(ns, *names))
         api.wait_ready("Issuer", ns, "acme")
         audit.mark()
         bodies = [certificate(ns, f"c{i}", "acme", dnsNames=[name]) for i, name in enumerate(names)]

@@ -6,14 +6,20 @@ import time
 import pytest
 
 from conftest import NAMESPACE, leaf_of
-from lib.objects import certificate, shared_acme
+from lib.objects import certificate, route, shared_acme
 from lib.serving import Traffic
 from lib.wait import wait_for
 from lib.workloads import PLAIN, nginx
 
 
 @pytest.fixture
-def shared_issuer(api, ns, pebble):
+def names_here(api, ns, domain):
+    """They are the namespace's: replicas answer for no others."""
+    api.create(route(ns, domain, f"*.{domain}"))
+
+
+@pytest.fixture
+def shared_issuer(api, ns, pebble, names_here):
     api.create(shared_acme(ns, pebble))
     api.wait_ready("Issuer", ns, "acme")
     return "acme"
@@ -67,7 +73,7 @@ def test_hosts_of_two_namespaces_are_merged(api, ns, shared_issuer, domain, env,
         assert len(traffic.failed) == failed, traffic.failed[-5:]
 
 
-def test_a_renewal_over_a_standing_route(api, ns, pebble, domain, record_property):
+def test_a_renewal_over_a_standing_route(api, ns, pebble, domain, names_here, record_property):
     """Nothing is made but the order: within a second."""
     api.create(shared_acme(ns, pebble, shared={"standing": True}))
     api.wait_ready("Issuer", ns, "acme")

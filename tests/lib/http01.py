@@ -20,6 +20,7 @@ class Responder:
         self.address = address
         self.deaf = set()    # ports that answer nothing useful
         self.classes = None  # the Ingress classes that are served, None for all
+        self.unserved = set()  # namespaces whose Ingresses are not
         self.hits = 0        # requests that found an Ingress rule
         self.webroot = None  # a folder whose files are served, too: for other ACME clients
         self.servers = [self._server(port) for port in ports]
@@ -70,6 +71,8 @@ class Responder:
     def _backends(self, host, path):
         for ingress in self.api.list("Ingress"):
             if self.classes is not None and ingress["spec"].get("ingressClassName") not in self.classes:
+                continue
+            if ingress["metadata"]["namespace"] in self.unserved:
                 continue
             for rule in ingress["spec"].get("rules") or []:
                 for row in rule.get("http", {}).get("paths", []):

@@ -38,6 +38,14 @@ def gateway(namespace, name="gateway", class_name="tests", routes_from="Same"):
             "name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": routes_from}}}]}}
 
 
+def route(namespace, *hosts, name="names", ingress_class="nobody"):
+    """An Ingress that carries the hosts, which makes them the namespace's. Of a class that nobody serves unless given."""
+    return {"kind": "Ingress", "metadata": {"name": name, "namespace": namespace}, "spec": {
+        "ingressClassName": ingress_class, "rules": [{"host": host, "http": {"paths": [{
+            "path": "/", "pathType": "Prefix",
+            "backend": {"service": {"name": "web", "port": {"number": 80}}}}]}} for host in hosts]}}
+
+
 def certificate(namespace, name, issuer_name="selfsigned", **spec):
     """secretName is the name with -tls and dnsNames the name under .localhost unless given. ECDSA, for speed."""
     spec = {"secretName": f"{name}-tls", "dnsNames": [f"{name}.localhost"],
