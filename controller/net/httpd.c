@@ -71,6 +71,17 @@ static bool read_host(struct lws *wsi, char host[HOST_SIZE])
     return true;
 }
 
+/* A body is not read, so its bytes would be the next request: what stands in front of the server, and sends the requests of
+ * others over the same connection, may count otherwise (RFC 9112 section 11.2). */
+static bool has_body(struct lws *wsi)
+{
+    char length[2] = "0";
+    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
+           (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 &&
+            (lws_hdr_copy(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH) != 1 ||
+             length[0] != '0'));
+}
+
 /* ---- reply ------------------------------------------------------------------------------------ */
 
 static int write_head(struct lws *wsi, const struct httpd_reply *reply)
@@ -143,7 +154,7 @@ static int serve(struct httpd *h, struct lws *wsi, struct pending *pending)
     if (len <= 0 || len > PATH_MAX_LEN)
         return refuse(wsi, 414);
     char host[HOST_SIZE];
-    if (!read_host(wsi, host))
+    if (has_body(wsi) || !read_host(wsi, host))
         return refuse(wsi, 400);
     char path[PATH_MAX_LEN + 1];
     memcpy(path, uri, (size_t)len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A small HTTP/1.1 server on libwebsockets for /metrics, /livez, /readyz and the ACME solver: GET and
- * HEAD only (405, or 403 for what is no method), headers up to 4 KiB, 5 s for a request to arrive, at
- * most 256 connections. Upgrades are refused.
+ * HEAD only (405, or 403 for what is no method), without a body, headers up to 4 KiB, 5 s for a request to arrive,
+ * at most 256 connections. Upgrades are refused.
  */
 #ifndef CERTROLL_NET_HTTPD_H
 #define CERTROLL_NET_HTTPD_H

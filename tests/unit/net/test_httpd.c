@@ -211,6 +211,8 @@ static void test_hosts(void **state)
         {"Host: example.com:8080\r\n", "host=example.com"},
         {"Host: [::1]:8080\r\n", "host=[::1]"},
         {"Host: [::1]\r\n", "host=[::1]"},
+        {"Host: Example.COM.\r\n", "host=example.com."},
+        {"Content-Length: 0\r\nHost: a\r\n", "host=a"},
         {"Host: *.example.com\r\n", " 400 "},
         {"Host: a b\r\n", " 400 "},
         {"Host: a/b\r\n", " 400 "},
@@ -292,6 +294,42 @@ static void test_garbage(void **state)
         close(fd);
         assert_null(strstr(answer, " 200 "));
         assert_null(strstr(answer, " 101 "));
+    }
+    assert_int_equal(atomic_load(&handled), before);
+    assert_alive();
+}
+
+/* Whatever follows is no request: a proxy would take its answer for that of somebody else's. */
+static void test_bodies(void **state)
+{
+    (void)state;
+#define INNER "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+    static const char *const rows[] = {
+        "Content-Length: 35\r\n\r\n" INNER,
+        "Content-Length: 00\r\n\r\n" INNER,
+        "Content-Length: 0, 35\r\n\r\n" INNER,
+        "Content-Length: 0\r\nContent-Length: 35\r\n\r\n" INNER,
+        "Content-Length: -1\r\n\r\n" INNER,
+        "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" INNER,
+        "Transfer-Encoding: chunked\r\n\r\n23\r\n" INNER "\r\n0\r\n\r\n",
+        "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n" INNER,
+        "transfer-encoding: identity\r\n\r\n" INNER,
+    };
+    int before = atomic_load(&handled);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static const char *const methods[] = {"GET", "HEAD"};
+        auto_free char *bytes =
+            x_printf("%s /livez HTTP/1.1\r\nHost: a\r\n%s", methods[i % 2], rows[i]);
+        char answer[4096];
+        int fd = dial();
+        say(fd, bytes);
+        if (!read_all(fd, answer, sizeof(answer), 15000))
+            fail_msg("row %zu is not closed: %s", i, answer);
+        close(fd);
+        const char *first = strstr(answer, "HTTP/1.");
+        if (first == NULL || strstr(answer, " 400 ") == NULL ||
+            strstr(first + 1, "HTTP/1.") != NULL)
+            fail_msg("row %zu: %s", i, answer);
     }
     assert_int_equal(atomic_load(&handled), before);
     assert_alive();
@@ -456,19 +494,13 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_redirect),
-        cmocka_unit_test(test_head),
-        cmocka_unit_test(test_other_methods),
-        cmocka_unit_test(test_large_body),
-        cmocka_unit_test(test_long_paths),
-        cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_slow_peers),
-        cmocka_unit_test(test_too_many_connections),
-        cmocka_unit_test(test_parallel),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_routes),        cmocka_unit_test(test_redirect),
+        cmocka_unit_test(test_head),          cmocka_unit_test(test_other_methods),
+        cmocka_unit_test(test_large_body),    cmocka_unit_test(test_long_paths),
+        cmocka_unit_test(test_hosts),         cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_garbage),       cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_slow_peers),    cmocka_unit_test(test_too_many_connections),
+        cmocka_unit_test(test_parallel),      cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_bad_addresses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
