@@ -493,6 +493,9 @@ static char *unfinished_certificate(struct sim *s, const json_t *crt)
                         str_or(JSTR(crt, "status", "nextAction"), "no reason given"));
     if (condition_is(crt, "Issuing", "True"))
         return x_printf("Certificate %s is still being issued", name);
+    const json_t *revocation = JGET(crt, "status", "revocation");
+    if (JSTR(revocation, "serialNumber") != NULL && JSTR(revocation, "time") == NULL)
+        return x_printf("Certificate %s is still to be revoked", name);
     const char *fault = json == NULL ? "does not exist" : secret_fault(s, crt, json);
     if (fault != NULL)
         return x_printf("Certificate %s is ready and its Secret %s", name, fault);
