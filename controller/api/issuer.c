@@ -15,6 +15,7 @@ static const struct bind_field ingress_fields[] = {
     INGRESS(STRING, service_type, "serviceType", .enumeration = service_types),
     INGRESS(STRING, ingress_class_name, "ingressClassName"),
     INGRESS(STRING, class_name, "class"),
+    INGRESS(STRING, name, "name"),
     INGRESS(JSON, pod_template, "podTemplate"),
     INGRESS(JSON, ingress_template, "ingressTemplate"),
 };

@@ -10,6 +10,7 @@ struct http01_ingress {
     const char *service_type; /* "ClusterIP" (default) or "NodePort" */
     const char *ingress_class_name;
     const char *class_name;       /* the annotation of old */
+    const char *name;             /* of an Ingress that is there and is given the paths; or NULL */
     const char *pod_template;     /* JSON: metadata{annotations,labels}, spec{...} */
     const char *ingress_template; /* JSON: metadata{annotations,labels} */
 };

@@ -22,8 +22,15 @@ void http01_solver_name(const char *thumbprint, char out[KUBE_NAME_MAX + 1])
     char hex[PKI_SHA256_HEX];
     pki_sha256_hex(thumbprint, strlen(thumbprint), hex);
     hex[10] = '\0';
-    str_copy(out, KUBE_NAME_MAX + 1, "certroll-solver-");
+    str_copy(out, KUBE_NAME_MAX + 1, HTTP01_SOLVER);
     str_copy(out + strlen(out), KUBE_NAME_MAX + 1 - strlen(out), hex);
+}
+
+struct http01_pod_config http01_ingress_pod(const struct solver_http01 *config)
+{
+    return (struct http01_pod_config){.service_type = config->ingress->service_type,
+                                      .pod_template = config->ingress->pod_template,
+                                      .field = "ingress.podTemplate"};
 }
 
 json_t *http01_labels(const char *instance)
@@ -136,16 +143,21 @@ struct err *http01_service(const struct http01_solver *s, json_t **ret_service)
     return NULL;
 }
 
+json_t *http01_ingress_path(const struct http01_route *route, const char *service)
+{
+    auto_free char *path = x_printf(HTTP01_PATH "%s", str_or(route->token, ""));
+    return json_build("{s:s,s:s,s:{s:{s:s,s:{s:i}}}}", "path", path, "pathType",
+                      route->token != NULL ? "Exact" : "Prefix", "backend", "service", "name",
+                      service, "port", "number", HTTP01_PORT);
+}
+
 /* An Ingress has no word for the host of an IP address: such a rule is for all hosts, and its path says
  * enough. */
 static json_t *rule_for(const struct http01_route *route, const char *service)
 {
-    auto_free char *path = x_printf(HTTP01_PATH "%s", str_or(route->token, ""));
-    const char *type = route->token != NULL ? "Exact" : "Prefix";
     const char *host = http01_host_is_ip(route->host) ? NULL : route->host;
-    return json_build("{s:s*,s:{s:[{s:s,s:s,s:{s:{s:s,s:{s:i}}}}]}}", "host", host, "http", "paths",
-                      "path", path, "pathType", type, "backend", "service", "name", service, "port",
-                      "number", HTTP01_PORT);
+    return json_build("{s:s*,s:{s:[o]}}", "host", host, "http", "paths",
+                      http01_ingress_path(route, service));
 }
 
 /* Controllers that force HTTPS or ask for a login by default must not do so on this path. */

@@ -24,8 +24,11 @@ struct http01_solver {
     const json_t *owner;             /* ownerReference, or NULL for a ClusterIssuer's */
 };
 
+#define HTTP01_SOLVER "certroll-solver-"
 /* "certroll-solver-<hash of the thumbprint>", the name of Pod and Service. */
 void http01_solver_name(const char *thumbprint, char out[KUBE_NAME_MAX + 1]);
+/* What http01.ingress of a solver says of them. */
+struct http01_pod_config http01_ingress_pod(const struct solver_http01 *config);
 /* The labels of all that serves HTTP-01: app.kubernetes.io/name, /instance, and ours. Owned. */
 json_t *http01_labels(const char *instance);
 /* Name, namespace, these labels, and the owner unless it is NULL. Owned. */
@@ -45,6 +48,8 @@ struct http01_ingress_config {
     const char *field;            /* of ingress_template, for messages: "ingress.ingressTemplate" */
     const char *ingress_template; /* JSON or NULL: labels and annotations are taken */
 };
+/* The path of a route, to a Service in the same namespace. Owned. */
+json_t *http01_ingress_path(const struct http01_route *route, const char *service);
 /* One Ingress for all names of a presentation: for each route an Exact path (without a token: all below
  * HTTP01_PATH) to the Service (its port
  * HTTP01_PORT) in the same namespace. ERR_INVALID when the template is not an object. Owned. */

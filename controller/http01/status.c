@@ -33,13 +33,17 @@ void http01_gateway_addresses(const json_t *gateway, struct strlist *places)
         add(JSTR(json_item(addresses, i), "value"), places);
 }
 
-void http01_ingress_places(const json_t *ingress, const char *host, struct strlist *places)
+void http01_ingress_entries(const json_t *ingress, struct strlist *places)
 {
     const json_t *entries = JGET(ingress, "status", "loadBalancer", "ingress");
-    if (!has_rule_for(ingress, host))
-        return;
     for (size_t i = 0; i < json_count(entries); i++) {
         add(JSTR(json_item(entries, i), "ip"), places);
         add(JSTR(json_item(entries, i), "hostname"), places);
     }
+}
+
+void http01_ingress_places(const json_t *ingress, const char *host, struct strlist *places)
+{
+    if (has_rule_for(ingress, host))
+        http01_ingress_entries(ingress, places);
 }

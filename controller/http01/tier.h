@@ -64,6 +64,8 @@ struct http01_pod_config {
 /* Told of each Order for which something was found. */
 typedef void (*http01_found_fn)(void *arg, const char *ns, const char *name);
 
+#define HTTP01_ROUTE_WAITS "RouteWaits"
+
 struct http01_tier {
     const char *name; /* a word without spaces */
     /* Nothing in the Certificate's namespace shows that the name is its: a ClusterIssuer issues only for
@@ -75,7 +77,7 @@ struct http01_tier {
     /* The Host with which certroll's own replicas are asked about a name; NULL where others answer. */
     void (*host)(const struct solver_http01 *config, const char *name, char out[DNS_NAME_MAX + 1]);
     /* Makes the routes; idempotent, called again now and then while names are pending. ERR_INVALID for
-     * a config that cannot work. */
+     * a config that cannot work; ERR_TRANSIENT, reason HTTP01_ROUTE_WAITS, for what others have to make. */
     struct err *(*present)(const struct http01_env *env, const struct http01_presentation *p);
     /* Removes all that present() ever made for the Order; nothing there is success. NULL where that is to
      * stay. */

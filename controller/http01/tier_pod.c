@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tier that works everywhere: a solver Pod in the namespace, and an Ingress there that leads to it. */
+#include "base/str.h"
 #include "http01/objects.h"
 #include "http01/owned.h"
 #include "http01/status.h"
 
 static bool configured(const struct solver_http01 *config)
 {
-    return config->ingress != NULL;
-}
-
-static struct http01_pod_config pod(const struct solver_http01 *config)
-{
-    return (struct http01_pod_config){.service_type = config->ingress->service_type,
-                                      .pod_template = config->ingress->pod_template,
-                                      .field = "ingress.podTemplate"};
+    return config->ingress != NULL && str_empty(config->ingress->name);
 }
 
 static struct err *present(const struct http01_env *env, const struct http01_presentation *p)
@@ -65,7 +59,7 @@ static struct err *adopt(const struct http01_env *env, http01_found_fn found, vo
 const struct http01_tier http01_tier_pod = {
     .name = "pod",
     .configured = configured,
-    .pod = pod,
+    .pod = http01_ingress_pod,
     .present = present,
     .clear = clear,
     .places = places,

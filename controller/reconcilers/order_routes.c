@@ -118,13 +118,28 @@ static bool look_at_pending(struct order_pass *p)
     return pending;
 }
 
+/* It is told at once: somebody has to do something, and nobody else would say so. */
+static void wait_for_others(struct order_pass *p, const struct err *e)
+{
+    free(p->owned[0]);
+    p->owned[0] = x_strdup(e->message);
+    p->status.reason = p->owned[0];
+    order_wait(p, p->now + PRESENT_AGAIN);
+}
+
 struct err *ensure_presented(struct order_pass *p)
 {
     if (!look_at_pending(p))
         return NULL;
     int64_t last = memo_get(p->env->presented, p->key).time;
     if (p->now - last >= PRESENT_AGAIN) {
-        TRY(present_all(p));
+        struct err *e = present_all(p);
+        if (e != NULL && str_eq(e->reason, HTTP01_ROUTE_WAITS)) {
+            wait_for_others(p, e);
+            err_free(e);
+            return NULL;
+        }
+        TRY(e);
         memo_set(p->env->presented, p->key, p->now);
         last = p->now;
     }

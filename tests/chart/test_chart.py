@@ -35,7 +35,7 @@ CONTROLLER = {
     ("apps", "daemonsets"): READ | {"patch"},
     ("", "pods"): {"get", "list", "create", "delete"},
     ("", "services"): {"get", "list", "create", "delete"},
-    ("networking.k8s.io", "ingresses"): {"list", "create", "patch", "delete"},
+    ("networking.k8s.io", "ingresses"): {"get", "list", "create", "patch", "delete"},
     ("gateway.networking.k8s.io", "httproutes"): {"list"},
     ("gateway.networking.k8s.io", "gateways"): {"list"},
     ("", "namespaces"): {"get"},

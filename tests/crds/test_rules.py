@@ -111,6 +111,7 @@ ACCEPTED = [
                                 "ingressTemplate": {"metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}}}}}},
         {"http01": {"shared": {"ingressClassName": "haproxy", "ingressTemplate": {"metadata": {"labels": {"a": "b"}}}}}},
         {"http01": {"ingress": {"serviceType": "NodePort", "class": "nginx"}}},
+        {"http01": {"ingress": {"name": "web.shop", "ingressTemplate": {"metadata": {}}}}},
         {"http01": {"redirect": {"url": "http://acme.example.com", "ingressClassName": "haproxy",
                                  "ingressTemplate": {"metadata": {"labels": {"a": "b"}}}}}},
         {"http01": {"redirect": {"url": "https://acme.example.com:443"}, "selfCheck": {"mode": "none"}}},
@@ -153,6 +154,7 @@ ONE_ISSUER = "write exactly one kind of issuer, acme or selfSigned"
 SOLVER = "write how this solver proves control: http01"
 ROUTE = "write how the challenge is routed, one of: ingress"
 CLASS = "write either ingressClassName (spec.ingressClassName) or class (the older annotation), not both"
+ONE_INGRESS = "write at most one of: ingressClassName (spec.ingressClassName), class (the older annotation), name"
 ZONE = "write the zone as a plain name such as example.com"
 
 
@@ -175,7 +177,10 @@ SOLVERS = [
        "makes no Ingress: write it alone") for more in (
         {"ingressClassName": "a"}, {"class": "a"}, {"standing": True}, {"ingressTemplate": {}})],
     ({"http01": {"ingress": {}, "shared": {}}}, ".http01", ROUTE),
-    ({"http01": {"ingress": {"class": "a", "ingressClassName": "b"}}}, ".http01.ingress", CLASS),
+    ({"http01": {"ingress": {"class": "a", "ingressClassName": "b"}}}, ".http01.ingress", ONE_INGRESS),
+    ({"http01": {"ingress": {"class": "a", "name": "b"}}}, ".http01.ingress", ONE_INGRESS),
+    ({"http01": {"ingress": {"ingressClassName": "a", "name": "b"}}}, ".http01.ingress", ONE_INGRESS),
+    ({"http01": {"ingress": {"name": "Web"}}}, ".http01.ingress.name", "write the name of an Ingress"),
     ({"http01": {"shared": {"class": "a", "ingressClassName": "b"}}}, ".http01.shared", CLASS),
     ({"http01": {"ingress": {}, "external": {}}}, ".http01", ROUTE),
     ({"http01": {"redirect": {"url": "http://a.example"}, "external": {}}}, ".http01", ROUTE),

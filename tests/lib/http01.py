@@ -77,7 +77,8 @@ class Responder:
             for rule in ingress["spec"].get("rules") or []:
                 for row in rule.get("http", {}).get("paths", []):
                     fits = path == row["path"] if row["pathType"] == "Exact" else path.startswith(row["path"])
-                    if rule.get("host") in (None, host) and fits and row["pathType"] in ("Exact", "Prefix"):
+                    hosts = (None, host, "*." + host.partition(".")[2])
+                    if rule.get("host") in hosts and fits and row["pathType"] in ("Exact", "Prefix"):
                         yield ingress["metadata"]["namespace"], row["backend"]["service"]["name"]
 
     def _list(self, kind):

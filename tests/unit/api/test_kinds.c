@@ -173,7 +173,7 @@ static void a_request_arrives(void **state)
     "\"polling\":\"hint\",\"failoverAfterAttempts\":5,\"failoverAfterOutage\":\"20m0s\","          \
     "\"solvers\":[{\"selector\":{\"matchLabels\":{\"a\":\"b\"},"                                   \
     "\"dnsNames\":[\"a.test\"],\"dnsZones\":[\"test\"]},\"http01\":{\"ingress\":{"                 \
-    "\"serviceType\":\"NodePort\",\"ingressClassName\":\"c\",\"class\":\"d\","                     \
+    "\"serviceType\":\"NodePort\",\"ingressClassName\":\"c\",\"class\":\"d\",\"name\":\"n\","      \
     "\"podTemplate\":{\"spec\":{}},\"ingressTemplate\":{\"metadata\":{}}}}}]},"                    \
     "\"selfSigned\":{\"crlDistributionPoints\":[\"http://crl\"]}}"
 
@@ -199,6 +199,7 @@ static void an_issuer_arrives(void **state)
     expect_list(&s->selector.dns_zones, "test", 1);
     assert_string_equal(s->http01->ingress->service_type, "NodePort");
     assert_string_equal(s->http01->ingress->class_name, "d");
+    assert_string_equal(s->http01->ingress->name, "n");
     assert_string_equal(s->http01->ingress->pod_template, "{\"spec\":{}}");
     assert_non_null(i->spec.self_signed);
     expect_list(&i->spec.self_signed->crl_distribution_points, "http://crl", 1);
