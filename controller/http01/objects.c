@@ -6,6 +6,7 @@
 #include "api/group.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http01/annotations.h"
 #include "http01/responder.h"
 #include "http01/template.h"
 #include "pki/key.h"
@@ -160,11 +161,12 @@ static json_t *rule_for(const struct http01_route *route, const char *service)
                       http01_ingress_path(route, service));
 }
 
-/* Controllers that force HTTPS or ask for a login by default must not do so on this path. */
-static json_t *ingress_annotations(const struct http01_ingress_config *config)
+/* Who knows the ingress controller better says so in the template. */
+static json_t *ingress_annotations(const struct http01_ingress_config *config,
+                                   const json_t *template)
 {
-    json_t *a = json_build("{s:s,s:s}", "nginx.ingress.kubernetes.io/whitelist-source-range",
-                           "0.0.0.0/0,::/0", "nginx.ingress.kubernetes.io/ssl-redirect", "false");
+    json_t *a = http01_open_annotations();
+    json_merge_patch(a, JGET(template, "metadata", "annotations"));
     if (!str_empty(config->class_name))
         json_put_str(a, "kubernetes.io/ingress.class", config->class_name);
     return a;
@@ -184,7 +186,7 @@ struct err *http01_ingress(const struct http01_presentation *p, const char *serv
                    "rules", rules);
     if (!str_empty(config->ingress_class_name))
         json_put_str(JGET(ours, "spec"), "ingressClassName", config->ingress_class_name);
-    json_put(JGET(ours, "metadata"), "annotations", ingress_annotations(config));
+    json_put(JGET(ours, "metadata"), "annotations", ingress_annotations(config, template));
     json_t *ingress = json_build("{s:o}", "metadata", http01_template_metadata(template));
     json_merge_patch(ingress, ours);
     *ret_ingress = ingress;

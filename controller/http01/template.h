@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Issuer's templates. Ours is merged over what they may say: what makes a solver safe and what makes it
- * work cannot be overridden. */
+ * work cannot be overridden; the annotations that speak to ingress controllers (annotations.h) can. */
 #ifndef CERTROLL_HTTP01_TEMPLATE_H
 #define CERTROLL_HTTP01_TEMPLATE_H
 

@@ -293,6 +293,35 @@ static void the_template_adds_to_the_ingress(void **state)
     expect_json(JGET(ingress, "spec"), "{\"rules\":[]}");
 }
 
+static void no_controller_asks_for_https_or_a_login(void **state)
+{
+    (void)state;
+    static const char *const off[] = {"nginx.ingress.kubernetes.io/ssl-redirect",
+                                      "nginx.ingress.kubernetes.io/force-ssl-redirect",
+                                      "nginx.ingress.kubernetes.io/enable-global-auth",
+                                      "haproxy-ingress.github.io/ssl-redirect",
+                                      "haproxy.org/ssl-redirect",
+                                      "ingress.kubernetes.io/ssl-redirect",
+                                      "ingress.kubernetes.io/force-ssl-redirect"};
+    const struct http01_ingress_config plain = {.class_name = NULL};
+    json_auto_t *ingress = ingress_with(&plain, NULL, 0);
+    const json_t *annotations = JGET(ingress, "metadata", "annotations");
+    for (size_t i = 0; i < ARRAY_LEN(off); i++)
+        assert_string_equal(JSTR(annotations, off[i]), "false");
+    assert_string_equal(JSTR(annotations, "konghq.com/protocols"), "http,https");
+    assert_string_equal(JSTR(annotations, "nginx.ingress.kubernetes.io/whitelist-source-range"),
+                        "0.0.0.0/0,::/0");
+    /* The template is by whoever knows the controller. */
+    const struct http01_ingress_config own = {
+        .ingress_template = "{\"metadata\":{\"annotations\":{\"konghq.com/protocols\":\"http\","
+                            "\"haproxy.org/ssl-redirect\":\"true\"}}}"};
+    json_auto_t *told = ingress_with(&own, NULL, 0);
+    annotations = JGET(told, "metadata", "annotations");
+    assert_string_equal(JSTR(annotations, "konghq.com/protocols"), "http");
+    assert_string_equal(JSTR(annotations, "haproxy.org/ssl-redirect"), "true");
+    assert_string_equal(JSTR(annotations, "ingress.kubernetes.io/ssl-redirect"), "false");
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -313,6 +342,7 @@ int main(void)
         cmocka_unit_test(each_name_has_an_exact_path),
         cmocka_unit_test(the_class_is_a_field_or_an_annotation),
         cmocka_unit_test(the_template_adds_to_the_ingress),
+        cmocka_unit_test(no_controller_asks_for_https_or_a_login),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
