@@ -8,6 +8,7 @@
 #include "sim/sim_ca.h"
 #include "sim/sim_check.h"
 #include "sim/sim_cluster.h"
+#include "sim/sim_edit.h"
 #include "sim/sim_external.h"
 #include "sim/sim_failover.h"
 #include "sim/sim_issuers.h"
@@ -53,6 +54,7 @@ int64_t sim_delay(struct sim *s, int64_t max)
 void sim_happen(struct sim *s)
 {
     sim_user_happen(s->user);
+    sim_edit_put_back(s->edit);
     sim_cluster_happen(s->cluster);
     sim_ca_happen(s->ca);
     sim_external_happen(s->external);
@@ -66,7 +68,8 @@ static int64_t sooner(int64_t a, int64_t b)
 
 int64_t sim_next(const struct sim *s)
 {
-    return sooner(sooner(sim_user_next(s->user), sim_cluster_next(s->cluster)),
+    const int64_t people = sooner(sim_user_next(s->user), sim_edit_next(s->edit));
+    return sooner(sooner(people, sim_cluster_next(s->cluster)),
                   sooner(sooner(sim_ca_next(s->ca), sim_external_next(s->external)),
                          sim_process_next(s->process)));
 }
@@ -216,12 +219,14 @@ static struct sim *sim_new(uint64_t seed, enum sim_trace_kind trace)
     s->net = sim_net_new(s);
     s->process = sim_process_new(s);
     s->user = sim_user_new(s);
+    s->edit = sim_edit_new(s);
     return s;
 }
 
 static void sim_free(struct sim *s)
 {
     sim_process_free(s->process);
+    sim_edit_free(s->edit);
     sim_user_free(s->user);
     sim_net_free(s->net);
     sim_external_free(s->external);

@@ -16,6 +16,7 @@ struct sim_api;
 struct sim_ca;
 struct sim_check;
 struct sim_cluster;
+struct sim_edit;
 struct sim_external;
 struct sim_net;
 struct sim_process;
@@ -45,6 +46,7 @@ struct sim {
     struct sim_external *external;
     struct sim_net *net;
     struct sim_user *user;
+    struct sim_edit *edit;
     struct sim_check *check;
     struct sim_process *process;
     bool calm; /* faults and users have stopped: from here on everything has to come right */

@@ -13,6 +13,7 @@
 #include "base/timefmt.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_cluster.h"
+#include "sim/sim_edit.h"
 #include "sim/sim_failover.h"
 #include "sim/sim_net.h"
 #include "sim/sim_pki.h"
@@ -579,6 +580,9 @@ char *sim_check_unfinished(struct sim *s)
         if (why != NULL)
             return why;
     }
+    char *edit = sim_edit_fault(s->edit);
+    if (edit != NULL)
+        return edit;
     size_t stored = s->check->orders.len, made = sim_ca_order_count(s->ca);
     unsigned excused =
         sim_process_deaths(s->process) + sim_net_lost_orders(s->net) + s->check->torn;

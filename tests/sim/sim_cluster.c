@@ -53,24 +53,44 @@ void sim_cluster_free(struct sim_cluster *c)
 struct lookup {
     const char *host;
     const char *path;
-    const char *ns; /* of the Ingress found, with its Service */
+    unsigned nearest; /* of the rules for the host: no other is looked at */
+    const char *ns;   /* of the Ingress found, with its Service */
     const char *service;
 };
 
-static bool look_at_route(void *arg, const char *key, json_t *ingress)
+/* How near a rule comes to a host: 3 is the host itself, 2 a wildcard, 1 all hosts, 0 none of them. */
+static unsigned nearness(const json_t *rule, const char *host)
 {
-    struct lookup *l = arg;
-    (void)key;
-    const json_t *rules = JGET(ingress, "spec", "rules");
-    for (size_t i = 0; i < json_count(rules); i++) {
-        const json_t *rule = json_item(rules, i);
-        const json_t *path = JGET(rule, "http", "paths", "0");
-        if (!str_eq(JSTR(rule, "host"), l->host) || !str_eq(JSTR(path, "path"), l->path))
+    const char *of = JSTR(rule, "host"), *parent = strchr(host, '.');
+    if (of == NULL)
+        return 1;
+    if (str_eq(of, host))
+        return 3;
+    return parent != NULL && str_starts(of, "*.") && str_eq(of + 1, parent) ? 2 : 0;
+}
+
+static void look_at_rule(struct lookup *l, const json_t *ingress, const json_t *rule)
+{
+    const json_t *paths = JGET(rule, "http", "paths");
+    unsigned near = nearness(rule, l->host);
+    if (near > l->nearest) {
+        l->nearest = near;
+        l->service = NULL;
+    }
+    for (size_t i = 0; i < json_count(paths) && near > 0 && near == l->nearest; i++) {
+        if (!str_eq(JSTR(json_item(paths, i), "path"), l->path))
             continue;
         l->ns = JSTR(ingress, "metadata", "namespace");
-        l->service = JSTR(path, "backend", "service", "name");
-        return false;
+        l->service = JSTR(json_item(paths, i), "backend", "service", "name");
     }
+}
+
+static bool look_at_route(void *arg, const char *key, json_t *ingress)
+{
+    const json_t *rules = JGET(ingress, "spec", "rules");
+    (void)key;
+    for (size_t i = 0; i < json_count(rules); i++)
+        look_at_rule(arg, ingress, json_item(rules, i));
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "sim/sim_api.h"
 #include "sim/sim_ca.h"
+#include "sim/sim_edit.h"
 #include "sim/sim_external.h"
 
 static const char *const namespaces[] = {"red", "blue"};
@@ -35,10 +36,13 @@ static json_t *acme_spec(const struct sim *s, const char *server, const char *ac
     return spec;
 }
 
-/* An issuer, and with fails_over another one that takes over from it. */
+/* An issuer, and with fails_over another one that takes over from it; in some lives it edits people's own Ingress. */
 static void put_acme_issuer(struct sim *s, const char *ns, const char *account)
 {
     json_t *spec = acme_spec(s, SIM_CA_DIRECTORY, account);
+    if (ns != NULL && sim_edit_is_on(s))
+        json_put(JGET(spec, "acme", "solvers", "0", "http01"), "ingress",
+                 json_build("{s:s}", "name", SIM_EDIT_NAME));
     if (sim_issuers_fail_over(s)) {
         const char *kind = ns == NULL ? "ClusterIssuer" : "Issuer";
         json_put(JGET(spec, "acme"), "failover",

@@ -227,6 +227,10 @@ static void apply(struct call *c, const struct sim_object *o)
 
 static void merge(struct call *c, const struct sim_object *o)
 {
+    if (is_stale(c, o)) {
+        refuse(c, 409, "Conflict", "the object has been modified");
+        return;
+    }
     json_t *now = json_copy_deep(o->json);
     json_merge_patch(now, c->body);
     if (c->target.res->has_status && JGET(o->json, "status") != NULL)

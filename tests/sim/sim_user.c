@@ -12,6 +12,7 @@
 #include "sim/sim_api.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_check.h"
+#include "sim/sim_edit.h"
 #include "sim/sim_issuers.h"
 #include "sim/sim_net.h"
 #include "sim/sim_process.h"
@@ -263,7 +264,7 @@ static void delete_some(struct sim_user *u, const char *plural)
 {
     json_auto_t *o = some_copy(u->sim, plural);
     const char *crt = JSTR(o, "metadata", "annotations", api_names()->certificate_name);
-    if (o == NULL)
+    if (o == NULL || str_eq(name_of(o), SIM_EDIT_NAME))
         return;
     if (crt != NULL)
         sim_check_disturbed(u->sim, ns_of(o), crt);
@@ -490,6 +491,7 @@ void sim_user_free(struct sim_user *u)
 void sim_user_begin(struct sim_user *u)
 {
     sim_issuers_create(u->sim);
+    sim_edit_begin(u->sim->edit);
     create_certificate(u);
     plan_next(u);
 }
@@ -512,5 +514,6 @@ void sim_user_happen(struct sim_user *u)
         plan_next(u);
         sim_note(u->sim, "the user %s", acts[i].name);
         acts[i].act(u);
+        sim_edit_happen(u->sim->edit);
     }
 }
