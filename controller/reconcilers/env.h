@@ -93,7 +93,7 @@ struct env {
     struct memo
         *proven; /* Challenges by uid that are valid, and names that a namespace has proven */
     struct memo *placed; /* by uid of the Order: URL of an ACME order that is not in status yet */
-    struct memo *presented; /* by key of the Order: when and by which tiers routes were made */
+    struct memo *presented; /* by key of the Order: when, by which tiers, and what is waited for */
     struct http01_env http01;
     struct renewal_board *renewal_board;
     struct memo *outages; /* see outage.h */

@@ -95,7 +95,7 @@ void memo_set_text(struct memo *m, const char *key, const char *text)
     pthread_mutex_lock(&m->lock);
     struct entry *e = entry_of(m, key);
     free(e->text);
-    e->text = x_strdup(text);
+    e->text = x_strdup_or_null(text);
     pthread_mutex_unlock(&m->lock);
 }
 

@@ -22,7 +22,7 @@ struct memo_entry memo_count(struct memo *m, const char *key, int64_t now);
 void memo_set(struct memo *m, const char *key, int64_t time);
 void memo_mark(struct memo *m, const char *key, unsigned marks);
 struct memo_entry memo_get(struct memo *m, const char *key);
-/* A text under a key: copied in; owned when it comes out, NULL when there is none. */
+/* A text under a key, or NULL: copied in; owned when it comes out, NULL when there is none. */
 void memo_set_text(struct memo *m, const char *key, const char *text);
 char *memo_text(struct memo *m, const char *key);
 void memo_drop(struct memo *m, const char *key);

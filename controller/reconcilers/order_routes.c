@@ -118,13 +118,28 @@ static bool look_at_pending(struct order_pass *p)
     return pending;
 }
 
-/* It is told at once: somebody has to do something, and nobody else would say so. */
-static void wait_for_others(struct order_pass *p, const struct err *e)
+/* What others have to make is asked for as seldom as what is there is looked at. */
+static struct err *present_again(struct order_pass *p)
 {
+    struct err *e = present_all(p);
+    bool waits = e != NULL && str_eq(e->reason, HTTP01_ROUTE_WAITS);
+    if (e != NULL && !waits)
+        return e;
+    memo_set(p->env->presented, p->key, p->now);
+    memo_set_text(p->env->presented, p->key, waits ? e->message : NULL);
+    err_free(e);
+    return NULL;
+}
+
+/* It is told at once: somebody has to do something, and nobody else would say so. */
+static void tell_what_waits(struct order_pass *p)
+{
+    auto_free char *text = memo_text(p->env->presented, p->key);
+    if (text == NULL)
+        return;
     free(p->owned[0]);
-    p->owned[0] = x_strdup(e->message);
+    p->owned[0] = TAKE(text);
     p->status.reason = p->owned[0];
-    order_wait(p, p->now + PRESENT_AGAIN);
 }
 
 struct err *ensure_presented(struct order_pass *p)
@@ -133,16 +148,10 @@ struct err *ensure_presented(struct order_pass *p)
         return NULL;
     int64_t last = memo_get(p->env->presented, p->key).time;
     if (p->now - last >= PRESENT_AGAIN) {
-        struct err *e = present_all(p);
-        if (e != NULL && str_eq(e->reason, HTTP01_ROUTE_WAITS)) {
-            wait_for_others(p, e);
-            err_free(e);
-            return NULL;
-        }
-        TRY(e);
-        memo_set(p->env->presented, p->key, p->now);
+        TRY(present_again(p));
         last = p->now;
     }
+    tell_what_waits(p);
     order_wait(p, last + PRESENT_AGAIN);
     return NULL;
 }
