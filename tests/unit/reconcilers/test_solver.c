@@ -15,6 +15,11 @@
 #define OURS "?limit=500&labelSelector=acme.certroll.dev%2Fhttp01-solver%3Dtrue"
 #define PODS "GET https://api/api/v1/pods" OURS
 #define SERVICES "GET https://api/api/v1/services" OURS
+#define EDITED                                                                                     \
+    "GET "                                                                                         \
+    "https://api/apis/networking.k8s.io/v1/"                                                       \
+    "ingresses?limit=500&labelSelector=certroll.dev%2Fhttp01-paths%3Dtrue"
+#define ROUTES "GET https://api/apis/gateway.networking.k8s.io/v1/httproutes" OURS
 #define INGRESSES "GET https://api/apis/networking.k8s.io/v1/ingresses" OURS
 
 static const struct object_name adopt = {.ns = "", .name = "adopt"};
@@ -28,6 +33,8 @@ static void what_is_there_comes_under_care(void **state)
                   "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"shop\"}}]}");
     scripted_plan(&s.world, SERVICES, 200,
                   "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"shop\"}}]}");
+    scripted_plan(&s.world, EDITED, 200, "{\"items\":[]}");
+    scripted_plan(&s.world, ROUTES, 404, "{}"); /* a cluster without the Gateway API */
     scripted_plan(&s.world, INGRESSES, 200,
                   "{\"items\":[{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\","
                   "\"ownerReferences\":[{\"uid\":\"u1\",\"name\":\"web-1\"}]}}]}");
@@ -51,6 +58,8 @@ static void a_busy_api_server_is_asked_again(void **state)
     clock_manual_advance(&s.hands, NS_PER_MIN);
     scripted_plan(&s.world, PODS, 200, "{\"items\":[]}");
     scripted_plan(&s.world, SERVICES, 200, "{\"items\":[]}");
+    scripted_plan(&s.world, EDITED, 200, "{\"items\":[]}");
+    scripted_plan(&s.world, ROUTES, 403, "{}"); /* the chart gives no rights on it */
     scripted_plan(&s.world, INGRESSES, 200, "{\"items\":[]}");
     assert_true(controller_step(s.env->controllers.solver));
 }
