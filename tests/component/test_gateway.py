@@ -9,7 +9,7 @@ from lib.api import condition
 from lib.audit import Audit
 from lib.cluster import service_account
 from lib.controller import free_port
-from lib.objects import certificate, gateway, gateway_acme
+from lib.objects import certificate, gateway, gateway_acme, route
 from lib.wait import wait_for
 
 GATEWAY = {"name": "gateway"}
@@ -113,10 +113,10 @@ def test_many_names_take_two_routes(api, ns, pebble, responder, gateway_api, all
     assert sorted(len(r["spec"]["hostnames"]) for r in routes) == [1, 16]
     assert sorted(n for r in routes for n in r["spec"]["hostnames"]) == sorted(names)
     [order] = api.list("Order", ns)
-    for route in routes:
-        assert route["metadata"]["labels"]["gateway"] == "infra"
-        assert [o["uid"] for o in route["metadata"]["ownerReferences"]] == [order["metadata"]["uid"]]
-        assert route["spec"]["parentRefs"] == [{"group": "gateway.networking.k8s.io", "kind": "ListenerSet",
+    for one in routes:
+        assert one["metadata"]["labels"]["gateway"] == "infra"
+        assert [o["uid"] for o in one["metadata"]["ownerReferences"]] == [order["metadata"]["uid"]]
+        assert one["spec"]["parentRefs"] == [{"group": "gateway.networking.k8s.io", "kind": "ListenerSet",
                                                 "name": "ours", "sectionName": "http"}]
     api.wait_ready("Certificate", ns, "web", 40)
     wait_for("the routes to go", lambda: not api.list("HTTPRoute", ns), 10)
@@ -153,6 +153,7 @@ def replicas(api, gateway_account, gateway_api, make_controller):
 
 def test_own_replicas_behind_an_http_route(api, env, ns, pebble, responder, replicas, gateway_account):
     api.create(gateway(ns))
+    api.create(route(ns, "web.localhost"))  # replicas answer for names of the namespace only
     ready_issuer(api, ns, pebble, GATEWAY, shared=True)
     audit = Audit(env["AUDIT_LOG"], gateway_account[1])
     issue(api, ns)
@@ -167,14 +168,15 @@ def test_own_replicas_behind_an_http_route(api, env, ns, pebble, responder, repl
 
 def test_what_a_leader_that_died_has_left_goes(api, ns, pebble, responder, replicas):
     api.create(gateway(ns))
+    api.create(route(ns, "web.localhost"))  # replicas answer for names of the namespace only
     ready_issuer(api, ns, pebble, GATEWAY, shared=True)
     responder.deaf = set(responder.ports)
     try:
         api.create(certificate(ns, "web", "acme"))
-        [route] = wait_for("the route", lambda: api.list("HTTPRoute", ns))
+        [made] = wait_for("the route", lambda: api.list("HTTPRoute", ns))
         [grant] = api.list("ReferenceGrant", HOME)
         assert grant["spec"]["from"] == [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": ns}]
-        assert route["spec"]["rules"][0]["backendRefs"][0]["namespace"] == HOME
+        assert made["spec"]["rules"][0]["backendRefs"][0]["namespace"] == HOME
         leader, other = replicas
         leader.kill()
         api.delete("Lease", HOME, "certroll-controller")

@@ -172,7 +172,9 @@ def test_a_spec_alone_holds_no_name(api, tenants, cluster_issuer, ca):
 
 
 @pytest.mark.parametrize("http01", [{"shared": {}}, {"shared": {"standing": True}},
-                                    {"redirect": {"url": "http://central.localhost"}}], ids=lambda h: "-".join(h))
+                                    {"redirect": {"url": "http://central.localhost"}},
+                                    {"shared": {"gatewayHTTPRoute": {"parentRefs": [{"name": "g"}]}}}],
+                         ids=["shared", "standing", "redirect", "gateway"])
 def test_an_account_of_my_own_is_no_way_in(api, tenants, pebble, cluster_issuer, ca, http01):
     """certroll's replicas answer for any account, and the route to them is certroll's: an Issuer of the namespace gets
     them only for names that the namespace routes, whatever it allows itself."""
