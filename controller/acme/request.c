@@ -119,7 +119,8 @@ struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
         .tls = &ca->tls,
         .timeout = r->jws != NULL ? POST_TIMEOUT : 0,
         .max_body = r->max_body,
-        .flags = (r->jws != NULL ? HTTP_MUTATES : 0U) | (ca->guarded ? HTTP_GUARDED : 0U),
+        .flags = (r->jws != NULL ? HTTP_MUTATES | HTTP_ONCE : 0U) |
+                 (ca->guarded ? HTTP_GUARDED : 0U),
     };
     int64_t start = clock_mono(ca->clock);
     AUTO_RESPONSE response = {0};

@@ -114,9 +114,12 @@ static int on_before_request(void *arg, char *ip, char *local_ip, int port, int 
     (void)local_ip;
     (void)port;
     (void)local_port;
-    x->connected = true;
     struct err *e = NULL;
-    if ((x->req->flags & HTTP_GUARDED) != 0)
+    if (x->connected && (x->req->flags & HTTP_ONCE) != 0)
+        e = err_new(ERR_TRANSIENT, "ConnectionLost",
+                    "the connection ended before an answer, and this is not sent twice");
+    x->connected = true;
+    if (e == NULL && (x->req->flags & HTTP_GUARDED) != 0)
         e = guard_check_literal(&x->policy->guard, ip);
     if (e == NULL && (x->req->flags & HTTP_MUTATES) != 0 && x->policy->gate != NULL)
         e = x->policy->gate(x->policy->gate_arg);

@@ -41,6 +41,8 @@ enum http_flag {
                                addresses after resolution and after each redirect */
     HTTP_MUTATES = 1 << 3, /* changes the world: asks the gate after connect, before the request */
     HTTP_NO_REUSE = 1 << 4, /* a fresh connection, closed after use */
+    HTTP_ONCE = 1 << 6, /* libcurl does not repeat it by itself on another connection when a kept one
+                           ends before an answer: the server may have carried it out */
 };
 
 struct http_request {

@@ -403,6 +403,50 @@ static void test_stale_connection_is_replaced(void **state)
     scripted_server_stop(s);
 }
 
+/* The first request of a connection is answered; the second is read, and the connection ends. */
+static void reads_the_second(struct scripted_conn *c, void *arg)
+{
+    struct scripted_request r;
+    unsigned *seen = arg;
+    for (int i = 0; i < 2 && scripted_read_request(c, &r); i++) {
+        ++*seen;
+        scripted_request_release(&r);
+        if (i == 0)
+            scripted_respond(c, 200, "", "once");
+    }
+}
+
+/* It may have been carried out: whoever said HTTP_ONCE hears of it instead of sending it twice. */
+static void test_sent_once(void **state)
+{
+    (void)state;
+    unsigned seen = 0;
+    struct scripted_server *s = serve(reads_the_second, &seen);
+    auto_free char *url = scripted_server_url(s, "/");
+    EACH_TRANSPORT(t)
+    {
+        for (int once = 0; once < 2; once++) {
+            struct http_request req = {.url = url, .method = "POST", .body = "x", .body_len = 1};
+            AUTO_RESPONSE first = assert_call(t, &req);
+            seen = 0;
+            req.flags = once ? HTTP_ONCE : 0;
+            if (once) {
+                auto_free char *message =
+                    assert_call_fails(t, &req, NULL, ERR_TRANSIENT, "ConnectionLost");
+                assert_non_null(strstr(message, "not sent twice"));
+                assert_int_equal(seen, 1);
+            } else {
+                AUTO_RESPONSE again = assert_call(t, &req);
+                assert_int_equal(seen, 2);
+            }
+            /* What is kept now has one answer behind it: end it. */
+            req.flags = HTTP_NO_REUSE;
+            AUTO_RESPONSE last = assert_call(t, &req);
+        }
+    }
+    scripted_server_stop(s);
+}
+
 static int setup(void **state)
 {
     net_group_setup(state);
@@ -434,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_invalid_requests),
         cmocka_unit_test(test_connect_to),
         cmocka_unit_test(test_stale_connection_is_replaced),
+        cmocka_unit_test(test_sent_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
