@@ -11,6 +11,8 @@
 #include "base/str.h"
 
 #define CERTIFICATE_MAX 95000
+#define TYPE_MAX 32
+#define IDENTIFIER_MAX 255
 #define PEM_TYPE "application/pem-certificate-chain"
 #define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
 
@@ -21,7 +23,10 @@ void acme_order_release(struct acme_order *o)
     free(o->finalize);
     free(o->certificate);
     free(o->error);
+    free(o->profile);
+    free(o->replaces);
     strlist_release(&o->authorizations);
+    strlist_release(&o->names);
     *o = (struct acme_order){0};
 }
 
@@ -42,6 +47,30 @@ static struct err *read_authorizations(const json_t *list, struct strlist *ret_u
     return NULL;
 }
 
+char *acme_identifier_text(const char *type, const char *value)
+{
+    char *text = x_printf("%s:%s", type, value);
+    for (char *c = text; *c != '\0'; c++)
+        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    return text;
+}
+
+/* Nothing depends on them but which order is which. */
+static void read_names(const json_t *list, struct strlist *ret_names)
+{
+    for (size_t i = 0; i < json_count(list); i++) {
+        const char *type = JSTR(json_item(list, i), "type");
+        const char *value = JSTR(json_item(list, i), "value");
+        if (i == ACME_AUTHORIZATIONS_MAX || str_empty(type) || str_empty(value) ||
+            strlen(type) > TYPE_MAX || strlen(value) > IDENTIFIER_MAX) {
+            strlist_release(ret_names);
+            return;
+        }
+        strlist_add_take(ret_names, acme_identifier_text(type, value));
+    }
+    strlist_sort(ret_names);
+}
+
 static struct err *fill_order(const struct acme_answer *a, struct acme_order *o)
 {
     o->error = acme_problem_text(JGET(a->body, "error"));
@@ -50,6 +79,9 @@ static struct err *fill_order(const struct acme_answer *a, struct acme_order *o)
     TRY(acme_need_text(a->body, "status", ACME_STATUS_MAX, &o->status));
     TRY(acme_need_text(a->body, "finalize", ACME_URL_MAX, &o->finalize));
     TRY(acme_read_text(a->body, "certificate", ACME_URL_MAX, &o->certificate));
+    TRY(acme_read_text(a->body, "profile", ACME_URL_MAX, &o->profile));
+    TRY(acme_read_text(a->body, "replaces", ACME_URL_MAX, &o->replaces));
+    read_names(JGET(a->body, "identifiers"), &o->names);
     return read_authorizations(JGET(a->body, "authorizations"), &o->authorizations);
 }
 

@@ -11,6 +11,9 @@ struct acme_identifier {
     const char *value;
 };
 
+/* "dns:a.test": what is compared; CAs write names in lower case. Owned. */
+char *acme_identifier_text(const char *type, const char *value);
+
 #define ACME_AUTHORIZATIONS_MAX 1000
 
 struct acme_order {
@@ -20,6 +23,10 @@ struct acme_order {
     char *certificate; /* URL, NULL until valid */
     char *error;       /* text of the problem, or NULL */
     struct strlist authorizations;
+    struct strlist
+        names;        /* acme_identifier_text() of each, sorted; empty when one cannot be read */
+    char *profile;    /* as the CA says it, or NULL */
+    char *replaces;   /* likewise */
     int64_t expires;  /* wall ns, 0 = unknown */
     int64_t retry_at; /* wall ns from Retry-After, 0 = none */
 };
