@@ -13,6 +13,7 @@
 #include "reconcilers/acme_wait.h"
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_prepare.h"
+#include "reconcilers/order_recall.h"
 #include "reconcilers/outage.h"
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
@@ -25,6 +26,7 @@ static const struct {
     struct err *(*ensure)(struct order_pass *p);
 } steps[] = {
     {"Allowed", ensure_allowed},       /* the namespace may have these names */
+    {"Recalled", ensure_recalled},     /* an order that the CA made and we lost is found again */
     {"Budget", ensure_budget},         /* rate limits leave one */
     {"Prepared", ensure_prepared},     /* what the issuer wants done before is done */
     {"Created", ensure_created},       /* the CA knows the order, and its URL is in status */
@@ -61,8 +63,7 @@ static void pass_release(struct order_pass *p)
 
 /* ---- newOrder ---- */
 
-/* What is ordered comes from the request's CSR, not from the Order's fields. */
-static size_t identifiers_of(const struct pki_names *names, struct acme_identifier *out)
+size_t order_identifiers(const struct pki_names *names, struct acme_identifier *out)
 {
     size_t n = 0;
     bool cn_listed = names->common_name == NULL || strlist_has(&names->dns, names->common_name) ||
@@ -101,8 +102,8 @@ static struct err *persist(struct order_pass *p, const struct acme_order *o)
 }
 
 /* Draft-ietf-acme-profiles: a name that the CA does not list costs an order and is refused anyway. */
-static struct err *choose_profile(const struct order_pass *p, const struct acme_directory *d,
-                                  const char **ret_profile)
+struct err *order_profile(const struct order_pass *p, const struct acme_directory *d,
+                          const char **ret_profile)
 {
     const struct acme_issuer *acme = p->chain.issuer->spec.acme;
     const char *asked = bind_map_get(&p->chain.request->obj.meta.annotations, API_PROFILE);
@@ -160,20 +161,22 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
     TRY(acme_ca_directory(p->chain.account.account.ca, &d));
     struct acme_order_spec spec = {
         .identifiers = ids,
-        .count = identifiers_of(&csr.names, ids),
+        .count = order_identifiers(&csr.names, ids),
         .replaces = p->replaces,
     };
     TRY(check_solvers(p, ids, spec.count));
     TRY(order_preflight(p, ids, spec.count, &d.caa_identities));
     if (p->stop)
         return NULL;
-    TRY(choose_profile(p, &d, &spec.profile));
+    TRY(order_profile(p, &d, &spec.profile));
     struct err *e = acme_order_new(&p->chain.account.account, &spec, ret_order);
     if (err_is(e, ERR_CONFLICT) && str_eq(e->reason, "ReplacesRefused")) {
         err_free(e);
         budget_replaces_refused(p);
         return NULL;
     }
+    if (e != NULL)
+        order_recall_note(p, e);
     TRY(e);
     log_info("order created", L_STR("url", ret_order->url));
     memo_set_text(p->env->placed, p->order->obj.meta.uid, ret_order->url);

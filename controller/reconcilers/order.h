@@ -5,6 +5,7 @@
 
 #include "acme/order.h"
 #include "http01/tier.h"
+#include "pki/names.h"
 #include "reconcilers/acme_chain.h"
 #include "reconcilers/env.h"
 
@@ -35,6 +36,14 @@ struct err *order_preflight(struct order_pass *p, const struct acme_identifier *
                             const struct strlist *identities) MUST_CHECK;
 /* The state of a Challenge: its status, or what its reconcile knows beyond that; "pending" at first. */
 const char *challenge_state(const struct env *env, const struct challenge *c);
+
+/* What is ordered: from the request's CSR, not from the Order's fields. Borrowed from names; out has room for all and
+ * one more. Returns how many. */
+size_t order_identifiers(const struct pki_names *names, struct acme_identifier *out);
+/* The profile to name, NULL for none; borrowed from the issuer or the request. ERR_INVALID for one that the CA does not
+ * list. */
+struct err *order_profile(const struct order_pass *p, const struct acme_directory *d,
+                          const char **ret_profile) MUST_CHECK;
 
 struct err *ensure_allowed(struct order_pass *p) MUST_CHECK;
 struct err *ensure_challenges(struct order_pass *p) MUST_CHECK;

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
-#include "net/http_share.h"
 #include "reconcilers/budget_needs.h"
 #include "reconcilers/outage.h"
 
@@ -154,6 +153,30 @@ struct err *ensure_budget(struct order_pass *p)
     return NULL;
 }
 
+/* ---- found again at the CA ---- */
+
+struct err *budget_recalled(struct order_pass *p)
+{
+    const char *uid = p->order->obj.meta.uid;
+    AUTO(budget_needs_release) struct budget_needs needs = {0};
+    TRY(choose_replaces(p));
+    TRY(budget_needs_of_order(p->env, p->chain.issuer, p->chain.request, p->order,
+                              p->replaces != NULL, &needs));
+    if (needs.len > 0 && !budgets_are_loaded(p->env->budgets)) {
+        budget_store_wake(p->env);
+        order_wait(p, p->now + LOADED_SOON);
+        return NULL;
+    }
+    if (needs.len == 0 || budgets_placed(p->env->budgets, uid) != 0)
+        return NULL;
+    for (size_t i = 0; i < needs.len; i++)
+        if (!needs.items[i].only_looked_at)
+            budgets_count(p->env->budgets, &needs.items[i], 1, 0);
+    budgets_adopt(p->env->budgets, uid, needs.items, needs.len, p->now);
+    budget_store_wake(p->env);
+    return NULL;
+}
+
 /* ---- refused by the CA ---- */
 
 /* The page where a person lifts the pause of an account, out of the problem's text; owned or NULL. */
@@ -189,13 +212,6 @@ static struct err *show_refusal(struct order_pass *p, struct err *failed)
     return failed;
 }
 
-/* The request may have reached the CA, and counts there: the next one is another. */
-static bool may_have_arrived(const struct err *e)
-{
-    return e->kind == ERR_TRANSIENT && e->http_status == 0 && !http_share_held_back(e) &&
-           !str_eq(e->reason, "ConnectFailed") && !str_eq(e->reason, "TLSFailed");
-}
-
 struct err *budget_failed(struct order_pass *p, struct err *failed)
 {
     const char *uid = p->order->obj.meta.uid;
@@ -203,10 +219,10 @@ struct err *budget_failed(struct order_pass *p, struct err *failed)
     bool limited = failed->kind == ERR_RATE_LIMITED && !str_eq(failed->reason, "TooManyRequests");
     auto_free char *url = memo_text(p->env->placed, uid);
     bool is_placed = url != NULL || !str_empty(p->order->status.url);
-    if (!is_placed && limited)
+    if (!is_placed && limited) {
         budgets_refused(p->env->budgets, uid);
-    if (!is_placed && (limited || may_have_arrived(failed)))
         budgets_settle(p->env->budgets, uid, BUDGET_FAILED);
+    }
     return limited ? show_refusal(p, failed) : failed;
 }
 

@@ -18,6 +18,9 @@ struct err *ensure_budget(struct order_pass *p) MUST_CHECK;
 /* The CA does not want to hear of what the order replaces: the next pass asks the limits as for any order, and newOrder
  * goes without that. */
 void budget_replaces_refused(struct order_pass *p);
+/* The order was placed, and its URL was lost: what an earlier process has counted and did not store is counted here. The
+ * pass waits while what was spent before is being read. */
+struct err *budget_recalled(struct order_pass *p) MUST_CHECK;
 /* A try failed and will be repeated. When the CA refused by a rate limit, status says until when, and the error when to
  * come again. Takes the error, which is never NULL, and returns it. */
 struct err *budget_failed(struct order_pass *p, struct err *failed) MUST_CHECK;

@@ -14,6 +14,7 @@
 #include "reconcilers/issuer.h"
 #include "reconcilers/order.h"
 #include "reconcilers/order_budget.h"
+#include "reconcilers/order_recall.h"
 #include "reconcilers/renewal_info.h"
 #include "reconcilers/request.h"
 #include "reconcilers/revocation.h"
@@ -323,6 +324,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
     env->polls = memo_new();
     env->proven = memo_new();
     env->placed = memo_new();
+    env->lost = memo_new();
     env->presented = memo_new();
     env->http01 = (struct http01_env){
         .kube = o->kube,
@@ -385,6 +387,7 @@ void reconcilers_free(struct reconcilers *r)
     memo_free(r->env.polls);
     memo_free(r->env.proven);
     memo_free(r->env.placed);
+    memo_free(r->env.lost);
     memo_free(r->env.presented);
     renewal_board_free(r->env.renewal_board);
     memo_free(r->env.revoked);
@@ -415,6 +418,7 @@ struct controller *const *reconcilers_controllers(const struct reconcilers *r)
 void reconcilers_start(struct reconcilers *r, unsigned workers, unsigned external_workers)
 {
     solver_adopt(&r->env);
+    order_recall_adopt(&r->env);
     http_share_set_threads(r->share, external_workers);
     r->inside = worker_pool_start(r->controllers, INSIDE_CONTROLLERS, workers);
     r->outside = worker_pool_start(r->controllers + INSIDE_CONTROLLERS,

@@ -16,6 +16,7 @@
 #include "sim/sim_cluster.h"
 #include "sim/sim_issued.h"
 #include "sim/sim_limits.h"
+#include "sim/sim_orders.h"
 #include "sim/sim_pki.h"
 
 #define VALIDATION_MAX (4 * NS_PER_SEC)
@@ -34,6 +35,7 @@ struct sim_ca *sim_ca_new(struct sim *s)
     ca->reuse = reuses[sim_pick(s, ARRAY_LEN(reuses))];
     ca->forgets = sim_chance(s, 500);
     ca->renews = sim_chance(s, 700);
+    ca->lists = (enum ca_lists)sim_pick(s, 3);
     ca->keys = json_new_array();
     sim_limits_init(&ca->limits, s);
     return ca;
@@ -167,7 +169,7 @@ static bool has_expired(const struct sim_ca *ca, const struct order *o)
     return o->status == NULL && sim_now(ca->sim) >= o->expires;
 }
 
-static const char *status_of(const struct sim_ca *ca, const struct order *o)
+const char *ca_order_status(const struct sim_ca *ca, const struct order *o)
 {
     if (has_expired(ca, o))
         return "invalid";
@@ -195,7 +197,7 @@ static void show_order(struct ca_call *c, size_t n, int http_status)
     }
     auto_free char *finalize = x_printf("%s/finalize/%zu", c->base, n);
     auto_free char *certificate = x_printf("%s/certificate/%zu", c->base, n);
-    const char *status = status_of(c->ca, o);
+    const char *status = ca_order_status(c->ca, o);
     json_auto_t *body = json_build("{s:s,s:o,s:o,s:s}", "status", status, "identifiers",
                                    identifiers, "authorizations", authz, "finalize", finalize);
     if (o->certificate != NULL)
@@ -340,7 +342,7 @@ static void finalize(struct ca_call *c, size_t n)
 {
     struct order *o = &c->ca->orders[n];
     sim_check_order_used(c->ca->sim, n);
-    if (!str_eq(status_of(c->ca, o), "ready")) {
+    if (!str_eq(ca_order_status(c->ca, o), "ready")) {
         ca_refuse(c, 403, "orderNotReady", "the order is not ready");
         return;
     }
@@ -468,6 +470,11 @@ static void serve_post(struct ca_call *c)
     size_t account = ca_number_in(url, "account");
     if (account < c->ca->accounts.len) {
         ca_show_account(c, account, 200);
+        return;
+    }
+    size_t list = ca_number_in(url, "orders");
+    if (list != SIZE_MAX) {
+        ca_list_orders(c, list);
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {

@@ -10,6 +10,10 @@
 #include "sim/sim_ca_internal.h"
 #include "sim/sim_pki.h"
 
+/* Of a list of orders. */
+#define PAGE 5
+#define PAGES 1000
+
 void ca_add_header(struct ca_call *c, const char *name, const char *value)
 {
     buf_putf(&c->headers, "%s: %s\n", name, value);
@@ -102,6 +106,8 @@ void ca_show_account(struct ca_call *c, size_t n, int status)
     json_auto_t *body = json_build("{s:s}", "status", "valid");
     if (*contact != '\0')
         json_put(body, "contact", json_build("[s]", contact));
+    auto_free char *orders = x_printf("%s/orders/%zu", c->base, n * PAGES);
+    json_put_str(body, "orders", c->ca->lists != LISTS_NONE ? orders : NULL);
     ca_answer(c, status, body);
 }
 
@@ -124,6 +130,34 @@ void ca_new_account(struct ca_call *c)
     auto_free char *url = x_printf("%s/account/%zu", c->base, n);
     ca_add_header(c, "location", url);
     ca_show_account(c, n, is_new ? 201 : 200);
+}
+
+/* Section 7.1.2.1: without invalid ones, a few on each page. */
+void ca_list_orders(struct ca_call *c, size_t n)
+{
+    const struct sim_ca *ca = c->ca;
+    if (ca->lists == LISTS_NONE || n / PAGES != c->account) {
+        ca_refuse(c, 403, "unauthorized", "the list is of another account");
+        return;
+    }
+    size_t skip = n % PAGES * PAGE, left = PAGE;
+    json_t *urls = json_new_array();
+    for (size_t i = 0; i < ca->order_count; i++) {
+        size_t at = ca->lists == LISTS_NEWEST_FIRST ? ca->order_count - 1 - i : i;
+        const struct order *o = &ca->orders[at];
+        if (o->account != c->account || str_eq(ca_order_status(ca, o), "invalid") ||
+            (skip > 0 && skip-- > 0))
+            continue;
+        if (left-- == 0) {
+            auto_free char *next = x_printf("<%s/orders/%zu>;rel=\"next\"", c->base, n + 1);
+            ca_add_header(c, "link", next);
+            break;
+        }
+        auto_free char *url = x_printf("%s/order/%zu", c->base, at);
+        json_push(urls, json_new_string(url));
+    }
+    json_auto_t *body = json_build("{s:o}", "orders", urls);
+    ca_answer(c, 200, body);
 }
 
 /* RFC 8555 section 7.3.5. */

@@ -41,6 +41,9 @@ struct order {
     char *certificate;
 };
 
+/* Where an account's list of orders (RFC 8555 section 7.1.2.1) begins. */
+enum ca_lists { LISTS_NONE, LISTS_OLDEST_FIRST, LISTS_NEWEST_FIRST };
+
 struct sim_ca {
     struct sim *sim;
     struct strlist accounts; /* thumbprints */
@@ -59,6 +62,7 @@ struct sim_ca {
     int64_t life;    /* of certificates */
     int64_t pending; /* so long may an order wait */
     int64_t reuse;   /* so long is a valid authorization used again; 0 = never */
+    enum ca_lists lists;
     struct issued_list issued;
     bool renews;  /* it has renewal information */
     bool forgets; /* what has expired is not found any more, else it is invalid */
@@ -89,6 +93,11 @@ size_t ca_number_in(const char *url, const char *what);
 /* A part of a JWS as JSON: owned, NULL when it is none. */
 json_t *ca_decode_part(const json_t *jws, const char *name);
 
+/* What it is now: by its authorizations until it is finalized. */
+const char *ca_order_status(const struct sim_ca *ca, const struct order *o);
+
+/* A page of a list of orders; its number in the URL says whose and which. */
+void ca_list_orders(struct ca_call *c, size_t n);
 /* Fails when the account is of the other CA. */
 void ca_check_front(struct ca_call *c, size_t account);
 void ca_show_account(struct ca_call *c, size_t n, int status);

@@ -16,6 +16,7 @@
 #include "sim/sim_edit.h"
 #include "sim/sim_failover.h"
 #include "sim/sim_net.h"
+#include "sim/sim_orders.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
 
@@ -161,6 +162,7 @@ static void check_order(struct sim *s, const json_t *now)
     const char *known = map_get(&c->requests, uid);
     if (known != NULL && !str_eq(known, number))
         sim_fail(s, "the request %s has a second order: %s after %s", uid, number, known);
+    sim_orders_check_alone(s, now);
     map_put(&c->requests, uid, x_strdup(number));
     map_put(&c->orders, number, x_strdup(uid));
 }

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "kube/client.h"
 #include "kube/election.h"
+#include "reconcilers/order_recall.h"
 #include "reconcilers/setup.h"
 #include "reconcilers/solver.h"
 #include "sim/sim_check.h"
@@ -273,6 +274,7 @@ static void start_working(struct sim_replica *r)
     r->acquired = false;
     r->working = true;
     solver_adopt(reconcilers_env(r->reconcilers));
+    order_recall_adopt(reconcilers_env(r->reconcilers));
 }
 
 void sim_replica_kill(struct sim_replica *r, int64_t down)

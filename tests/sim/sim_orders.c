@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_orders.h"
+
+#include "api/order.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "sim/sim_api.h"
+#include "sim/sim_ca.h"
+
+void sim_orders_check_alone(struct sim *s, const json_t *order)
+{
+    const char *url = JSTR(order, "status", "url");
+    auto_free struct sim_object **all = sim_api_all(s->api, "orders");
+    for (size_t i = 0; all[i] != NULL; i++)
+        if (str_eq(JSTR(all[i]->json, "status", "url"), url) &&
+            !str_eq(JSTR(all[i]->json, "metadata", "uid"), JSTR(order, "metadata", "uid")))
+            sim_fail(s, "%s is of two Orders: %s and %s", url, JSTR(order, "metadata", "name"),
+                     JSTR(all[i]->json, "metadata", "name"));
+}
+
+bool sim_orders_awaited(struct sim *s, size_t n)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, "orders");
+    for (size_t i = 0; all[i] != NULL; i++)
+        if (sim_ca_order_number(JSTR(all[i]->json, "status", "url")) == n &&
+            !order_state_is_final(JSTR(all[i]->json, "status", "state")))
+            return true;
+    return false;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules about orders at the CA and the Orders that have them. */
+#ifndef CERTROLL_TESTS_SIM_SIM_ORDERS_H
+#define CERTROLL_TESTS_SIM_SIM_ORDERS_H
+
+#include "json/json.h"
+#include "sim/sim.h"
+
+/* An Order is written: nobody else has its order. One that was lost and is found again is taken from nobody. */
+void sim_orders_check_alone(struct sim *s, const json_t *order);
+/* Does an Order that is not finished have the CA's order of this number? */
+bool sim_orders_awaited(struct sim *s, size_t n);
+
+#endif
