@@ -11,6 +11,7 @@
 #include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconcilers/acme_wait.h"
+#include "reconcilers/order_abandon.h"
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_prepare.h"
 #include "reconcilers/order_recall.h"
@@ -297,6 +298,7 @@ static struct err *ensure_finalized(struct order_pass *p)
 static struct err *run_steps(struct order_pass *p)
 {
     TRY(acme_chain_of_order(p->env, p->order, &p->chain));
+    order_abandon_note(p);
     TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner,
                        p->order->obj.meta.uid, &p->challenges));
     for (size_t i = 0; i < ARRAY_LEN(steps) && !p->stop; i++)
@@ -347,7 +349,8 @@ static struct err *finish(struct order_pass *p, struct err *failed)
         order_fail(p, "errored", failed->message);
         err_free(failed);
     }
-    return put_status(p);
+    TRY(put_status(p));
+    return order_abandon(p);
 }
 
 static struct err *settle(struct order_pass *p)
@@ -368,7 +371,7 @@ struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *
     if (order == NULL || order->obj.meta.deletion_timestamp != 0)
         TRY(order_clear_routes(env, key, &(struct http01_order){name->ns, name->name, NULL}));
     if (order == NULL)
-        return NULL;
+        return order_abandon_removed(env, key, ret_next);
     AUTO(pass_release)
     struct order_pass p = {.env = env,
                            .order = order,

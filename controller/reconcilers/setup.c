@@ -13,6 +13,7 @@
 #include "reconcilers/indexes.h"
 #include "reconcilers/issuer.h"
 #include "reconcilers/order.h"
+#include "reconcilers/order_abandon.h"
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_recall.h"
 #include "reconcilers/renewal_info.h"
@@ -249,6 +250,7 @@ static void make_routes(struct reconcilers *r)
     cache_add_handler(env->requests.cache, controller_on_owned_change, &r->request_to_certificate);
     cache_add_handler(env->issuers.cache, on_issuer, env);
     cache_add_handler(env->cluster_issuers.cache, on_issuer, env);
+    cache_add_handler(env->orders.cache, order_abandon_on_change, env);
     cache_add_handler(env->orders.cache, controller_on_change, c->order);
     cache_add_handler(env->orders.cache, controller_on_owned_change, &r->order_to_request);
     cache_add_handler(env->orders.cache, budget_on_order, env);
@@ -325,6 +327,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
     env->proven = memo_new();
     env->placed = memo_new();
     env->lost = memo_new();
+    env->abandoned = memo_new();
     env->presented = memo_new();
     env->http01 = (struct http01_env){
         .kube = o->kube,
@@ -388,6 +391,7 @@ void reconcilers_free(struct reconcilers *r)
     memo_free(r->env.proven);
     memo_free(r->env.placed);
     memo_free(r->env.lost);
+    memo_free(r->env.abandoned);
     memo_free(r->env.presented);
     renewal_board_free(r->env.renewal_board);
     memo_free(r->env.revoked);

@@ -6,7 +6,7 @@ import datetime
 import pytest
 
 from lib.api import condition, is_ready, secret_data
-from lib.objects import certificate, issuer as issuer_body
+from lib.objects import acme, certificate, issuer as issuer_body
 from lib.tls import Leaf, key_text, public_of_key
 from lib.wait import stays, wait_for
 
@@ -286,3 +286,19 @@ def test_renewal_by_annotation_once(api, ns, issuer, controller):
     stays("one renewal for one value", lambda: serial(api, ns) == new, 1)
     api.patch("Certificate", ns, "web", {"metadata": {"annotations": {"certroll.dev/renew": "again"}}})
     wait_new(api, ns, new)
+
+
+# ---- what an attempt leaves behind
+
+@pytest.mark.full
+def test_authorizations_of_an_attempt_that_is_given_up_are_deactivated(api, ns, pebble, ca, responder, controller):
+    """The name leads nowhere, so the CA is not asked to validate; then the Certificate goes."""
+    dropped = []
+    ca.change = lambda seen, answer: dropped.append(seen.path) if b'"deactivated"' in answer.body else None
+    api.create(acme(ns, pebble, server=f"{ca.url}/dir"))
+    api.create(certificate(ns, "web", "acme", dnsNames=[f"a.{ns}.test", f"b.{ns}.test"]))
+    wait_for("both Challenges", lambda: len(api.list("Challenge", ns)) == 2)
+    urls = {c["spec"]["authorizationURL"] for c in api.list("Challenge", ns)}
+    api.delete("Certificate", ns, "web")
+    wait_for("both to be deactivated", lambda: len(dropped) == 2, 60, lambda: api.describe(ns))
+    assert {f"{ca.url}{path}" for path in dropped} == urls

@@ -91,11 +91,31 @@ static const char *authz_status(const struct sim_ca *ca, const struct authz *a)
     return late ? "expired" : a->status;
 }
 
+static bool is_of(const struct order *o, size_t authz)
+{
+    for (size_t i = 0; i < o->names.len; i++)
+        if (o->authz[i] == authz)
+            return true;
+    return false;
+}
+
+/* RFC 8555 section 7.5.2. What is pending is dropped only when no Order builds on it. */
+static void deactivate(struct sim_ca *ca, size_t authz)
+{
+    struct authz *a = &ca->authz[authz];
+    for (size_t n = 0; n < ca->order_count && str_eq(a->status, "pending"); n++)
+        if (is_of(&ca->orders[n], authz) && sim_orders_awaited(ca->sim, n))
+            sim_fail(ca->sim, "authorization %zu was deactivated while order %zu needs it", authz,
+                     n);
+    sim_note(ca->sim, "authorization %zu, %s, is deactivated", authz, a->status);
+    a->status = "deactivated";
+}
+
 static void show_authz(struct ca_call *c, size_t i)
 {
     struct authz *a = &c->ca->authz[i];
     if (str_eq(JSTR(c->payload, "status"), "deactivated"))
-        a->status = "deactivated"; /* RFC 8555 section 7.5.2 */
+        deactivate(c->ca, i);
     const char *status = authz_status(c->ca, a);
     if (c->ca->forgets && str_eq(status, "expired")) {
         ca_refuse(c, 404, "malformed", "there is no such authorization");
