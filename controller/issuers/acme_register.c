@@ -65,6 +65,8 @@ static struct err *refusal_hint(const struct acme_pass *p, struct err *e)
         return e;
     struct err *better = NULL;
     const struct secret_key_selector *ref = &p->acme->private_key_secret_ref;
+    if (str_eq(e->reason, "UserActionRequired"))
+        return e; /* it says itself what to do */
     bool unknown = str_eq(e->reason, "Unauthorized") && p->acme->external_account_binding == NULL;
     if (str_eq(e->reason, "AccountNotValid") || unknown)
         better =

@@ -2,6 +2,7 @@
 """What is wrong is said where people look, with what to do next; nothing spins and nothing crashes; and once it is put
 right, the certificate comes."""
 import base64
+import json
 import re
 import time
 
@@ -39,6 +40,53 @@ def wait_issuer_not_ready(api, ns, name, words):
 
 
 # ---- issuers
+
+TERMS, AGREE = "https://ca.example/terms/2", "https://ca.example/agree/7"
+CONSENT = json.dumps({"type": "urn:ietf:params:acme:error:userActionRequired", "detail": "the terms have changed",
+                      "instance": AGREE}).encode()
+
+
+def ask_for_consent(ca, word):
+    """The CA refuses what goes to a path with this word until somebody accepts its terms (RFC 8555 section 7.3.3); call
+    it for that. Its .refused counts."""
+    def before(seen):
+        if not accept.done and f"/{word}" in seen.path:
+            accept.refused += 1
+            return 403, CONSENT, {"Content-Type": "application/problem+json",
+                                  "Link": f'<{TERMS}>;rel="terms-of-service"'}
+
+    def accept():
+        accept.done = True
+
+    accept.done, accept.refused = False, 0
+    ca.before = before
+    return accept
+
+
+def test_ca_wants_its_terms_accepted_before_it_registers(api, ns, pebble, ca, responder, controller, idle):
+    accept = ask_for_consent(ca, "sign-me-up")
+    api.create(acme(ns, pebble, server=f"{ca.url}/dir"))
+    why = wait_issuer_not_ready(api, ns, "acme", [AGREE, TERMS, "do there what the CA asks for"])
+    assert why["reason"] == "ErrRegisterACMEAccount"
+    idle()
+    accept()
+    api.wait_ready("Issuer", ns, "acme", 60)
+    assert accept.refused < 20
+
+
+def test_ca_wants_its_terms_accepted_before_it_takes_an_order(api, ns, pebble, ca, responder, controller):
+    accept = ask_for_consent(ca, "order-plz")
+    api.create(acme(ns, pebble, server=f"{ca.url}/dir"))
+    api.create(certificate(ns, "web", "acme"))
+    crt = api.wait("Certificate", ns, "web", lambda c: c.get("status", {}).get("failedIssuanceAttempts"), "a failure")
+    message = condition(crt, "Issuing")["message"]
+    assert AGREE in message and TERMS in message and "then it goes on by itself" in message
+    assert "failed" in crt["status"]["nextAction"] or "again" in crt["status"]["nextAction"], crt["status"]
+    attempts = crt["status"]["failedIssuanceAttempts"]
+    assert accept.refused <= attempts + 1, "once for each attempt"
+    accept()
+    api.wait_ready("Certificate", ns, "web", 60)
+
 
 def test_unknown_issuer(api, ns, controller, idle):
     api.create(certificate(ns, "web", "missing"))

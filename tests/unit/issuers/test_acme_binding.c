@@ -245,6 +245,25 @@ static void a_refused_binding_says_what_to_look_at(void **state)
     }
 }
 
+/* Nothing is wrong with the binding: the CA wants its terms accepted (RFC 8555 section 7.3.3). */
+static void what_the_ca_wants_done_is_said_as_it_is(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    bound_subject(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0};
+    plan_key(&s, key);
+    plan_directory_meta(&s, CA, REQUIRED);
+    plan_account(&s, CA, 400, PROBLEM("accountDoesNotExist", "no"));
+    plan_mac(&s, "AQID");
+    plan_account(&s, CA, 403, PROBLEM("userActionRequired", "accept the terms"));
+    expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_DENIED, "UserActionRequired",
+               "do there what the CA asks for, then it goes on by itself");
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -264,6 +283,7 @@ int main(void)
         cmocka_unit_test(neither_contact_nor_loss_send_it_to_a_ca_that_knows_the_key),
         cmocka_unit_test(a_ca_that_needs_it_says_so),
         cmocka_unit_test(a_refused_binding_says_what_to_look_at),
+        cmocka_unit_test(what_the_ca_wants_done_is_said_as_it_is),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
