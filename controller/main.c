@@ -173,6 +173,13 @@ static struct err *make_dns(struct app *app)
     return err_wrap(dns_client_new(&o, &app->dns), "--nameservers");
 }
 
+/* By its name in capitals, which most write, or the other way. */
+static const char *proxy_setting(const char *name, const char *lower)
+{
+    const char *value = getenv(name);
+    return str_empty(value) ? getenv(lower) : value;
+}
+
 static struct err *make_clients(struct app *app)
 {
     app->forbidden[0] = host_of(app->config.server);
@@ -182,6 +189,8 @@ static struct err *make_clients(struct app *app)
         .gate_arg = app,
         .allow_private = app->flags.allow_private_urls,
         .forbidden = (const char *const *)app->forbidden,
+        .proxy = proxy_setting("HTTPS_PROXY", "https_proxy"),
+        .no_proxy = proxy_setting("NO_PROXY", "no_proxy"),
     };
     TRY(http_client_new(&o, &app->http));
     TRY(make_dns(app));

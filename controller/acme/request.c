@@ -120,7 +120,7 @@ struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
         .timeout = r->jws != NULL ? POST_TIMEOUT : 0,
         .max_body = r->max_body,
         .flags = (r->jws != NULL ? HTTP_MUTATES | HTTP_ONCE : 0U) |
-                 (ca->guarded ? HTTP_GUARDED : 0U),
+                 (ca->guarded ? HTTP_GUARDED : 0U) | HTTP_PROXIED,
     };
     int64_t start = clock_mono(ca->clock);
     AUTO_RESPONSE response = {0};

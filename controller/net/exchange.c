@@ -30,12 +30,19 @@
 struct err *exchange_policy_init(struct exchange_policy *p, const struct http_client_options *o)
 {
     struct guard guard;
-    TRY(guard_init(&guard, o->allow_private, o->forbidden));
+    struct proxy proxy;
+    TRY(proxy_init(&proxy, o->proxy, o->no_proxy));
+    struct err *e = guard_init(&guard, o->allow_private, o->forbidden);
+    if (e != NULL) {
+        proxy_release(&proxy);
+        return e;
+    }
     *p = (struct exchange_policy){
         .user_agent = x_strdup(str_or(o->user_agent, "certroll")),
         .gate = o->gate,
         .gate_arg = o->gate_arg,
         .guard = guard,
+        .proxy = proxy,
     };
     return NULL;
 }
@@ -44,6 +51,7 @@ void exchange_policy_release(struct exchange_policy *p)
 {
     free(p->user_agent);
     guard_release(&p->guard);
+    proxy_release(&p->proxy);
     *p = (struct exchange_policy){0};
 }
 
@@ -75,11 +83,17 @@ static void refuse_size(struct exchange *x, const char *what, size_t max)
 
 /* ---- callbacks -------------------------------------------------------------------------------- */
 
+/* Is the address that is dialled the one that a tenant named? */
+static bool judges_address(const struct exchange *x)
+{
+    return (x->req->flags & HTTP_GUARDED) != 0 && !x->proxied;
+}
+
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
     struct exchange *x = arg;
     (void)purpose;
-    if ((x->req->flags & HTTP_GUARDED) != 0) {
+    if (judges_address(x)) {
         struct err *e = guard_check_sockaddr(&x->policy->guard, &to->addr);
         if (e != NULL) {
             refuse(x, e);
@@ -119,7 +133,7 @@ static int on_before_request(void *arg, char *ip, char *local_ip, int port, int 
         e = err_new(ERR_TRANSIENT, "ConnectionLost",
                     "the connection ended before an answer, and this is not sent twice");
     x->connected = true;
-    if (e == NULL && (x->req->flags & HTTP_GUARDED) != 0)
+    if (e == NULL && judges_address(x))
         e = guard_check_literal(&x->policy->guard, ip);
     if (e == NULL && (x->req->flags & HTTP_MUTATES) != 0 && x->policy->gate != NULL)
         e = x->policy->gate(x->policy->gate_arg);
@@ -307,7 +321,6 @@ static void set_common(struct exchange *x)
     SET(x, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(x, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     SET(x, CURLOPT_PATH_AS_IS, 1L);
-    SET(x, CURLOPT_PROXY, "");
     SET(x, CURLOPT_USERAGENT, x->policy->user_agent);
     SET(x, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if ((x->req->flags & HTTP_NO_REUSE) != 0) {
@@ -317,6 +330,20 @@ static void set_common(struct exchange *x)
     int64_t connect =
         x->req->connect_timeout > 0 ? x->req->connect_timeout : CONNECT_TIMEOUT_DEFAULT;
     SET(x, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(connect));
+}
+
+/* Of the environment libcurl asks nothing: what goes past the proxy is decided here, so that the guard knows, too. */
+static struct err *set_proxy(struct exchange *x)
+{
+    const struct proxy *proxy = &x->policy->proxy;
+    x->proxied = (x->req->flags & HTTP_PROXIED) != 0 && proxy_applies(proxy, x->req->url);
+    SET(x, CURLOPT_PROXY, x->proxied ? proxy->url : "");
+    SET(x, CURLOPT_NOPROXY, "");
+    SET(x, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(x, CURLOPT_HTTPPROXYTUNNEL, x->proxied ? 1L : 0L);
+    return x->proxied && (x->req->flags & HTTP_GUARDED) != 0
+               ? proxy_guard(&x->policy->guard, x->req->url)
+               : NULL;
 }
 
 static struct curl_blob blob_of(const void *data, size_t len)
@@ -386,6 +413,7 @@ struct err *exchange_init(struct exchange *x, const struct exchange_policy *poli
     }
     make_header_list(x);
     set_common(x);
+    TRY(set_proxy(x));
     set_callbacks(x);
     set_method(x);
     set_tls(x);
@@ -520,6 +548,8 @@ static struct err *judge(struct exchange *x, CURLcode code)
     const char *detail = str_or(x->detail, curl_easy_strerror(code));
     if (code == CURLE_OK)
         detail = "the peer closed the connection within the headers";
+    if (x->proxied && !x->connected)
+        TRY(proxy_judge(x->easy, code, detail));
     if (has_no_route(x, code))
         return err_new(ERR_TRANSIENT, "NoRoute", "%s", detail);
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {

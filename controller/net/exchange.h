@@ -15,6 +15,7 @@
 #include "net/guard.h"
 #include "net/http.h"
 #include "net/http_client.h"
+#include "net/proxy.h"
 
 /* What holds for all exchanges of a transport; immutable once made. */
 struct exchange_policy {
@@ -22,6 +23,7 @@ struct exchange_policy {
     http_gate gate;
     void *gate_arg;
     struct guard guard;
+    struct proxy proxy;
 };
 struct err *exchange_policy_init(struct exchange_policy *p, const struct http_client_options *o)
     MUST_CHECK;
@@ -48,6 +50,7 @@ struct exchange {
     char *url; /* of this hop; NULL = the request's */
     unsigned hops;
     bool connected; /* at least once */
+    bool proxied;   /* it takes the proxy: the address that is dialled is the operator's choice */
     bool foreign;   /* a redirect left the request's origin: no credentials any more */
     int status;
     struct buf head; /* "name: value\n" lines of the last response */

@@ -2,8 +2,8 @@
 /*
  * The HTTP client as a seam: callers see struct http_transport and cannot tell production (one I/O
  * thread over curl_multi, http_client.h), a command line tool (the calling thread) and the
- * simulator apart. HTTP/1.1 keep-alive; TLS 1.2 or later; no cookies, no proxies from the
- * environment, no redirects unless asked for.
+ * simulator apart. HTTP/1.1 keep-alive; TLS 1.2 or later; no cookies, no proxy and no redirects unless
+ * asked for.
  */
 #ifndef CERTROLL_NET_HTTP_H
 #define CERTROLL_NET_HTTP_H
@@ -41,8 +41,10 @@ enum http_flag {
                                addresses after resolution and after each redirect */
     HTTP_MUTATES = 1 << 3, /* changes the world: asks the gate after connect, before the request */
     HTTP_NO_REUSE = 1 << 4, /* a fresh connection, closed after use */
-    HTTP_ONCE = 1 << 6, /* libcurl does not repeat it by itself on another connection when a kept one
-                           ends before an answer: the server may have carried it out */
+    HTTP_PROXIED = 1 << 5,  /* through the operator's proxy, where there is one */
+    HTTP_ONCE =
+        1 << 6, /* libcurl does not repeat it by itself on another connection when a kept one
+                               ends before an answer: the server may have carried it out */
 };
 
 struct http_request {

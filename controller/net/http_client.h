@@ -24,6 +24,8 @@ struct http_client_options {
     void *gate_arg;
     bool allow_private;           /* the guard lets everything through: tests, --allow-private */
     const char *const *forbidden; /* IP literals the guard refuses (the API server's), NULL-ended */
+    const char *proxy;            /* of requests with HTTP_PROXIED, as HTTPS_PROXY; NULL = none */
+    const char *no_proxy;         /* what goes past it, as NO_PROXY; NULL = nothing */
 };
 
 struct http_client;

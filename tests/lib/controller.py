@@ -36,7 +36,8 @@ class Controller:
         flags = {"kubeconfig": kubeconfig, "listen": f"127.0.0.1:{self.port}", "log-level": "debug", **flags}
         self.command = [binary(), "controller"]
         self.command += [f"--{k.replace('_', '-')}={v}" for k, v in flags.items() if v is not None]
-        self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("KUBE", "POD_"))}
+        self.environ = {k: v for k, v in os.environ.items()
+                        if not k.startswith(("KUBE", "POD_")) and not k.upper().endswith("_PROXY")}
         self.environ.update(POD_NAMESPACE=home, POD_NAME=name)
         self.process = None
 

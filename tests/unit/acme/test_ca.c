@@ -72,7 +72,7 @@ static void options_reach_the_requests(void **state)
     memset(agent, 'x', sizeof(agent) - 1);
     memset(url, 'x', sizeof(url) - 1);
     assert_ok(acme_ca_check_url(ca, FAKE_HOST "/x"));
-    assert_int_equal(f.flags, HTTP_GUARDED);
+    assert_int_equal(f.flags, HTTP_GUARDED | HTTP_PROXIED);
     assert_string_equal(f.user_agent, "certroll/test");
     assert_string_equal(f.tls->ca_pem, "-----BEGIN CERTIFICATE-----");
     assert_true(f.tls->skip_verify);
@@ -80,7 +80,7 @@ static void options_reach_the_requests(void **state)
     AUTO(acme_answer_release) struct acme_answer a = {0};
     fake_answer(&f, 200, "", "{}");
     assert_ok(acme_post(&account, "order", FAKE_HOST "/order/1", NULL, &a));
-    assert_int_equal(f.flags, HTTP_GUARDED | HTTP_MUTATES | HTTP_ONCE);
+    assert_int_equal(f.flags, HTTP_GUARDED | HTTP_MUTATES | HTTP_ONCE | HTTP_PROXIED);
     acme_ca_free(ca);
 }
 
@@ -90,7 +90,7 @@ static void defaults_leave_the_transport_its_own(void **state)
     FAKE_CA f = {0};
     fake_ca_init(&f);
     assert_ok(acme_ca_check_url(f.ca, FAKE_HOST "/x"));
-    assert_int_equal(f.flags, 0);
+    assert_int_equal(f.flags, HTTP_PROXIED);
     assert_null(f.user_agent);
     assert_null(f.tls->ca_pem);
     assert_false(f.tls->skip_verify);

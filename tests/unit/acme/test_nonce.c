@@ -96,7 +96,7 @@ static void new_nonce_is_asked_with_head(void **state)
     assert_taken(&f, "n1");
     assert_string_equal(f.method, "HEAD");
     assert_string_equal(f.url, FAKE_HOST "/nonce");
-    assert_int_equal(f.flags, 0);
+    assert_int_equal(f.flags, HTTP_PROXIED);
 }
 
 static void answers_without_a_nonce_are_errors(void **state)
