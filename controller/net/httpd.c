@@ -170,6 +170,8 @@ static int serve(struct httpd *h, struct lws *wsi, struct pending *pending)
         buf_release(&pending->body);
         return complete(wsi);
     }
+    /* What the handler took is not the peer's. */
+    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REPLY_SECONDS);
     lws_callback_on_writable(wsi);
     return 0;
 }
