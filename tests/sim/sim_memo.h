@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the pki room is asked again and again and always answers the same is worked out once in a life:
- * the linker leads these functions of it here (Makefile, SIM_WRAPPED). Two thirds of a life's time went there.
+ * the linker leads these functions of it here (Makefile, SIM_WRAPPED).
  */
 #ifndef CERTROLL_TESTS_SIM_SIM_MEMO_H
 #define CERTROLL_TESTS_SIM_SIM_MEMO_H
