@@ -11,6 +11,7 @@
 #include "sim/sim_edit.h"
 #include "sim/sim_external.h"
 #include "sim/sim_failover.h"
+#include "sim/sim_hooks.h"
 #include "sim/sim_issuers.h"
 #include "sim/sim_memo.h"
 #include "sim/sim_net.h"
@@ -216,6 +217,7 @@ static struct sim *sim_new(uint64_t seed, enum sim_trace_kind trace)
     s->cluster = sim_cluster_new(s);
     s->ca = sim_ca_new(s);
     s->external = sim_external_new(s);
+    s->hooks = sim_hooks_new(s);
     s->net = sim_net_new(s);
     s->process = sim_process_new(s);
     s->user = sim_user_new(s);
@@ -229,6 +231,7 @@ static void sim_free(struct sim *s)
     sim_edit_free(s->edit);
     sim_user_free(s->user);
     sim_net_free(s->net);
+    sim_hooks_free(s->hooks);
     sim_external_free(s->external);
     sim_ca_free(s->ca);
     sim_cluster_free(s->cluster);

@@ -18,6 +18,7 @@ struct sim_check;
 struct sim_cluster;
 struct sim_edit;
 struct sim_external;
+struct sim_hooks;
 struct sim_net;
 struct sim_process;
 struct sim_trace;
@@ -44,6 +45,7 @@ struct sim {
     struct sim_cluster *cluster;
     struct sim_ca *ca;
     struct sim_external *external;
+    struct sim_hooks *hooks;
     struct sim_net *net;
     struct sim_user *user;
     struct sim_edit *edit;

@@ -208,7 +208,7 @@ static void add_identity(struct sim_api *a, json_t *object)
 static void plan_collection(struct sim_api *a, struct sim_object *o)
 {
     const json_t *owners = JGET(o->json, "metadata", "ownerReferences");
-    if (json_count(owners) == 0)
+    if (json_count(owners) == 0 || JSTR(o->json, "metadata", "deletionTimestamp") != NULL)
         return;
     for (size_t i = 0; i < json_count(owners); i++)
         if (sim_api_has_uid(a, JSTR(json_item(owners, i), "uid")))
@@ -304,24 +304,30 @@ void sim_store_remove(struct sim_api *a, struct sim_object *o, const struct sim_
     object_free(o);
 }
 
+bool sim_store_is_held(const struct sim_object *o)
+{
+    return json_count(JGET(o->json, "metadata", "finalizers")) > 0;
+}
+
 void sim_store_delete(struct sim_api *a, struct sim_object *o, const struct sim_writer *writer)
 {
     bool graceful =
         str_eq(o->res->plural, "pods") && str_eq(JSTR(o->json, "status", "phase"), "Running");
-    if (!graceful) {
+    if (!graceful && !sim_store_is_held(o)) {
         sim_store_remove(a, o, writer);
         return;
     }
     if (JSTR(o->json, "metadata", "deletionTimestamp") != NULL)
         return;
     char when[RFC3339_MAX];
-    rfc3339_format(sim_now(a->sim) + GRACE_PERIOD, when);
+    rfc3339_format(sim_now(a->sim) + (graceful ? GRACE_PERIOD : 0), when);
     json_t *now = json_copy_deep(o->json);
     json_put_str(JGET(now, "metadata"), "deletionTimestamp", when);
     set_version(a, now);
     json_auto_t *old = exchange(o, now);
     log_event(a, SIM_MODIFIED, o);
-    o->due = sim_now(a->sim) + sim_delay(a->sim, GRACE_PERIOD);
+    if (graceful)
+        o->due = sim_now(a->sim) + sim_delay(a->sim, GRACE_PERIOD);
     sim_check_write(a->sim, o->res, old, now, writer);
 }
 

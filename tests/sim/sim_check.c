@@ -15,6 +15,7 @@
 #include "sim/sim_cluster.h"
 #include "sim/sim_edit.h"
 #include "sim/sim_failover.h"
+#include "sim/sim_hooks.h"
 #include "sim/sim_net.h"
 #include "sim/sim_orders.h"
 #include "sim/sim_pki.h"
@@ -180,6 +181,7 @@ void sim_check_order_used(struct sim *s, size_t n)
     auto_free char *number = x_printf("%zu", n);
     if (!map_has(&s->check->orders, number))
         sim_fail(s, "order %zu was used before its URL was stored", n);
+    sim_hooks_check_used(s, n);
 }
 
 /* ---- Secrets ---- */
@@ -381,6 +383,8 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
     const char *kind = res->plural;
     if (now != NULL && str_eq(kind, "orders"))
         check_order(s, now);
+    if (now != NULL && str_eq(kind, "orders"))
+        sim_hooks_check_order(s, old, now);
     if (now == NULL && !writer->ours && str_eq(kind, "orders"))
         check_order_gone(s, old);
     if (!writer->ours || str_eq(kind, "leases"))
@@ -557,6 +561,8 @@ static const char *leftover(const struct sim_object *o)
     if (JSTR(o->json, "metadata", "annotations", API_PREFLIGHT) != NULL &&
         JSTR(o->json, "status", "failureTime") == NULL)
         return "a preflight"; /* failed ones stay to be read, as other requests do */
+    if (json_count(JGET(o->json, "metadata", "finalizers")) > 0)
+        return "a finalizer";
     return o->collect_at != SIM_NEVER ? "garbage" : NULL;
 }
 
@@ -582,9 +588,11 @@ char *sim_check_unfinished(struct sim *s)
         if (why != NULL)
             return why;
     }
-    char *edit = sim_edit_fault(s->edit);
-    if (edit != NULL)
-        return edit;
+    char *why = sim_edit_fault(s->edit);
+    if (why == NULL)
+        why = sim_hooks_unfinished(s);
+    if (why != NULL)
+        return why;
     size_t stored = s->check->orders.len, made = sim_ca_order_count(s->ca);
     unsigned excused =
         sim_process_deaths(s->process) + sim_net_lost_orders(s->net) + s->check->torn;

@@ -327,7 +327,11 @@ static bool look_at_one(struct sim_cluster *c)
         if (o->collect_at <= sim_now(s)) {
             sim_note(s, "the garbage collector removes %s %s", o->res->kind,
                      JSTR(o->json, "metadata", "name"));
-            sim_store_remove(s->api, o, &sim_cluster_writer);
+            o->collect_at = SIM_NEVER;
+            if (sim_store_is_held(o))
+                sim_store_delete(s->api, o, &sim_cluster_writer);
+            else
+                sim_store_remove(s->api, o, &sim_cluster_writer);
             return true;
         }
         if (o->due > sim_now(s))

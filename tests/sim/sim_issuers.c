@@ -6,6 +6,7 @@
 #include "sim/sim_ca.h"
 #include "sim/sim_edit.h"
 #include "sim/sim_external.h"
+#include "sim/sim_hooks.h"
 
 static const char *const namespaces[] = {"red", "blue"};
 
@@ -49,6 +50,9 @@ static void put_acme_issuer(struct sim *s, const char *ns, const char *account)
                  json_build("[{s:s,s:s}]", "name", "backup", "kind", kind));
         put_issuer(s, ns, "backup", acme_spec(s, SIM_CA_BACKUP, "backup-account"));
     }
+    if (sim_issuers_prepare(s))
+        json_put(JGET(spec, "acme"), "prepare",
+                 json_build("{s:{s:s}}", "http", "url", "https://" SIM_HOOKS_HOST "/gate"));
     put_issuer(s, ns, "acme", spec);
 }
 
@@ -61,6 +65,11 @@ bool sim_issuers_stages(const struct sim *s)
 bool sim_issuers_fail_over(const struct sim *s)
 {
     return s->seed % 5 == 2;
+}
+
+bool sim_issuers_prepare(const struct sim *s)
+{
+    return s->seed % 7 == 3;
 }
 
 void sim_issuers_create(struct sim *s)

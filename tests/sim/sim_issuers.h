@@ -7,9 +7,10 @@
 #include "sim/sim.h"
 
 /* What kind of life it is, by the seed alone, so that other lives are as they were: some Certificates have a preflight;
- * ACME issuers have another one that takes over. */
+ * ACME issuers have another one that takes over; they have a hook that is called before orders. */
 bool sim_issuers_stages(const struct sim *s);
 bool sim_issuers_fail_over(const struct sim *s);
+bool sim_issuers_prepare(const struct sim *s);
 
 /* All of them, in each namespace and in the cluster. */
 void sim_issuers_create(struct sim *s);

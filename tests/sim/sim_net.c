@@ -9,6 +9,7 @@
 #include "sim/sim_api.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_cluster.h"
+#include "sim/sim_hooks.h"
 #include "sim/sim_process.h"
 
 #define LATENCY_MAX (40 * NS_PER_MS)
@@ -219,6 +220,8 @@ static void serve(struct sim_net *n, const struct http_request *req, struct http
         sim_api_serve(n->sim->api, req, res);
     } else if (str_eq(host, SIM_CA_HOST) || str_eq(host, SIM_CA_BACKUP_HOST)) {
         sim_ca_serve(n->sim->ca, req, res);
+    } else if (str_eq(host, SIM_HOOKS_HOST)) {
+        sim_hooks_serve(n->sim->hooks, req, res);
     } else {
         res->body = BUF_INIT(4096);
         res->status = sim_cluster_fetch(n->sim->cluster, host, path, &res->body);

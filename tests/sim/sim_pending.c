@@ -115,7 +115,8 @@ static bool is_waiting(const struct look *l, const struct sim_object *o)
         return certificate_is_waiting(l, o->json);
     if (str_eq(plural, "certificaterequests"))
         return request_is_waiting(l, o->json);
-    bool final = order_state_is_final(JSTR(o->json, "status", "state"));
+    bool held = json_count(JGET(o->json, "metadata", "finalizers")) > 0;
+    bool final = order_state_is_final(JSTR(o->json, "status", "state")) && !held;
     if (str_eq(plural, "orders"))
         return final || is_planned(l, "order", o->json);
     /* An Order that is over removes its Challenges. */

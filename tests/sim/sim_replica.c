@@ -12,6 +12,7 @@
 #include "reconcilers/setup.h"
 #include "reconcilers/solver.h"
 #include "sim/sim_check.h"
+#include "sim/sim_hooks.h"
 #include "sim/sim_net.h"
 #include "sim/sim_stream.h"
 
@@ -69,6 +70,8 @@ static void emit(void *ctx, const struct event *e)
 {
     const struct sim_replica *r = ctx;
     sim_note(r->sim, "event %s %s: %s", e->regarding->name, e->reason, str_or(e->note, ""));
+    if (str_eq(e->reason, "PrepareNotUndone"))
+        sim_hooks_excuse(r->sim->hooks, e->regarding->namespace, e->regarding->name);
 }
 
 struct sim_replica *sim_replica_new(struct sim *s, unsigned number, bool elects)
@@ -197,6 +200,7 @@ static void make(struct sim_replica *r)
         .config = {.cluster_resource_namespace = "certroll",
                    .own_namespace = "certroll",
                    .solver_image = "certroll:sim",
+                   .prepare_namespaces = SIM_HOOKS_NAMESPACES,
                    .solver_linger = 2 * NS_PER_MIN,
                    .failure_backoff_min = NS_PER_MIN,
                    .failure_backoff_max = 10 * NS_PER_MIN},

@@ -225,8 +225,9 @@ static void apply(struct call *c, const struct sim_object *o)
     answer_object(c, o != NULL ? 200 : 201, sim_store(c->api, c->target.res, now, &writer));
 }
 
-static void merge(struct call *c, const struct sim_object *o)
+static void merge(struct call *c, struct sim_object *o)
 {
+    bool was_held = sim_store_is_held(o);
     if (is_stale(c, o)) {
         refuse(c, 409, "Conflict", "the object has been modified");
         return;
@@ -238,6 +239,8 @@ static void merge(struct call *c, const struct sim_object *o)
     if (c->target.res->tracks_updates)
         sim_apply_note_update(o->json, now, certroll.manager);
     answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll));
+    if (was_held && !sim_store_is_held(o) && JSTR(o->json, "metadata", "deletionTimestamp") != NULL)
+        sim_store_remove(c->api, o, &sim_cluster_writer);
 }
 
 static void delete (struct call *c, struct sim_object *o)

@@ -19,8 +19,10 @@ struct sim_api {
  * now. Equal to the old one: nothing happens. Returns what is stored. */
 struct sim_object *sim_store(struct sim_api *a, const struct sim_resource *res, json_t *now,
                              const struct sim_writer *writer);
-/* As a DELETE: at once, or a running pod after its grace period. */
+/* As a DELETE: at once, or a running pod after its grace period, or what has finalizers without them. */
 void sim_store_delete(struct sim_api *a, struct sim_object *o, const struct sim_writer *writer);
+/* Does a finalizer keep it? */
+bool sim_store_is_held(const struct sim_object *o);
 /* At once. */
 void sim_store_remove(struct sim_api *a, struct sim_object *o, const struct sim_writer *writer);
 

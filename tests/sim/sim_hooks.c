@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_hooks.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "sim/sim_api.h"
+#include "sim/sim_ca.h"
+#include "sim/sim_issuers.h"
+
+struct hook {
+    bool open;
+    bool given_up;
+};
+
+struct sim_hooks {
+    struct sim *sim;
+    struct map orders; /* "namespace/Order" -> struct hook */
+};
+
+struct sim_hooks *sim_hooks_new(struct sim *s)
+{
+    struct sim_hooks *h = x_calloc(1, sizeof(*h));
+    h->sim = s;
+    h->orders = MAP_INIT(free);
+    return h;
+}
+
+void sim_hooks_free(struct sim_hooks *h)
+{
+    map_release(&h->orders);
+    free(h);
+}
+
+static struct hook *hook_of(struct sim_hooks *h, const char *ns, const char *order)
+{
+    auto_free char *key = x_printf("%s/%s", ns, order);
+    struct hook *hook = map_get(&h->orders, key);
+    if (hook == NULL) {
+        hook = x_calloc(1, sizeof(*hook));
+        map_put(&h->orders, key, hook);
+    }
+    return hook;
+}
+
+/* Repeats are as good as the first. */
+void sim_hooks_serve(struct sim_hooks *h, const struct http_request *req, struct http_response *res)
+{
+    json_auto_t *body = NULL;
+    err_drop(json_parse(req->body, req->body_len, &body)); /* then it says nothing */
+    const char *action = JSTR(body, "action"), *order = str_or(JSTR(body, "order"), "");
+    res->status = 200;
+    if (!str_eq(action, "prepare") && !str_eq(action, "undo"))
+        sim_fail(h->sim, "%s: the hook is called without an action", req->url);
+    if (!h->sim->calm && sim_chance(h->sim, 50)) {
+        res->status = 403;
+        return;
+    }
+    *hook_of(h, JSTR(body, "namespace"), order) = (struct hook){.open = str_eq(action, "prepare")};
+    sim_note(h->sim, "the hook of %s: %s", order, action);
+}
+
+void sim_hooks_excuse(struct sim_hooks *h, const char *ns, const char *order)
+{
+    hook_of(h, ns, order)->given_up = true;
+}
+
+/* ---- rules ---- */
+
+static bool is_hooked(const struct sim *s, const json_t *order)
+{
+    return sim_issuers_prepare(s) && str_eq(JSTR(order, "spec", "issuerRef", "name"), "acme");
+}
+
+static bool is_open(struct sim *s, const json_t *order)
+{
+    return hook_of(s->hooks, JSTR(order, "metadata", "namespace"), JSTR(order, "metadata", "name"))
+        ->open;
+}
+
+void sim_hooks_check_order(struct sim *s, const json_t *old, const json_t *now)
+{
+    bool is_new = str_empty(JSTR(old, "status", "url")) && !str_empty(JSTR(now, "status", "url"));
+    if (is_new && is_hooked(s, now) && !is_open(s, now))
+        sim_fail(s, "Order %s was ordered without its hook", JSTR(now, "metadata", "name"));
+}
+
+void sim_hooks_check_used(struct sim *s, size_t order)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, "orders");
+    for (size_t i = 0; all[i] != NULL; i++) {
+        const json_t *o = all[i]->json;
+        if (sim_ca_order_number(JSTR(o, "status", "url")) == order && is_hooked(s, o) &&
+            JSTR(o, "metadata", "deletionTimestamp") == NULL && !is_open(s, o))
+            sim_fail(s, "the CA was asked to validate Order %s when its hook was undone",
+                     JSTR(o, "metadata", "name"));
+    }
+}
+
+struct search {
+    char *found;
+};
+
+static bool look(void *arg, const char *key, void *value)
+{
+    struct search *search = arg;
+    const struct hook *hook = value;
+    if (hook->open && !hook->given_up)
+        search->found = x_printf("what was prepared for Order %s is not undone", key);
+    return search->found == NULL;
+}
+
+char *sim_hooks_unfinished(const struct sim *s)
+{
+    struct search search = {NULL};
+    map_each(&s->hooks->orders, look, &search);
+    return search.found;
+}
