@@ -247,6 +247,16 @@ static struct err *know_type(struct certificate_pass *p)
     return NULL;
 }
 
+/* Until the certificate is recorded, status tells of the one before: else a pass that fails in between leaves
+ * a status with the new fingerprint and the old dates, which then is believed without a look at the Secret. */
+static void tell_of_last(struct certificate_pass *p)
+{
+    const struct certificate_status *was = &p->crt->status;
+    p->status.fingerprint = was->fingerprint;
+    p->status.not_before = was->not_before;
+    p->status.not_after = was->not_after;
+}
+
 struct err *ensure_secret(struct certificate_pass *p)
 {
     auto_free char *chain = NULL;
@@ -264,6 +274,7 @@ struct err *ensure_secret(struct certificate_pass *p)
         return attempt_reject(p, "InvalidCertificate", e);
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
     TRY(pki_cert_parse(chain, strlen(chain), &leaf));
+    tell_of_last(p);
     p->held.present = true;
     p->held.certificate = true;
     p->held.not_before = leaf.not_before;
