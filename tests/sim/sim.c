@@ -20,6 +20,7 @@
 #include "sim/sim_process.h"
 #include "sim/sim_trace.h"
 #include "sim/sim_user.h"
+#include "sim/sim_years.h"
 
 #define EPOCH (INT64_C(1767225600) * NS_PER_SEC) /* 2026-01-01 */
 /* Between two acts of users: a life of years has hundreds a day, and months between them. */
@@ -121,7 +122,7 @@ static void live_in_chaos(struct sim *s)
     }
 }
 
-static void converge(struct sim *s)
+void sim_converge(struct sim *s)
 {
     int64_t until = sim_now(s) + CALM_MAX;
     auto_free char *why = NULL;
@@ -146,7 +147,7 @@ static void see_renewal(struct sim *s)
     if (planned && sim_check_next_renewal(s) <= renewal)
         sim_fail(s, "a renewal has not happened in its time");
     if (!sim_failed(s))
-        converge(s);
+        sim_converge(s);
 }
 
 /* Who is asked every six hours may be heard in the hour of rest, and what it wishes is then done at once. */
@@ -160,22 +161,31 @@ static void hear_ca(struct sim *s, int64_t before)
     if (unheard != NULL)
         sim_fail(s, "the CA's wish to have Certificate %s renewed was not heard", unheard);
     else if (!sim_failed(s))
-        converge(s);
+        sim_converge(s);
+}
+
+static void calm_down(struct sim *s)
+{
+    s->calm = true;
+    sim_process_come_back(s->process);
+    sim_net_ca_outage(s->net, SIM_CA_HOST, 0);
+    sim_net_ca_outage(s->net, SIM_CA_BACKUP_HOST, 0);
+    if (!sim_failed(s))
+        sim_converge(s);
 }
 
 /* Everything comes right, through renewals too, until none is near. */
 static void come_to_rest(struct sim *s)
 {
     sim_note(s, "users and faults stop");
-    s->calm = true;
-    sim_process_come_back(s->process);
-    sim_net_ca_outage(s->net, SIM_CA_HOST, 0);
-    sim_net_ca_outage(s->net, SIM_CA_BACKUP_HOST, 0);
-    converge(s);
+    calm_down(s);
     if (!sim_failed(s) && sim_issuers_fail_over(s)) {
         sim_failover_see(s);
-        if (!sim_failed(s))
-            converge(s);
+        calm_down(s);
+    }
+    if (!sim_failed(s) && sim_is_long(s)) {
+        sim_years_see(s);
+        calm_down(s);
     }
     while (!sim_failed(s)) {
         int64_t soon = sim_now(s) + REST + NS_PER_MIN;

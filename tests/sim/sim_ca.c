@@ -275,7 +275,7 @@ static bool allow_order(struct ca_call *c)
 
 static void show_renewal_info(struct ca_call *c, const char *id)
 {
-    json_auto_t *body = c->ca->renews ? issued_window(&c->ca->issued, id, c->ca->life / 20) : NULL;
+    json_auto_t *body = c->ca->renews ? issued_window(&c->ca->issued, id) : NULL;
     ca_add_header(c, "retry-after", "21600");
     if (body != NULL)
         ca_answer(c, 200, body);
@@ -291,6 +291,11 @@ void sim_ca_hurry(struct sim_ca *ca)
 int64_t sim_ca_renew_at(const struct sim_ca *ca, const char *pem)
 {
     return ca->renews ? issued_renew_at(&ca->issued, pem) : SIM_NEVER;
+}
+
+int64_t sim_ca_window(const struct sim_ca *ca, const char *pem)
+{
+    return issued_window_length(&ca->issued, pem);
 }
 
 bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem)
@@ -315,6 +320,19 @@ static void revoke(struct ca_call *c)
         c->res->status = 200;
 }
 
+static const struct {
+    const char *name;
+    int64_t life;
+} profiles[] = {{SIM_CA_PROFILE_45, 45 * NS_PER_DAY}, {SIM_CA_PROFILE_6, 6 * NS_PER_DAY}};
+
+static int64_t life_of(const struct sim_ca *ca, const char *profile)
+{
+    for (size_t i = 0; i < ARRAY_LEN(profiles); i++)
+        if (str_eq(profiles[i].name, profile))
+            return profiles[i].life;
+    return ca->life;
+}
+
 static void new_order(struct ca_call *c)
 {
     struct sim_ca *ca = c->ca;
@@ -330,6 +348,7 @@ static void new_order(struct ca_call *c)
     const json_t *identifiers = JGET(c->payload, "identifiers");
     struct order o = {.account = c->account,
                       .placed = sim_now(ca->sim),
+                      .life = life_of(ca, JSTR(c->payload, "profile")),
                       .expires = sim_now(ca->sim) + ca->pending,
                       .sign_at = SIM_NEVER};
     o.authz = x_calloc(json_count(identifiers) + 1, sizeof(*o.authz));
@@ -350,11 +369,11 @@ static void issue(struct sim_ca *ca, struct order *o)
     int64_t now = sim_now(ca->sim);
     o->sign_at = SIM_NEVER;
     o->certificate =
-        sim_pki_issue(o->csr, o->csr_len, &o->names, now - NS_PER_MIN, now - NS_PER_MIN + ca->life);
+        sim_pki_issue(o->csr, o->csr_len, &o->names, now - NS_PER_MIN, now - NS_PER_MIN + o->life);
     o->status = o->certificate != NULL ? "valid" : "invalid";
-    int64_t renew_at = now + ca->life / 2 + (int64_t)sim_pick(ca->sim, 100) * (ca->life / 1000);
+    int64_t renew_at = now + o->life / 2 + (int64_t)sim_pick(ca->sim, 100) * (o->life / 1000);
     if (o->certificate != NULL)
-        issued_add(&ca->issued, o->certificate, o->account, renew_at);
+        issued_add(&ca->issued, o->certificate, o->account, renew_at, o->life / 20);
     sim_note(ca->sim, "the CA has signed for %s: %s", o->names.items[0], o->status);
 }
 
@@ -411,6 +430,10 @@ static void show_directory(struct ca_call *c)
     if (c->ca->renews)
         put_link(c, body, "renewalInfo", "/ari");
     put_link(c, body, "keyChange", "/key-change");
+    json_t *named = json_new_object();
+    for (size_t i = 0; i < ARRAY_LEN(profiles); i++)
+        json_put_str(named, profiles[i].name, "a lifetime of its own");
+    json_put(body, "meta", json_build("{s:o}", "profiles", named));
     ca_answer(c, 200, body);
 }
 

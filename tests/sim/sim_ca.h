@@ -18,6 +18,10 @@
 #define SIM_CA_BACKUP_HOST "backup.test"
 #define SIM_CA_BACKUP "https://" SIM_CA_BACKUP_HOST "/dir"
 
+/* Profiles of both: certificates of 45, and of 6 days. */
+#define SIM_CA_PROFILE_45 "classic45"
+#define SIM_CA_PROFILE_6 "shortlived"
+
 struct sim_ca *sim_ca_new(struct sim *s);
 void sim_ca_free(struct sim_ca *ca);
 
@@ -35,6 +39,8 @@ void sim_ca_forget_accounts(struct sim_ca *ca);
 void sim_ca_hurry(struct sim_ca *ca);
 /* When its window for this certificate, the first of a PEM text, begins; SIM_NEVER when it would not say. */
 int64_t sim_ca_renew_at(const struct sim_ca *ca, const char *pem);
+/* And how long that window is, ns. */
+int64_t sim_ca_window(const struct sim_ca *ca, const char *pem);
 /* Was this certificate, the first of a PEM text, revoked? */
 bool sim_ca_has_revoked(const struct sim_ca *ca, const char *pem);
 /* Is this certificate, the first of a PEM text, of the CA that takes over? */

@@ -31,6 +31,7 @@ struct authz {
 struct order {
     size_t account;
     int64_t placed;
+    int64_t life; /* of its certificate */
     struct strlist names;
     size_t *authz;
     const char *status; /* once finalized; before that it follows from the authorizations */

@@ -20,6 +20,7 @@
 #include "sim/sim_orders.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
+#include "sim/sim_years.h"
 
 /* Of one key: a self-check begins at 50 ms, a failing key at 5 ms; both slow down. */
 #define RECONCILES_PER_MINUTE 120
@@ -391,6 +392,8 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
         return;
     if (!is_news_of_ca(old, now))
         count_write(s, kind, old, now != NULL ? now : old);
+    if (now != NULL && str_eq(kind, "secrets"))
+        sim_years_check_secret(s, old, now);
     if (old == NULL && str_eq(kind, "certificaterequests"))
         sim_failover_check_request(s, now);
     if (old == NULL && str_eq(kind, "orders"))

@@ -30,7 +30,8 @@ static char *der_of(const char *pem)
     return e == NULL ? base64url_encode(der, len) : NULL;
 }
 
-void issued_add(struct issued_list *l, const char *pem, size_t account, int64_t renew_at)
+void issued_add(struct issued_list *l, const char *pem, size_t account, int64_t renew_at,
+                int64_t window)
 {
     AUTO(pki_cert_release) struct pki_cert cert = {0};
     AUTO_ERR e = pki_cert_parse(pem, strlen(pem), &cert);
@@ -38,7 +39,8 @@ void issued_add(struct issued_list *l, const char *pem, size_t account, int64_t 
     l->items[l->len++] = (struct issued){.id = e == NULL ? x_strdup(cert.ari_id) : NULL,
                                          .der = der_of(pem),
                                          .account = account,
-                                         .renew_at = renew_at};
+                                         .renew_at = renew_at,
+                                         .window = window};
 }
 
 static struct issued *find(const struct issued_list *l, const char *id, const char *der)
@@ -50,14 +52,14 @@ static struct issued *find(const struct issued_list *l, const char *id, const ch
     return NULL;
 }
 
-json_t *issued_window(const struct issued_list *l, const char *id, int64_t length)
+json_t *issued_window(const struct issued_list *l, const char *id)
 {
     const struct issued *i = find(l, id, NULL);
     char start[RFC3339_MAX], end[RFC3339_MAX];
     if (i == NULL)
         return NULL;
     rfc3339_format(i->renew_at, start);
-    rfc3339_format(i->renew_at + length, end);
+    rfc3339_format(i->renew_at + i->window, end);
     return json_build("{s:{s:s,s:s}}", "suggestedWindow", "start", start, "end", end);
 }
 
@@ -116,4 +118,10 @@ size_t issued_account(const struct issued_list *l, const char *pem)
 {
     const struct issued *i = find_pem(l, pem);
     return i != NULL ? i->account : SIZE_MAX;
+}
+
+int64_t issued_window_length(const struct issued_list *l, const char *pem)
+{
+    const struct issued *i = find_pem(l, pem);
+    return i != NULL ? i->window : 0;
 }

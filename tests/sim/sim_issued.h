@@ -14,6 +14,7 @@ struct issued {
     char *der; /* base64url, as revokeCert has it */
     size_t account;
     int64_t renew_at; /* begin of the suggested window */
+    int64_t window;   /* ns: its length */
     bool replaced;
     bool revoked;
 };
@@ -24,9 +25,12 @@ struct issued_list {
 };
 void issued_release(struct issued_list *l);
 /* The first certificate of a PEM text of ours. */
-void issued_add(struct issued_list *l, const char *pem, size_t account, int64_t renew_at);
-/* suggestedWindow of that length (ns), or NULL when there is no such certificate. Owned. */
-json_t *issued_window(const struct issued_list *l, const char *id, int64_t length);
+void issued_add(struct issued_list *l, const char *pem, size_t account, int64_t renew_at,
+                int64_t window);
+/* suggestedWindow, or NULL when there is no such certificate. Owned. */
+json_t *issued_window(const struct issued_list *l, const char *id);
+/* The length of the window of this PEM text's first certificate (ns); 0 when there is no such certificate. */
+int64_t issued_window_length(const struct issued_list *l, const char *pem);
 /* All windows begin there. */
 void issued_hurry(struct issued_list *l, int64_t renew_at);
 /* Whose this PEM text's first certificate is; SIZE_MAX when there is no such certificate. */

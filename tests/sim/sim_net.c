@@ -81,6 +81,12 @@ void sim_net_ca_outage(struct sim_net *n, const char *host, int64_t until)
         n->ca_down_until = until;
 }
 
+void sim_net_set_rates(struct sim_net *n, int faults, int kills)
+{
+    n->faults = faults;
+    n->kills = kills;
+}
+
 unsigned sim_net_lost_orders(const struct sim_net *n)
 {
     return n->lost_orders;

@@ -31,6 +31,8 @@ void sim_net_connect(struct sim_net *n, struct sim_caller *caller, struct sim_re
                      bool is_election);
 /* From now on and until then (wall ns) the CA of that host, a literal, cannot be reached, or answers 503 only. */
 void sim_net_ca_outage(struct sim_net *n, const char *host, int64_t until);
+/* Of 1000 calls so many fail, and so many kill certroll, from now on. */
+void sim_net_set_rates(struct sim_net *n, int faults, int kills);
 /* newOrder calls that were done and whose answer was lost: each leaves an order that nobody knows. */
 unsigned sim_net_lost_orders(const struct sim_net *n);
 /* Calls so far, and those of them that went wrong. */

@@ -14,5 +14,7 @@ const struct sim_named_seed sim_named_seeds[] = {
     {470, "a certificate was thrown away because our clock was behind the CA's"},
     {2707, "an Issuer's failure that a conflict kept out of its status stayed untold until the "
            "CA's Retry-After"},
+    {1500, "a certificate was renewed twice when the API server failed just after its Secret was "
+           "written"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -20,7 +20,7 @@
 #define ACTS_MAX 12
 #define LONG_ACTS 16 /* of a life of years */
 #define CERTIFICATES_MAX 6
-#define LONG_PAUSE_MAX (120 * NS_PER_DAY) /* between the acts of a life of years */
+#define LONG_PAUSE_MAX (20 * NS_PER_DAY) /* between the acts of a life of years */
 
 struct sim_user {
     struct sim *sim;
