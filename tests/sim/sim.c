@@ -15,6 +15,7 @@
 #include "sim/sim_issuers.h"
 #include "sim/sim_memo.h"
 #include "sim/sim_net.h"
+#include "sim/sim_pace.h"
 #include "sim/sim_pending.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
@@ -202,6 +203,7 @@ static void rest(struct sim *s)
 {
     sim_note(s, "at rest");
     sim_check_rest(s->check);
+    sim_pace_rest(s->pace);
     sim_check_pending(s, true);
     sim_live(s, sim_now(s) + REST);
 }
@@ -223,6 +225,7 @@ static struct sim *sim_new(uint64_t seed, enum sim_trace_kind trace)
     sim_memo_begin(is_thorough(s));
     s->trace = sim_trace_new(trace);
     s->check = sim_check_new(s);
+    s->pace = sim_pace_new();
     s->api = sim_api_new(s);
     s->cluster = sim_cluster_new(s);
     s->ca = sim_ca_new(s);
@@ -247,6 +250,7 @@ static void sim_free(struct sim *s)
     sim_cluster_free(s->cluster);
     sim_api_free(s->api);
     sim_check_free(s->check);
+    sim_pace_free(s->pace);
     sim_trace_free(s->trace);
     sim_memo_end();
     free(s);
@@ -269,7 +273,7 @@ static void count(struct sim *s, struct sim_counts *counts)
                                                 .calls = sim_net_calls(s->net),
                                                 .faults = sim_net_faults(s->net),
                                                 .kills = sim_process_deaths(s->process),
-                                                .reconciles = sim_check_reconciles(s->check),
+                                                .reconciles = sim_pace_reconciles(s->pace),
                                                 .writes = sim_check_writes(s->check),
                                                 .orders = sim_ca_order_count(s->ca)});
 }

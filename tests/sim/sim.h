@@ -20,6 +20,7 @@ struct sim_edit;
 struct sim_external;
 struct sim_hooks;
 struct sim_net;
+struct sim_pace;
 struct sim_process;
 struct sim_trace;
 struct sim_user;
@@ -50,6 +51,7 @@ struct sim {
     struct sim_user *user;
     struct sim_edit *edit;
     struct sim_check *check;
+    struct sim_pace *pace;
     struct sim_process *process;
     bool in_years; /* a life of years is at its years of renewals; how many there were */
     unsigned renewals;

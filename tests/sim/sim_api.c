@@ -116,6 +116,15 @@ const json_t *sim_api_json(const struct sim_api *a, const char *plural, const ch
     return o != NULL ? o->json : NULL;
 }
 
+const json_t *sim_condition(const json_t *object, const char *type)
+{
+    const json_t *all = JGET(object, "status", "conditions");
+    for (size_t i = 0; i < json_count(all); i++)
+        if (str_eq(JSTR(json_item(all, i), "type"), type))
+            return json_item(all, i);
+    return NULL;
+}
+
 struct sim_object **sim_api_all(const struct sim_api *a, const char *plural)
 {
     struct sim_object **all = x_calloc(a->len + 1, sizeof(*all));

@@ -61,6 +61,8 @@ struct sim_object *sim_api_find(const struct sim_api *a, const char *plural, con
 /* Its JSON, or NULL. */
 const json_t *sim_api_json(const struct sim_api *a, const char *plural, const char *ns,
                            const char *name);
+/* The condition of that type, borrowed; NULL when there is none. */
+const json_t *sim_condition(const json_t *object, const char *type);
 /* All objects of a kind, or of all kinds (NULL), in the order of their keys; borrowed and ended by NULL.
  * The array is the caller's. */
 struct sim_object **sim_api_all(const struct sim_api *a, const char *plural);

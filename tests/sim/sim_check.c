@@ -22,23 +22,11 @@
 #include "sim/sim_process.h"
 #include "sim/sim_years.h"
 
-/* Of one key: a self-check begins at 50 ms, a failing key at 5 ms; both slow down. */
-#define RECONCILES_PER_MINUTE 120
-/* Far looks are made in hops of 50 to 60 min. */
-#define RECONCILES_AT_REST 7 /* the hour, and what a CA says anew */
-/* A Certificate whose Secret is another's looks every 3 min. */
-#define RECONCILES_OF_LOSER 25
 /* A change is known to certroll after this at the latest: streams lag, calls time out. */
 #define SEEN_AFTER NS_PER_MIN
 
-struct pace {
-    int64_t since;
-    unsigned count;
-};
-
 struct sim_check {
     struct sim *sim;
-    struct map paces;     /* "controller key" -> struct pace */
     struct map orders;    /* number of the CA's order -> uid of the request, owned */
     struct map requests;  /* uid -> number of the CA's order, owned */
     struct map delivered; /* PEM chains that certroll wrote into a Secret -> int64_t, when first */
@@ -46,7 +34,6 @@ struct sim_check {
     struct map passed; /* uid of a Certificate -> names that its preflight has passed for, owned */
     unsigned torn;     /* Orders that were deleted before their URL could be stored */
     unsigned writes;
-    unsigned reconciles;
     bool resting;
 };
 
@@ -54,7 +41,6 @@ struct sim_check *sim_check_new(struct sim *s)
 {
     struct sim_check *c = x_calloc(1, sizeof(*c));
     c->sim = s;
-    c->paces = MAP_INIT(free);
     c->orders = MAP_INIT(free);
     c->requests = MAP_INIT(free);
     c->delivered = MAP_INIT(free);
@@ -65,7 +51,6 @@ struct sim_check *sim_check_new(struct sim *s)
 
 void sim_check_free(struct sim_check *c)
 {
-    map_release(&c->paces);
     map_release(&c->orders);
     map_release(&c->requests);
     map_release(&c->delivered);
@@ -79,70 +64,19 @@ unsigned sim_check_writes(const struct sim_check *c)
     return c->writes;
 }
 
-unsigned sim_check_reconciles(const struct sim_check *c)
-{
-    return c->reconciles;
-}
-
 void sim_check_rest(struct sim_check *c)
 {
-    map_clear(&c->paces);
     c->resting = true;
 }
 
 /* ---- conditions ---- */
 
-static const json_t *condition(const json_t *object, const char *type)
-{
-    const json_t *all = JGET(object, "status", "conditions");
-    for (size_t i = 0; i < json_count(all); i++)
-        if (str_eq(JSTR(json_item(all, i), "type"), type))
-            return json_item(all, i);
-    return NULL;
-}
-
 /* Said of the present generation. */
 static bool condition_is(const json_t *object, const char *type, const char *status)
 {
-    const json_t *c = condition(object, type);
+    const json_t *c = sim_condition(object, type);
     return str_eq(JSTR(c, "status"), status) &&
            JINT(c, 0, "observedGeneration") == JINT(object, 0, "metadata", "generation");
-}
-
-/* ---- pace ---- */
-
-static unsigned pace_allowed(struct sim *s, const char *controller, const char *key)
-{
-    if (!s->check->resting)
-        return RECONCILES_PER_MINUTE;
-    const char *slash = strchr(key, '/');
-    if (!str_eq(controller, "certificate") || slash == NULL)
-        return RECONCILES_AT_REST;
-    auto_free char *ns = x_strndup(key, (size_t)(slash - key));
-    const json_t *crt = sim_api_json(s->api, "certificates", ns, slash + 1);
-    return str_eq(JSTR(condition(crt, "Ready"), "reason"), "SecretNameInUse") ? RECONCILES_OF_LOSER
-                                                                              : RECONCILES_AT_REST;
-}
-
-void sim_check_reconciled(struct sim *s, const char *controller, const char *key,
-                          const struct err *err)
-{
-    struct sim_check *c = s->check;
-    c->reconciles++;
-    if (err != NULL && err->kind == ERR_BUG)
-        sim_fail(s, "%s %s: %s", controller, key, err->message);
-    auto_free char *name = x_printf("%s %s", controller, key);
-    struct pace *p = map_get(&c->paces, name);
-    if (p == NULL) {
-        p = x_calloc(1, sizeof(*p));
-        p->since = sim_now(s);
-        map_put(&c->paces, name, p);
-    }
-    if (!c->resting && sim_now(s) - p->since >= NS_PER_MIN)
-        *p = (struct pace){.since = sim_now(s)};
-    if (++p->count > pace_allowed(s, controller, key))
-        sim_fail(s, "a hot loop: %s was looked at %u times in %lld s", name, p->count,
-                 (long long)((sim_now(s) - p->since) / NS_PER_SEC));
 }
 
 /* ---- orders at the CA ---- */

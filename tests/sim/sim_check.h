@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The invariants: looked at with each write and each reconcile, and when everything should be at rest. */
+/* The invariants: looked at with each write, and when everything should be at rest. */
 #ifndef CERTROLL_TESTS_SIM_SIM_CHECK_H
 #define CERTROLL_TESTS_SIM_SIM_CHECK_H
 
-#include "base/err.h"
 #include "sim/sim_api.h"
 
 struct sim_check *sim_check_new(struct sim *s);
@@ -16,15 +15,12 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
 void sim_check_no_change(struct sim *s, const struct sim_object *o);
 /* The CA was asked to act on its n-th order. */
 void sim_check_order_used(struct sim *s, size_t n);
-void sim_check_reconciled(struct sim *s, const char *controller, const char *key,
-                          const struct err *err);
 /* A user changed what a Certificate is about: an attempt of before may be given up. */
 void sim_check_disturbed(struct sim *s, const char *ns, const char *certificate);
 
-/* Counters since the start: certroll's own writes, and reconciles. */
+/* certroll's own writes since the start. */
 unsigned sim_check_writes(const struct sim_check *c);
-unsigned sim_check_reconciles(const struct sim_check *c);
-/* From now on nothing may be written, and each key may be looked at but now and then. */
+/* From now on nothing may be written. */
 void sim_check_rest(struct sim_check *c);
 
 /* The earliest renewalTime of all Certificates (wall ns), SIM_NEVER without any. */

@@ -28,15 +28,6 @@
 
 /* ---- for a reason ---- */
 
-static bool is_ready(const json_t *issuer)
-{
-    const json_t *all = JGET(issuer, "status", "conditions");
-    for (size_t i = 0; i < json_count(all); i++)
-        if (str_eq(JSTR(json_item(all, i), "type"), "Ready"))
-            return str_eq(JSTR(json_item(all, i), "status"), "True");
-    return false;
-}
-
 void sim_failover_check_request(struct sim *s, const json_t *request)
 {
     const json_t *ref = JGET(request, "spec", "issuerRef");
@@ -49,7 +40,8 @@ void sim_failover_check_request(struct sim *s, const json_t *request)
         str_or(JSTR(request, "metadata", "annotations", api_names()->certificate_name), ""));
     const json_t *first =
         sim_api_json(s->api, cluster ? "clusterissuers" : "issuers", cluster ? NULL : ns, "acme");
-    if (JINT(crt, 0, "status", "failedIssuanceAttempts") < ATTEMPTS && is_ready(first) &&
+    if (JINT(crt, 0, "status", "failedIssuanceAttempts") < ATTEMPTS &&
+        str_eq(JSTR(sim_condition(first, "Ready"), "status"), "True") &&
         sim_now(s) - sim_net_last_fault(s->net) > REMEMBERED)
         sim_fail(s, "CertificateRequest %s is for the CA that takes over, without a reason",
                  JSTR(request, "metadata", "name"));

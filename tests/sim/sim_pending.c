@@ -19,18 +19,9 @@ struct look {
     struct sim_replica *replica; /* that leads */
 };
 
-static const json_t *condition(const json_t *object, const char *type)
-{
-    const json_t *all = JGET(object, "status", "conditions");
-    for (size_t i = 0; i < json_count(all); i++)
-        if (str_eq(JSTR(json_item(all, i), "type"), type))
-            return json_item(all, i);
-    return NULL;
-}
-
 static bool is_true(const json_t *object, const char *type)
 {
-    return str_eq(JSTR(condition(object, type), "status"), "True");
+    return str_eq(JSTR(sim_condition(object, type), "status"), "True");
 }
 
 static bool is_planned(const struct look *l, const char *controller, const json_t *object)
@@ -60,7 +51,7 @@ static bool waits_for_issuer(const struct look *l, const json_t *object)
 
 static bool is_answered(const json_t *request)
 {
-    const char *reason = JSTR(condition(request, "Ready"), "reason");
+    const char *reason = JSTR(sim_condition(request, "Ready"), "reason");
     return is_true(request, "Ready") || is_true(request, "Denied") ||
            is_true(request, "InvalidRequest") || str_eq(reason, "Failed") ||
            str_eq(reason, "Denied");
@@ -101,7 +92,7 @@ static bool request_is_waiting(const struct look *l, const json_t *r)
 static bool certificate_is_waiting(const struct look *l, const json_t *crt)
 {
     return is_planned(l, "certificate", crt) || waits_for_issuer(l, crt) ||
-           str_eq(JSTR(condition(crt, "Ready"), "reason"), "InvalidSpec") ||
+           str_eq(JSTR(sim_condition(crt, "Ready"), "reason"), "InvalidSpec") ||
            unfinished_child(l, "certificaterequests", crt) != NULL;
 }
 

@@ -11,9 +11,9 @@
 #include "reconcilers/order_recall.h"
 #include "reconcilers/setup.h"
 #include "reconcilers/solver.h"
-#include "sim/sim_check.h"
 #include "sim/sim_hooks.h"
 #include "sim/sim_net.h"
+#include "sim/sim_pace.h"
 #include "sim/sim_stream.h"
 
 #define STREAMS_MAX 32
@@ -178,7 +178,7 @@ static void observe(void *arg, const char *controller, const char *key, int64_t 
     (void)duration;
     sim_note(r->sim, "%*sreconciled %s %s%s%s", (int)r->depth * 2, "", controller, key,
              err != NULL ? ": " : "", err != NULL ? err->message : "");
-    sim_check_reconciled(r->sim, controller, key, err);
+    sim_pace_reconciled(r->sim, controller, key, err);
 }
 
 static struct kube_client *new_client(struct sim_replica *r, const struct sim_caller *caller)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim_pace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "sim/sim_api.h"
+
+/* Of one key: a self-check begins at 50 ms, a failing key at 5 ms; both slow down. */
+#define RECONCILES_PER_MINUTE 120
+/* Far looks are made in hops of 50 to 60 min. */
+#define RECONCILES_AT_REST 7 /* the hour, and what a CA says anew */
+/* A Certificate whose Secret is another's looks every 3 min. */
+#define RECONCILES_OF_LOSER 25
+
+struct pace {
+    int64_t since;
+    unsigned count;
+};
+
+struct sim_pace {
+    struct map paces; /* "controller key" -> struct pace */
+    unsigned reconciles;
+    bool resting;
+};
+
+struct sim_pace *sim_pace_new(void)
+{
+    struct sim_pace *p = x_calloc(1, sizeof(*p));
+    p->paces = MAP_INIT(free);
+    return p;
+}
+
+void sim_pace_free(struct sim_pace *p)
+{
+    map_release(&p->paces);
+    free(p);
+}
+
+unsigned sim_pace_reconciles(const struct sim_pace *p)
+{
+    return p->reconciles;
+}
+
+void sim_pace_rest(struct sim_pace *p)
+{
+    map_clear(&p->paces);
+    p->resting = true;
+}
+
+static unsigned allowed(struct sim *s, const char *controller, const char *key)
+{
+    if (!s->pace->resting)
+        return RECONCILES_PER_MINUTE;
+    const char *slash = strchr(key, '/');
+    if (!str_eq(controller, "certificate") || slash == NULL)
+        return RECONCILES_AT_REST;
+    auto_free char *ns = x_strndup(key, (size_t)(slash - key));
+    const json_t *crt = sim_api_json(s->api, "certificates", ns, slash + 1);
+    return str_eq(JSTR(sim_condition(crt, "Ready"), "reason"), "SecretNameInUse")
+               ? RECONCILES_OF_LOSER
+               : RECONCILES_AT_REST;
+}
+
+void sim_pace_reconciled(struct sim *s, const char *controller, const char *key,
+                         const struct err *err)
+{
+    struct sim_pace *p = s->pace;
+    p->reconciles++;
+    if (err != NULL && err->kind == ERR_BUG)
+        sim_fail(s, "%s %s: %s", controller, key, err->message);
+    auto_free char *name = x_printf("%s %s", controller, key);
+    struct pace *k = map_get(&p->paces, name);
+    if (k == NULL) {
+        k = x_calloc(1, sizeof(*k));
+        k->since = sim_now(s);
+        map_put(&p->paces, name, k);
+    }
+    if (!p->resting && sim_now(s) - k->since >= NS_PER_MIN)
+        *k = (struct pace){.since = sim_now(s)};
+    if (++k->count > allowed(s, controller, key))
+        sim_fail(s, "a hot loop: %s was looked at %u times in %lld s", name, k->count,
+                 (long long)((sim_now(s) - k->since) / NS_PER_SEC));
+}
