@@ -24,6 +24,7 @@ node_index=${CERTROLL_NODE_INDEX:-0}
 node_name=node1
 node_net=192.168.$((77 + node_index))
 node_link=certroll$node_index # the end of the pair that the machine sees
+traefik_address=$node_net.3 # the node's as well
 service_prefix=10.$((96 + node_index))
 service_net=$service_prefix.0.0/16
 service_api=$service_prefix.0.1

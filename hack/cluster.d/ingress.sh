@@ -21,13 +21,16 @@ prepare_ingress() {
 }
 
 run_haproxy_ingress() {
+  local gateways=true
   prepare_ingress
+  # It reads Gateway API 1.0 and fails altogether over what Traefik writes into the status of a GatewayClass.
+  if [[ -e $run_dir/traefik.pid ]]; then gateways=false; fi
   POD_NAMESPACE=kube-system POD_NAME=haproxy-ingress \
     start haproxy-ingress env --chdir="$ingress_prefix" "$bin_dir/haproxy-ingress" \
     --local-filesystem-prefix "$ingress_prefix" --kubeconfig "$conf_dir/ingress.kubeconfig" \
     --configmap kube-system/haproxy-ingress --publish-address "$address" \
     --rate-limit-update 5 --reload-strategy reusesocket --wait-before-update 50ms \
-    --watch-ingress-without-class
+    --watch-ingress-without-class --watch-gateway="$gateways"
 }
 
 # Ready when haproxy answers, with a 404 for a host that nobody has.
@@ -46,7 +49,7 @@ spec: {controller: haproxy-ingress.github.io/controller}
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: haproxy-ingress, namespace: kube-system}
-data: {ssl-redirect: "false"}
+data: {ssl-redirect: "false", bind-ip-addr-http: "$address"}
 ---
 apiVersion: v1
 kind: Pod

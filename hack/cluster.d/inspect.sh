@@ -50,6 +50,7 @@ command_env() {
   export_line DNS_MGMT "http://$address:$dns_mgmt_port"
   export_line DNS_SERVER "$address:$dns_port"
   export_line INGRESS_IP "$address"
+  if alive traefik; then export_line TRAEFIK_IP "$traefik_address"; fi
   export_line HTTP01_PORT "$http_port"
   export_line HOST_IP "$host_address"
   export_line AUDIT_LOG "$audit_log"

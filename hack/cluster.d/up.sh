@@ -7,11 +7,12 @@ node_components=(etcd challtestsrv pebble containerd kube-apiserver)
 api_clients=(kube-controller-manager kube-scheduler kubelet kube-proxy coredns haproxy-ingress)
 
 command_up() {
-  local want=node
+  local want=node traefik=no
   case "$*" in
     "") ;;
     --no-node) want=no-node ;;
-    *) say "usage: hack/cluster up [--no-node]"; exit 2 ;;
+    --traefik) traefik=yes ;;
+    *) say "usage: hack/cluster up [--no-node | --traefik]"; exit 2 ;;
   esac
   if external; then
     say "CERTROLL_EXTERNAL_CLUSTER: using the cluster of $KUBECONFIG"
@@ -23,6 +24,7 @@ command_up() {
   settle "$want"
   standing || begin "$want"
   if [[ $want == node ]]; then up_node; else up_no_node; fi
+  if [[ $traefik == yes ]]; then up_traefik; fi
   say "up in $((SECONDS - started)) s; to use it: eval \"\$(hack/cluster env)\""
 }
 

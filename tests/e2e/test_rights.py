@@ -26,7 +26,8 @@ def is_explained(verb, kind):
     """What is asked for in another way than it is granted, or where the API server is older."""
     if verb == "list":
         return True  # servers without streaming lists
-    return (verb, kind) in {("create", "ingresses"), ("create", "configmaps"),  # by apply
+    return (verb, kind) in {("create", "ingresses"), ("create", "configmaps"), ("create", "httproutes"),
+                            ("create", "referencegrants"),  # by apply
                             ("create", "leases")}  # by the first run of all
 
 
@@ -40,7 +41,8 @@ def test_what_was_given_and_not_used(all_of_it, record_property):
     used = {(e.verb, (e.raw["objectRef"].get("apiGroup") or ""), e.kind) for e in all_of_it.entries()
             if "objectRef" in e.raw}
     given = {(verb, group, resource)
-             for role in ("controller", "leader-election", "responder", "state") for rule in rules(role)
+             for role in ("controller", "gateway", "gateway-grants", "leader-election", "responder", "state")
+             for rule in rules(role)
              for verb in rule["verbs"] for group in rule["apiGroups"] for resource in rule["resources"]
              if not resource.endswith("/finalizers")}
     spare = sorted(" ".join(filter(None, row)) for row in given - used if not is_explained(row[0], row[2]))

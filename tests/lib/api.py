@@ -8,6 +8,7 @@ import os
 import ssl
 import tempfile
 import threading
+import time
 import urllib.parse
 
 import yaml
@@ -106,8 +107,9 @@ class Api:
 
     # ---- requests
 
-    def request(self, method, path, body=None, content_type="application/json"):
-        """Status code and decoded answer, whatever it is."""
+    def request(self, method, path, body=None, content_type="application/json", patience=5):
+        """Status code and decoded answer, whatever it is; what the server was too busy for (as it is for a new kind) is
+        asked again when it says."""
         headers = {"Content-Type": content_type, "User-Agent": "certroll-tests"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -127,6 +129,9 @@ class Api:
                 self.local.connection = None
                 if attempt == 2:  # the first may have met a connection that the server had closed
                     raise
+        if answer.status == 429 and patience:
+            time.sleep(float(answer.headers.get("Retry-After", 1)))
+            return self.request(method, path, body, content_type, patience - 1)
         try:
             return answer.status, json.loads(text or "{}")
         except ValueError:
