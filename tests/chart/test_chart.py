@@ -357,7 +357,8 @@ def test_responder(default, render):
     [port] = service["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (8089, "http01")
     assert grants(default.one("Role", "certroll-responder")) == {
-        ("discovery.k8s.io", "endpointslices"): {"list"}, ("networking.k8s.io", "ingresses"): {"get"}}
+        ("discovery.k8s.io", "endpointslices"): {"list"}, ("networking.k8s.io", "ingresses"): {"get"},
+        ("gateway.networking.k8s.io", "referencegrants"): {"list"}}
     everything = render(EVERYTHING)
     named = flags(everything.container)["http01-service"]
     assert everything.one("Service", named)["spec"]["type"] == "NodePort"
