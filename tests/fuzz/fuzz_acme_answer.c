@@ -10,6 +10,7 @@
 
 #include "acme/account.h"
 #include "acme/order.h"
+#include "acme/order_list.h"
 #include "acme/renewal_info.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -21,8 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char directory[] = "{\"newNonce\":\"" HOST "/n\",\"newAccount\":\"" HOST "/a\","
                                 "\"newOrder\":\"" HOST "/o\",\"renewalInfo\":\"" HOST "/r\"}";
 
+#define LISTED "{\"status\":\"valid\",\"orders\":\"" HOST "/orders\"}"
+
 struct server {
-    bool is_directory;
+    char what;
     int status;
     char *headers;
     const char *body;
@@ -55,14 +58,17 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     struct server *s = ctx;
     (void)stop;
     bool for_directory = str_eq(req->url, HOST "/dir");
+    bool for_account = s->what == 'l' && str_eq(req->url, HOST "/account");
     if (str_eq(req->method, "HEAD"))
         respond(ret_response, 200, "replay-nonce: abc\n", "", 0);
-    else if (for_directory && !s->is_directory)
+    else if (for_directory && s->what != 'd')
         respond(ret_response, 200, "", directory, strlen(directory));
+    else if (for_account)
+        respond(ret_response, 200, "", LISTED, strlen(LISTED));
     else
         respond(ret_response, s->status, s->headers, s->body, s->body_len);
     s->posts += str_eq(req->method, "POST");
-    MUST(s->posts <= 11);
+    MUST(s->posts <= (s->what == 'l' ? 21 + 10 : 11)); /* the account, 20 pages, a nonce refused */
     return NULL;
 }
 
@@ -151,6 +157,28 @@ static struct err *make_order(const struct acme_account *account)
     return NULL;
 }
 
+static struct err *get_order(const struct acme_account *account)
+{
+    AUTO(acme_order_release) struct acme_order o = {0};
+    TRY(acme_order_get(account, HOST "/o/1", &o));
+    check_order(&o);
+    for (size_t i = 0; i < o.names.len; i++)
+        check_text(o.names.items[i], 512);
+    check_text(o.profile, 2048);
+    check_text(o.replaces, 2048);
+    return NULL;
+}
+
+static struct err *list_orders(const struct acme_account *account)
+{
+    AUTO(strlist_release) struct strlist urls = {0};
+    TRY(acme_order_list(account, &urls));
+    MUST(urls.len <= ACME_ORDER_LIST_MAX);
+    for (size_t i = 0; i < urls.len; i++)
+        check_text(urls.items[i], 2048);
+    return NULL;
+}
+
 static struct err *finalize(const struct acme_account *account)
 {
     AUTO(acme_order_release) struct acme_order o = {0};
@@ -193,8 +221,9 @@ static const struct {
     char what;
     struct err *(*call)(const struct acme_account *account);
 } calls[] = {
-    {'d', get_directory}, {'a', register_account}, {'o', make_order},       {'f', finalize},
-    {'z', get_authz},     {'c', get_certificate},  {'r', get_renewal_info},
+    {'d', get_directory},    {'a', register_account}, {'o', make_order},
+    {'f', finalize},         {'z', get_authz},        {'c', get_certificate},
+    {'r', get_renewal_info}, {'g', get_order},        {'l', list_orders},
 };
 
 /* ---- input ---- */
@@ -249,7 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct server s = {0};
     if (size == 0 || !read_input((const char *)data, size, &s))
         return 0;
-    s.is_directory = data[0] == 'd';
+    s.what = (char)data[0];
     const struct http_transport transport = {.call = call, .ctx = &s};
     struct acme_ca *ca = acme_ca_new(&(struct acme_ca_options){
         .directory_url = HOST "/dir", .transport = &transport, .clock = clock_system()});
