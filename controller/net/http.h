@@ -42,9 +42,8 @@ enum http_flag {
     HTTP_MUTATES = 1 << 3, /* changes the world: asks the gate after connect, before the request */
     HTTP_NO_REUSE = 1 << 4, /* a fresh connection, closed after use */
     HTTP_PROXIED = 1 << 5,  /* through the operator's proxy, where there is one */
-    HTTP_ONCE =
-        1 << 6, /* libcurl does not repeat it by itself on another connection when a kept one
-                               ends before an answer: the server may have carried it out */
+    HTTP_ONCE = 1 << 6, /* libcurl does not repeat it by itself when a kept connection ends before
+                               an answer: the server may have carried it out */
 };
 
 struct http_request {
