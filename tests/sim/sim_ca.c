@@ -19,7 +19,6 @@
 #include "sim/sim_orders.h"
 #include "sim/sim_pki.h"
 
-#define VALIDATION_MAX (4 * NS_PER_SEC)
 #define SIGNING_MAX (8 * NS_PER_SEC)
 
 struct sim_ca *sim_ca_new(struct sim *s)
@@ -63,122 +62,6 @@ void sim_ca_free(struct sim_ca *ca)
     json_decref(ca->keys);
     sim_limits_release(&ca->limits);
     free(ca);
-}
-
-void sim_ca_shun(struct sim_ca *ca, const char *name)
-{
-    ca->shunned = name;
-}
-
-/* ---- authorizations ---- */
-
-static json_t *challenge_json(const struct ca_call *c, size_t i, const char *type)
-{
-    const struct authz *a = &c->ca->authz[i];
-    auto_free char *url = x_printf("%s/challenge/%zu", c->base, i);
-    const char *status = str_eq(a->status, "pending") && a->processing ? "processing" : a->status;
-    json_t *json = json_build("{s:s,s:s,s:s,s:s}", "type", type, "url", url, "token", a->token,
-                              "status", status);
-    if (a->error != NULL)
-        json_put(json, "error",
-                 json_build("{s:s,s:s}", "type", PROBLEM "unauthorized", "detail", a->error));
-    return json;
-}
-
-static const char *authz_status(const struct sim_ca *ca, const struct authz *a)
-{
-    bool late = str_eq(a->status, "pending") && sim_now(ca->sim) >= a->expires;
-    return late ? "expired" : a->status;
-}
-
-static bool is_of(const struct order *o, size_t authz)
-{
-    for (size_t i = 0; i < o->names.len; i++)
-        if (o->authz[i] == authz)
-            return true;
-    return false;
-}
-
-/* RFC 8555 section 7.5.2. What is pending is dropped only when no Order builds on it. */
-static void deactivate(struct sim_ca *ca, size_t authz)
-{
-    struct authz *a = &ca->authz[authz];
-    for (size_t n = 0; n < ca->order_count && str_eq(a->status, "pending"); n++)
-        if (is_of(&ca->orders[n], authz) && sim_orders_awaited(ca->sim, n))
-            sim_fail(ca->sim, "authorization %zu was deactivated while order %zu needs it", authz,
-                     n);
-    sim_note(ca->sim, "authorization %zu, %s, is deactivated", authz, a->status);
-    a->status = "deactivated";
-}
-
-static void show_authz(struct ca_call *c, size_t i)
-{
-    struct authz *a = &c->ca->authz[i];
-    if (str_eq(JSTR(c->payload, "status"), "deactivated"))
-        deactivate(c->ca, i);
-    const char *status = authz_status(c->ca, a);
-    if (c->ca->forgets && str_eq(status, "expired")) {
-        ca_refuse(c, 404, "malformed", "there is no such authorization");
-        return;
-    }
-    json_auto_t *body = json_build("{s:{s:s,s:s},s:s,s:[o,o]}", "identifier", "type", "dns",
-                                   "value", a->identifier, "status", status, "challenges",
-                                   challenge_json(c, i, "dns-01"), challenge_json(c, i, "http-01"));
-    if (str_eq(status, "pending"))
-        ca_add_header(c, "retry-after", "3");
-    ca_answer(c, 200, body);
-}
-
-static void accept_challenge(struct ca_call *c, size_t i)
-{
-    struct authz *a = &c->ca->authz[i];
-    sim_check_order_used(c->ca->sim, a->order);
-    if (str_eq(authz_status(c->ca, a), "expired")) {
-        ca_refuse(c, 400, "malformed", "the authorization has expired");
-        return;
-    }
-    if (c->payload != NULL && str_eq(a->status, "pending") && !a->processing) {
-        a->processing = true;
-        a->validate_at = sim_now(c->ca->sim) + sim_delay(c->ca->sim, VALIDATION_MAX);
-    }
-    json_auto_t *body = challenge_json(c, i, "http-01");
-    ca_answer(c, 200, body);
-}
-
-/* RFC 8555 section 8.3, over the simulated ingress. */
-static void validate(struct sim_ca *ca, struct authz *a)
-{
-    a->validate_at = SIM_NEVER;
-    auto_free char *path = x_printf("/.well-known/acme-challenge/%s", a->token);
-    auto_free char *expected = x_printf("%s.%s", a->token, ca->accounts.items[a->account]);
-    AUTO(buf_release) struct buf body = BUF_INIT(4096);
-    int status = sim_cluster_fetch(ca->sim->cluster, a->identifier, path, &body);
-    bool unlucky = !ca->sim->calm && sim_chance(ca->sim, 50);
-    bool shunned = str_eq(a->identifier, ca->shunned) && str_eq(ca->fronts.items[a->account], BASE);
-    bool good = status == 200 && str_eq(buf_str(&body), expected) && !unlucky && !shunned;
-    a->status = good ? "valid" : "invalid";
-    a->expires = sim_now(ca->sim) + ca->reuse;
-    a->error = good ? NULL : "the answer was not the key authorization";
-    sim_note(ca->sim, "the CA finds %s %s (%d)", a->identifier, a->status, status);
-}
-
-static size_t authz_for(struct sim_ca *ca, size_t account, const char *identifier)
-{
-    for (size_t i = 0; i < ca->authz_count && ca->reuse > 0; i++)
-        if (ca->authz[i].expires > sim_now(ca->sim) && ca->authz[i].account == account &&
-            str_eq(ca->authz[i].identifier, identifier) && str_eq(ca->authz[i].status, "valid"))
-            return i;
-    unsigned char token[24];
-    ca->sim->dice.rng.fill(ca->sim->dice.rng.ctx, token, sizeof(token));
-    ca->authz = x_realloc(ca->authz, (ca->authz_count + 1) * sizeof(*ca->authz));
-    ca->authz[ca->authz_count] = (struct authz){.identifier = x_strdup(identifier),
-                                                .account = account,
-                                                .order = ca->order_count,
-                                                .status = "pending",
-                                                .token = base64url_encode(token, sizeof(token)),
-                                                .expires = sim_now(ca->sim) + ca->pending,
-                                                .validate_at = SIM_NEVER};
-    return ca->authz_count++;
 }
 
 /* ---- orders ---- */
@@ -355,7 +238,7 @@ static void new_order(struct ca_call *c)
     for (size_t i = 0; i < json_count(identifiers); i++) {
         const char *name = JSTR(json_item(identifiers, i), "value");
         strlist_add(&o.names, name);
-        o.authz[i] = authz_for(ca, c->account, name);
+        o.authz[i] = ca_authz_for(ca, c->account, name);
     }
     ca->orders = x_realloc(ca->orders, (ca->order_count + 1) * sizeof(*ca->orders));
     ca->orders[ca->order_count++] = o;
@@ -498,8 +381,8 @@ static void serve_post(struct ca_call *c)
         {"order", true, get_order},
         {"finalize", true, finalize},
         {"certificate", true, show_certificate},
-        {"authz", false, show_authz},
-        {"challenge", false, accept_challenge},
+        {"authz", false, ca_show_authz},
+        {"challenge", false, ca_accept_challenge},
     };
     static const struct {
         const char *path;
@@ -580,7 +463,7 @@ void sim_ca_happen(struct sim_ca *ca)
 {
     for (size_t i = 0; i < ca->authz_count; i++)
         if (ca->authz[i].validate_at <= sim_now(ca->sim))
-            validate(ca, &ca->authz[i]);
+            ca_validate(ca, &ca->authz[i]);
     for (size_t i = 0; i < ca->order_count; i++)
         if (ca->orders[i].sign_at <= sim_now(ca->sim))
             issue(ca, &ca->orders[i]);

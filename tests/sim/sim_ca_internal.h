@@ -99,6 +99,12 @@ const char *ca_order_status(const struct sim_ca *ca, const struct order *o);
 
 /* A page of a list of orders; its number in the URL says whose and which. */
 void ca_list_orders(struct ca_call *c, size_t n);
+void ca_show_authz(struct ca_call *c, size_t i);
+void ca_accept_challenge(struct ca_call *c, size_t i);
+/* RFC 8555 section 8.3, over the simulated ingress. */
+void ca_validate(struct sim_ca *ca, struct authz *a);
+/* The number of one that is reused, or of a new one. */
+size_t ca_authz_for(struct sim_ca *ca, size_t account, const char *identifier);
 /* Fails when the account is of the other CA. */
 void ca_check_front(struct ca_call *c, size_t account);
 void ca_show_account(struct ca_call *c, size_t n, int status);
