@@ -7,31 +7,48 @@
 
 #include "base/str.h"
 
-/* Enough for what is under way at once; a few hundred kilobytes at most. */
-#define RECENT_MAX 48
-#define RECENT_DER_MAX 4096 /* a hundred names */
+/* A leaf is read several times within moments, and its issuers are the same for all. A request is read at each step
+ * of an order, and hundreds of orders may be under way: some 2.5 kB each with its key and names. */
+#define CERTS_MAX 48
+#define CSRS_MAX 2048
+#define CSRS_BYTES_MAX (512 * 1024) /* of DER */
+#define RECENT_DER_MAX 4096         /* a hundred names */
 
 struct entry {
     char *der; /* NULL: the place is free */
     size_t len;
     void *value;
     uint64_t used; /* the greater the later */
+    uint32_t hash;
 };
 
 struct recent {
     pthread_mutex_t lock;
-    struct entry entries[RECENT_MAX];
+    struct entry *entries;
+    size_t max;
+    size_t bytes, bytes_max; /* of the DER of all entries */
     uint64_t uses;
     void (*free_value)(void *value);
 };
 
 /* ---- what certificates and requests share; the lock is held ---- */
 
+/* FNV-1a: so that looking through all reads little memory. */
+static uint32_t hash_of(const void *der, size_t len)
+{
+    const unsigned char *p = der;
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ p[i]) * 16777619U;
+    return hash;
+}
+
 static void *find(struct recent *r, const void *der, size_t len)
 {
-    for (size_t i = 0; i < RECENT_MAX; i++) {
+    uint32_t hash = hash_of(der, len);
+    for (size_t i = 0; i < r->max; i++) {
         struct entry *e = &r->entries[i];
-        if (e->der == NULL || e->len != len || memcmp(e->der, der, len) != 0)
+        if (e->hash != hash || e->der == NULL || e->len != len || memcmp(e->der, der, len) != 0)
             continue;
         e->used = ++r->uses;
         return e->value;
@@ -39,13 +56,28 @@ static void *find(struct recent *r, const void *der, size_t len)
     return NULL;
 }
 
-static struct entry *oldest(struct recent *r)
+static void forget_oldest(struct recent *r)
 {
-    struct entry *e = &r->entries[0];
-    for (size_t i = 1; i < RECENT_MAX; i++)
-        if (r->entries[i].used < e->used)
+    struct entry *e = NULL;
+    for (size_t i = 0; i < r->max; i++)
+        if (r->entries[i].der != NULL && (e == NULL || r->entries[i].used < e->used))
             e = &r->entries[i];
-    return e;
+    if (e == NULL)
+        return;
+    r->free_value(e->value);
+    r->bytes -= e->len;
+    free(e->der);
+    *e = (struct entry){0};
+}
+
+static struct entry *free_place(struct recent *r)
+{
+    for (;;) {
+        for (size_t i = 0; i < r->max; i++)
+            if (r->entries[i].der == NULL)
+                return &r->entries[i];
+        forget_oldest(r);
+    }
 }
 
 /* Takes over value. */
@@ -55,12 +87,14 @@ static void add(struct recent *r, const void *der, size_t len, void *value)
         r->free_value(value);
         return;
     }
-    struct entry *e = oldest(r);
-    if (e->der != NULL) {
-        r->free_value(e->value);
-        free(e->der);
-    }
-    *e = (struct entry){.der = x_memdup(der, len), .len = len, .value = value, .used = ++r->uses};
+    while (r->bytes + len > r->bytes_max)
+        forget_oldest(r);
+    *free_place(r) = (struct entry){.der = x_memdup(der, len),
+                                    .len = len,
+                                    .value = value,
+                                    .used = ++r->uses,
+                                    .hash = hash_of(der, len)};
+    r->bytes += len;
 }
 
 /* ---- certificates ---- */
@@ -70,7 +104,12 @@ static void free_cert(void *value)
     X509_free(value);
 }
 
-static struct recent certs = {.lock = PTHREAD_MUTEX_INITIALIZER, .free_value = free_cert};
+static struct entry cert_entries[CERTS_MAX];
+static struct recent certs = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                              .entries = cert_entries,
+                              .max = CERTS_MAX,
+                              .bytes_max = CERTS_MAX * RECENT_DER_MAX,
+                              .free_value = free_cert};
 
 X509 *recent_cert(const void *der, size_t len)
 {
@@ -100,7 +139,12 @@ static void free_csr(void *value)
     free(value);
 }
 
-static struct recent csrs = {.lock = PTHREAD_MUTEX_INITIALIZER, .free_value = free_csr};
+static struct entry csr_entries[CSRS_MAX];
+static struct recent csrs = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                             .entries = csr_entries,
+                             .max = CSRS_MAX,
+                             .bytes_max = CSRS_BYTES_MAX,
+                             .free_value = free_csr};
 
 static void copy_names(struct pki_names *to, const struct pki_names *from)
 {

@@ -116,6 +116,40 @@ static int setup(void **state)
     return 0;
 }
 
+static bool is_kept(const void *der, size_t len)
+{
+    AUTO(pki_csr_release) struct pki_csr found = {0};
+    return recent_csr(der, len, &found);
+}
+
+/* Hundreds of requests are kept, and of great ones fewer: 512 KiB, at most 2048. */
+static void requests_are_forgotten_by_number_and_by_size(void **state)
+{
+    (void)state;
+    AUTO(pki_names_release) struct pki_names names = new_names("a", "a.example.com");
+    auto_free char *pem = make_request(&names);
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    assert_ok(pki_csr_parse(pem, strlen(pem), &csr));
+    for (uint32_t i = 0; i < 2048; i++)
+        recent_csr_add(&i, sizeof(i), &csr);
+    for (uint32_t i = 0; i < 2048; i++)
+        assert_true(is_kept(&i, sizeof(i)));
+    recent_csr_add("one more", 8, &csr);
+    assert_false(is_kept(&(uint32_t){0}, sizeof(uint32_t)));
+    assert_true(is_kept(&(uint32_t){1}, sizeof(uint32_t)));
+    auto_free char *big = x_calloc(1, 4096);
+    for (int i = 0; i < 128; i++) {
+        memcpy(big, &i, sizeof(i));
+        recent_csr_add(big, 4096, &csr);
+    }
+    assert_false(is_kept("one more", 8));
+    memset(big, 0, sizeof(int));
+    assert_true(is_kept(big, 4096));
+    recent_csr_add("one", 3, &csr);
+    recent_csr_add("two", 3, &csr);
+    assert_true(is_kept("one", 3) && is_kept("two", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +157,7 @@ int main(void)
         cmocka_unit_test(what_is_big_is_not_kept),
         cmocka_unit_test(a_request_is_read_alike_each_time),
         cmocka_unit_test(a_request_that_was_tampered_with_is_still_refused),
+        cmocka_unit_test(requests_are_forgotten_by_number_and_by_size),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
