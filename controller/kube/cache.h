@@ -93,6 +93,7 @@ void cache_expect_deleted(struct cache *c, const char *ns, const char *name, con
  * as the cache. */
 struct cache_fill;
 struct cache_fill *cache_fill(struct cache *c, const char *ns);
+const struct kube_kind *cache_fill_kind(const struct cache_fill *f);
 
 /* ADDED or MODIFIED. put takes over the reference; put_json decodes, unless that version is here
  * already. Older than what is there: ignored. ERR_INVALID: not decodable, and removed from the cache

@@ -37,6 +37,11 @@ struct cache_fill *cache_fill(struct cache *c, const char *ns)
     return f;
 }
 
+const struct kube_kind *cache_fill_kind(const struct cache_fill *f)
+{
+    return f->cache->kind;
+}
+
 bool cache_fill_is_replacing(const struct cache_fill *f)
 {
     return f->replacing;

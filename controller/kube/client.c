@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "kube/credentials.h"
+#include "kube/object_text.h"
 #include "kube/status.h"
 
 #define BODY_MAX (8 * 1024 * 1024) /* of a request and of an answer */
@@ -183,7 +184,7 @@ static struct err *call_ref(struct kube_client *c, const struct call *call, json
     AUTO_RESPONSE res = {0};
     TRY(exchange(c, call, url, &res), "%s", what);
     json_auto_t *body = NULL;
-    AUTO_ERR bad = json_parse(buf_str(&res.body), res.body.len, &body);
+    AUTO_ERR bad = object_text_parse(call->ref->res, buf_str(&res.body), res.body.len, &body);
     TRY(check_answer(c, what, &res, body)); /* a proxy's page need not be JSON */
     TRY(TAKE(bad), "%s: the answer", what);
     if (ret_object != NULL)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
+#include "kube/object_text.h"
 #include "kube/status.h"
 
 #define PAGE_LIMIT 500
@@ -107,7 +108,7 @@ static struct err *take_item(void *arg, const char *text, size_t len)
 {
     struct stream *s = arg;
     json_auto_t *item = NULL;
-    AUTO_ERR err = json_parse(text, len, &item);
+    AUTO_ERR err = object_text_parse(&cache_fill_kind(s->fill)->res, text, len, &item);
     if (err == NULL)
         err = cache_fill_put_json(s->fill, item);
     if (err != NULL)

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "kube/informer.h"
 #include "kube/json_extent.h"
+#include "kube/object_text.h"
 #include "kube/status.h"
 
 static struct watch_line verdict(enum watch_verdict v, struct err *err)
@@ -75,7 +76,7 @@ static struct watch_line apply_error(const json_t *object)
 struct watch_line watch_apply_line(struct cache_fill *fill, const char *line, size_t len)
 {
     json_auto_t *event = NULL;
-    struct err *err = json_parse(line, len, &event);
+    struct err *err = object_text_parse(&cache_fill_kind(fill)->res, line, len, &event);
     if (err != NULL)
         return unreadable(line, len, err);
     const char *type = JSTR(event, "type");
