@@ -133,18 +133,39 @@ static void join_ca(struct acme_accounts *a, struct known *k, const char *key,
     k->ca = x_strdup(key);
 }
 
+/* The CA that the Issuer had the last time, when it is still the same; or NULL. */
+static struct acme_ca *ca_as_before(struct acme_accounts *a, const char *uid, const char *key)
+{
+    const struct known *k = map_get(&a->issuers, uid);
+    const struct shared_ca *s = k != NULL && str_eq(k->ca, key) ? map_get(&a->cas, key) : NULL;
+    return s != NULL ? acme_ca_ref(s->ca) : NULL;
+}
+
 /* A CA made for a tenant is guarded, so it is never shared with a ClusterIssuer's. */
+static char *ca_key(const struct acme_issuer *acme, bool tenant)
+{
+    char hash[PKI_SHA256_HEX] = "";
+    if (!str_empty(acme->ca_bundle))
+        pki_sha256_hex(acme->ca_bundle, strlen(acme->ca_bundle), hash);
+    return x_printf("%s|%s|%d%d", acme->server, hash, acme->skip_tls_verify, tenant);
+}
+
 struct err *acme_registry_ca(const struct issuer_env *env, const struct issuer *issuer,
                              struct acme_ca **ret_ca)
 {
     const struct acme_issuer *acme = issuer->spec.acme;
     bool tenant = issuer->obj.meta.namespace != NULL;
+    auto_free char *key = ca_key(acme, tenant);
+    struct acme_accounts *a = env->accounts;
+    pthread_mutex_lock(&a->lock);
+    struct acme_ca *ca = ca_as_before(a, issuer->obj.meta.uid, key);
+    pthread_mutex_unlock(&a->lock);
+    if (ca != NULL) {
+        *ret_ca = ca;
+        return NULL;
+    }
     auto_free char *pem = NULL;
     TRY(bundle_of(acme, &pem), "spec.acme.caBundle");
-    char hash[PKI_SHA256_HEX] = "";
-    if (pem != NULL)
-        pki_sha256_hex(pem, strlen(pem), hash);
-    auto_free char *key = x_printf("%s|%s|%d%d", acme->server, hash, acme->skip_tls_verify, tenant);
     const struct acme_ca_options options = {
         .directory_url = acme->server,
         .ca_pem = pem,
@@ -154,15 +175,13 @@ struct err *acme_registry_ca(const struct issuer_env *env, const struct issuer *
         .clock = env->clock,
         .stop = env->stop,
     };
-    struct acme_accounts *a = env->accounts;
     pthread_mutex_lock(&a->lock);
     struct known *k = known_of(a, issuer->obj.meta.uid);
     if (!str_eq(k->ca, key)) {
         leave_ca(a, k);
         join_ca(a, k, key, &options);
     }
-    const struct shared_ca *s = map_get(&a->cas, key);
-    *ret_ca = acme_ca_ref(s->ca);
+    *ret_ca = ca_as_before(a, issuer->obj.meta.uid, key);
     pthread_mutex_unlock(&a->lock);
     return NULL;
 }
