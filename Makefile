@@ -106,7 +106,8 @@ endif
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wvla -Wwrite-strings -Wcast-qual -Wpointer-arith -Wnull-dereference -Wformat=2 \
-	-Wimplicit-fallthrough -Wundef -Wdate-time $(filter -W%,$(PROBED))
+	-Wimplicit-fallthrough -Wundef -Wdate-time $(filter -W%,$(PROBED)) \
+	-Werror=implicit-function-declaration -Werror=incompatible-pointer-types -Werror=int-conversion
 ifeq ($(SANITIZE),)
 OPTIMIZE := -O2 -g -D_FORTIFY_SOURCE=3 -ffunction-sections -fdata-sections
 LDOPTIMIZE := -Wl,--gc-sections
