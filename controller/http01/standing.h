@@ -12,6 +12,8 @@
 
 /* "certroll.dev/http01-standing": a label, and the annotation that holds the namespace of the names. */
 #define HTTP01_STANDING "certroll.dev/http01-standing"
+/* A label: that namespace again. */
+#define HTTP01_STANDING_FOR "certroll.dev/http01-standing-for"
 
 struct http01_standing {
     const char *name; /* of the Ingress; borrowed, as uid and ns */
@@ -20,8 +22,8 @@ struct http01_standing {
     struct strlist hosts;
 };
 
-/* Calls fn for each standing route; an error of fn ends it. */
-struct err *http01_standing_each(const struct http01_env *env,
+/* Calls fn for each standing route, of that namespace unless it is NULL; an error of fn ends it. */
+struct err *http01_standing_each(const struct http01_env *env, const char *ns,
                                  struct err *(*fn)(void *arg, const struct http01_standing *route),
                                  void *arg) MUST_CHECK;
 struct err *http01_standing_remove(const struct http01_env *env,

@@ -23,7 +23,7 @@ static void host(const struct solver_http01 *config, const char *name, char out[
     str_copy(out, DNS_NAME_MAX + 1, name);
 }
 
-/* ---- presenting ---- */
+/* ---- making one ---- */
 
 /* The same for the same names of the same namespace and the same class, in whatever order. */
 static void name_of(const struct http01_presentation *p, const struct http01_shared *shared,
@@ -42,6 +42,7 @@ static void name_of(const struct http01_presentation *p, const struct http01_sha
 static void mark(json_t *ingress, const char *ns)
 {
     json_put_str(JGET(ingress, "metadata", "labels"), HTTP01_STANDING, "true");
+    json_put_str(JGET(ingress, "metadata", "labels"), HTTP01_STANDING_FOR, ns);
     json_put_str(JGET(ingress, "metadata", "annotations"), HTTP01_STANDING, ns);
 }
 
@@ -68,25 +69,6 @@ static struct err *make(const struct http01_env *env, const struct http01_presen
     return kube_apply(env->kube, ref, 0, HTTP01_FIELD_MANAGER, body, NULL);
 }
 
-/* Where it stands already, nothing is written: its name says what is in it. */
-static struct err *present(const struct http01_env *env, const struct http01_presentation *p)
-{
-    TRY(http01_need_responder(env));
-    AUTO(strlist_release) struct strlist hosts = {0};
-    for (size_t i = 0; i < p->count; i++)
-        strlist_add(&hosts, p->routes[i].host);
-    strlist_sort(&hosts);
-    strlist_uniq(&hosts);
-    char name[KUBE_NAME_MAX + 1];
-    name_of(p, p->config->shared, &hosts, name);
-    const struct kube_ref ref = {.res = &res_ingress, .ns = env->responder.ns, .name = name};
-    json_auto_t *there = NULL;
-    TRY(err_ignore(kube_get(env->kube, &ref, KUBE_METADATA, &there), ERR_NOT_FOUND));
-    if (there != NULL && JGET(there, "metadata", "deletionTimestamp") == NULL)
-        return NULL;
-    return make(env, p, &ref, &hosts);
-}
-
 /* ---- what stands ---- */
 
 struct visit {
@@ -97,6 +79,8 @@ struct visit {
 static struct err *visit(void *arg, const json_t *item)
 {
     const struct visit *v = arg;
+    if (JGET(item, "metadata", "deletionTimestamp") != NULL)
+        return NULL;
     AUTO(strlist_release) struct strlist hosts = {0};
     const json_t *rules = JGET(item, "spec", "rules");
     for (size_t i = 0; i < json_count(rules); i++) {
@@ -112,15 +96,23 @@ static struct err *visit(void *arg, const json_t *item)
     return v->fn(v->arg, &route);
 }
 
-struct err *http01_standing_each(const struct http01_env *env,
+static struct err *list_standing(const struct http01_env *env, const char *ns,
+                                 struct err *(*fn)(void *arg, const json_t *item), void *arg)
+{
+    auto_free char *one =
+        x_printf(HTTP01_STANDING "=true," HTTP01_STANDING_FOR "=%s", str_or(ns, ""));
+    const struct kube_ref all = {.res = &res_ingress, .ns = env->responder.ns};
+    return kube_list(env->kube, &all, ns != NULL ? one : HTTP01_STANDING "=true", fn, arg);
+}
+
+struct err *http01_standing_each(const struct http01_env *env, const char *ns,
                                  struct err *(*fn)(void *arg, const struct http01_standing *route),
                                  void *arg)
 {
     if (str_empty(env->responder.ns))
         return NULL;
     struct visit v = {fn, arg};
-    const struct kube_ref all = {.res = &res_ingress, .ns = env->responder.ns};
-    return kube_list(env->kube, &all, HTTP01_STANDING "=true", visit, &v);
+    return list_standing(env, ns, visit, &v);
 }
 
 struct err *http01_standing_remove(const struct http01_env *env,
@@ -130,8 +122,50 @@ struct err *http01_standing_remove(const struct http01_env *env,
     return kube_delete(env->kube, &ref, route->uid);
 }
 
+/* ---- presenting ---- */
+
+struct cover {
+    const struct http01_presentation *p;
+    const struct strlist *hosts;
+    bool found;
+};
+
+/* The name says whose a route is, and of which class. */
+static struct err *look_for_cover(void *arg, const struct http01_standing *route)
+{
+    struct cover *c = arg;
+    char name[KUBE_NAME_MAX + 1];
+    name_of(c->p, c->p->config->shared, &route->hosts, name);
+    bool covers = str_eq(name, route->name);
+    for (size_t i = 0; i < c->hosts->len; i++)
+        covers = covers && strlist_has(&route->hosts, c->hosts->items[i]);
+    c->found = c->found || covers;
+    return NULL;
+}
+
+/* Where it stands already, nothing is written: its name says what is in it. Names that the CA knows still are not
+ * asked for, so that those of a renewal may be fewer than those of the route. */
+static struct err *present(const struct http01_env *env, const struct http01_presentation *p)
+{
+    TRY(http01_need_responder(env));
+    AUTO(strlist_release) struct strlist hosts = {0};
+    for (size_t i = 0; i < p->count; i++)
+        strlist_add(&hosts, p->routes[i].host);
+    strlist_sort(&hosts);
+    strlist_uniq(&hosts);
+    char name[KUBE_NAME_MAX + 1];
+    name_of(p, p->config->shared, &hosts, name);
+    const struct kube_ref ref = {.res = &res_ingress, .ns = env->responder.ns, .name = name};
+    json_auto_t *there = NULL;
+    TRY(err_ignore(kube_get(env->kube, &ref, KUBE_METADATA, &there), ERR_NOT_FOUND));
+    if (there != NULL && JGET(there, "metadata", "deletionTimestamp") == NULL)
+        return NULL;
+    struct cover c = {.p = p, .hosts = &hosts};
+    TRY(http01_standing_each(env, p->order.ns, look_for_cover, &c));
+    return c.found ? NULL : make(env, p, &ref, &hosts);
+}
+
 struct looking {
-    const char *ns;
     const char *host;
     struct strlist *places;
 };
@@ -139,17 +173,15 @@ struct looking {
 static struct err *read_places(void *arg, const json_t *item)
 {
     const struct looking *l = arg;
-    if (str_eq(JSTR(item, "metadata", "annotations", HTTP01_STANDING), l->ns))
-        http01_ingress_places(item, l->host, l->places);
+    http01_ingress_places(item, l->host, l->places);
     return NULL;
 }
 
 static struct err *places(const struct http01_env *env, const struct http01_order *order,
                           const char *host, struct strlist *places)
 {
-    struct looking l = {order->ns, host, places};
-    const struct kube_ref all = {.res = &res_ingress, .ns = env->responder.ns};
-    return kube_list(env->kube, &all, HTTP01_STANDING "=true", read_places, &l);
+    struct looking l = {host, places};
+    return list_standing(env, order->ns, read_places, &l);
 }
 
 const struct http01_tier http01_tier_standing = {

@@ -190,6 +190,7 @@ static void on_issuer(void *arg, const struct cache_change *change)
                   !same_wishes(old, now);
     if (now == NULL)
         forget_accounts(env, old);
+    standing_issuer_changed(env, old, now);
     bool was_ready = old != NULL && issuer_is_ready(old);
     bool is_ready = now != NULL && issuer_is_ready(now);
     if (edited || (was_ready && !is_ready))

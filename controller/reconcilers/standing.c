@@ -34,6 +34,13 @@ void standing_look(const struct env *env)
         controller_enqueue(env->controllers.solver, "", STANDING_KEY);
 }
 
+void standing_issuer_changed(const struct env *env, const struct issuer *old,
+                             const struct issuer *now)
+{
+    if (old != NULL && has_standing(old) && (now == NULL || !has_standing(now)))
+        controller_enqueue(env->controllers.solver, "", STANDING_KEY);
+}
+
 struct sweep {
     const struct env *env;
     struct object_list certificates;
@@ -69,7 +76,7 @@ struct err *standing_sweep(const struct env *env)
 {
     struct sweep s = {.env = env};
     cache_all(env->certificates.cache, &s.certificates);
-    struct err *e = http01_standing_each(&env->http01, look_at, &s);
+    struct err *e = http01_standing_each(&env->http01, NULL, look_at, &s);
     object_list_release(&s.certificates);
     return e;
 }

@@ -9,6 +9,9 @@
 struct err *standing_sweep(const struct env *env) MUST_CHECK;
 /* A Certificate has gone or asks for something else: sweeps soon, where standing routes may be. Any thread. */
 void standing_look(const struct env *env);
+/* An Issuer was changed to now, or has gone (NULL): sweeps soon if it let routes stand. Any thread. */
+void standing_issuer_changed(const struct env *env, const struct issuer *old,
+                             const struct issuer *now);
 
 /* The name of the solver controller's key for it; solvers have a namespace. */
 #define STANDING_KEY "standing"

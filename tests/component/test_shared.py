@@ -272,3 +272,15 @@ def test_a_standing_route_is_found_by_the_renewal(api, ns, pebble, responder, re
         rule["host"] for r in routes(api) for rule in r["spec"]["rules"]] == [f"other.{host}"], 20)
     api.delete("Certificate", ns, "b")
     wait_for("it to go", lambda: not routes(api), 10)
+
+
+def test_standing_routes_go_with_their_namespace(api, ns, pebble, replicas):
+    """Also when the Issuer that let them stand goes before the Certificate: nobody asks again then."""
+    host = f"{ns}.localhost"
+    api.create(route(ns, host))
+    api.create(shared_acme(ns, pebble, shared={"standing": True}))
+    api.wait_ready("Issuer", ns, "acme")
+    api.create(certificate(ns, "web", "acme", dnsNames=[host]))
+    wait_for("the route", lambda: len(routes(api)) == 1)
+    api.delete("Issuer", ns, "acme")
+    wait_for("it to go", lambda: not routes(api), 20)
