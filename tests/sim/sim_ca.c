@@ -13,10 +13,8 @@
 #include "pki/key.h"
 #include "sim/sim_api.h"
 #include "sim/sim_check.h"
-#include "sim/sim_cluster.h"
 #include "sim/sim_issued.h"
 #include "sim/sim_limits.h"
-#include "sim/sim_orders.h"
 #include "sim/sim_pki.h"
 
 #define SIGNING_MAX (8 * NS_PER_SEC)
