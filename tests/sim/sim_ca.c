@@ -33,6 +33,7 @@ struct sim_ca *sim_ca_new(struct sim *s)
     ca->forgets = sim_chance(s, 500);
     ca->renews = sim_chance(s, 700);
     ca->lists = (enum ca_lists)sim_pick(s, 3);
+    ca->shares = sim_chance(s, 300);
     ca->keys = json_new_array();
     sim_limits_init(&ca->limits, s);
     return ca;

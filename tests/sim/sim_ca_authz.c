@@ -75,10 +75,19 @@ void ca_show_authz(struct ca_call *c, size_t i)
     ca_answer(c, 200, body);
 }
 
+/* Of the orders that share it, one whose URL is stored is enough. */
+static void check_used(struct sim_ca *ca, size_t authz)
+{
+    for (size_t n = 0; n < ca->order_count; n++)
+        if (is_of(&ca->orders[n], authz) && sim_orders_awaited(ca->sim, n))
+            return;
+    sim_check_order_used(ca->sim, ca->authz[authz].order);
+}
+
 void ca_accept_challenge(struct ca_call *c, size_t i)
 {
     struct authz *a = &c->ca->authz[i];
-    sim_check_order_used(c->ca->sim, a->order);
+    check_used(c->ca, i);
     if (str_eq(authz_status(c->ca, a), "expired")) {
         ca_refuse(c, 400, "malformed", "the authorization has expired");
         return;
@@ -108,11 +117,17 @@ void ca_validate(struct sim_ca *ca, struct authz *a)
     sim_note(ca->sim, "the CA finds %s %s (%d)", a->identifier, a->status, status);
 }
 
+/* Some CAs give a pending one to the next order, too. */
+static bool is_reused(const struct sim_ca *ca, const struct authz *a)
+{
+    return str_eq(a->status, "valid") || (ca->shares && str_eq(a->status, "pending"));
+}
+
 size_t ca_authz_for(struct sim_ca *ca, size_t account, const char *identifier)
 {
     for (size_t i = 0; i < ca->authz_count && ca->reuse > 0; i++)
         if (ca->authz[i].expires > sim_now(ca->sim) && ca->authz[i].account == account &&
-            str_eq(ca->authz[i].identifier, identifier) && str_eq(ca->authz[i].status, "valid"))
+            str_eq(ca->authz[i].identifier, identifier) && is_reused(ca, &ca->authz[i]))
             return i;
     unsigned char token[24];
     ca->sim->dice.rng.fill(ca->sim->dice.rng.ctx, token, sizeof(token));

@@ -64,6 +64,7 @@ struct sim_ca {
     int64_t pending; /* so long may an order wait */
     int64_t reuse;   /* so long is a valid authorization used again; 0 = never */
     enum ca_lists lists;
+    bool shares; /* pending authorizations among orders, where it reuses valid ones */
     struct issued_list issued;
     bool renews;  /* it has renewal information */
     bool forgets; /* what has expired is not found any more, else it is invalid */
