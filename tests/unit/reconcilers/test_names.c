@@ -8,11 +8,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "acme_scene.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/hosts.h"
 #include "leaf_scene.h"
 #include "reconciler_scene.h"
+#include "reconcilers/name_holders.h"
 #include "support/expect.h"
 
 #define NETWORKING "GET https://api/apis/networking.k8s.io/v1/namespaces/b/ingresses"
@@ -272,6 +274,51 @@ static void what_another_orders_is_waited_for(void **state)
     }
 }
 
+/* Who could not prove a name for ten minutes must not keep others from it, nor get what they prove: its authorization is
+ * deactivated, and that of other names stays. */
+static void what_stays_unproven_is_taken_back(void **state)
+{
+    (void)state;
+#define CHALLENGE(name, state)                                                                     \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"a\",\"uid\":\"" name                     \
+    "\",\"resourceVersion\":\"2\",\"ownerReferences\":[{\"apiVersion\":\"acme.certroll.dev/v1\","  \
+    "\"kind\":\"Order\",\"name\":\"o\",\"uid\":\"o\",\"controller\":true}]},\"spec\":{\"url\":"    \
+    "\"" ACME_CA "/c\",\"authorizationURL\":\"" ACME_CA "/z/" name "\",\"dnsName\":\"" name        \
+    "\",\"type\":\"HTTP-01\",\"token\":\"t\",\"key\":\"k\",\"solver\":{},\"issuerRef\":{"          \
+    "\"name\":\"ca\"}},\"status\":{\"state\":\"" state "\"}}"
+    SCENE s = {0};
+    scene_open(&s);
+    AUTO_KEY key = NULL;
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    struct acme_ca *ca = acme_ca_new(&(struct acme_ca_options){
+        .directory_url = ACME_CA "/dir", .transport = &s.world.transport, .clock = &s.hands.clock});
+    scene_put(&s.env->cluster_issuers, CLUSTER_ISSUER("ca", "u", POD, ""));
+    AUTO_OBJECT(struct issuer)
+    issuer = scene_object(&kind_cluster_issuer, CLUSTER_ISSUER("ca", "u", POD, ""));
+    AUTO_OBJECT(struct certificate_request)
+    request = scene_object(&kind_certificate_request, REQUEST);
+    const struct acme_chain chain = {
+        .request = request, .issuer = issuer, .account.account = {ca, key, ACME_ACCOUNT}};
+    scene_put(&s.env->orders, ORDER("a", "o", "\"a.test\",\"b.test\",\"c.test\"", AT_CA));
+    scene_put(&s.env->challenges, CHALLENGE("a.test", "pending"));
+    scene_put(&s.env->challenges, CHALLENGE("b.test", "pending"));
+    scene_put(&s.env->challenges, CHALLENGE("c.test", "valid"));
+    char a[] = "a.test", c[] = "c.test";
+    char *items[] = {a, c};
+    const struct strlist names = {.items = items, .len = 2};
+    const char *ordered = NULL;
+    expect_ok(name_is_ordered(s.env, &chain, &names, &ordered));
+    assert_string_equal(ordered, "a.test");
+    clock_manual_advance(&s.hands, 10 * NS_PER_MIN);
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/z/a.test", 200, "", "{}");
+    expect_ok(name_is_ordered(s.env, &chain, &names, &ordered));
+    assert_null(ordered);
+    json_auto_t *said = acme_scene_payload(&s, s.world.done - 1);
+    assert_string_equal(JSTR(said, "status"), "deactivated");
+    acme_ca_free(ca);
+}
+
 /* An account of the namespace's own binds it, but where certroll's replicas answer for any account. */
 static void an_issuer_of_the_namespace_needs_a_route_where_replicas_answer(void **state)
 {
@@ -437,6 +484,7 @@ int main(void)
         cmocka_unit_test(the_first_keeps_a_name),
         cmocka_unit_test(only_what_was_issued_is_held),
         cmocka_unit_test(what_another_orders_is_waited_for),
+        cmocka_unit_test(what_stays_unproven_is_taken_back),
         cmocka_unit_test(an_issuer_of_the_namespace_needs_a_route_where_replicas_answer),
         cmocka_unit_test(labels_written_later_change_nothing),
         cmocka_unit_test(an_authorization_of_others_is_not_built_on),
