@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A staging issuer is asked first, by the controller and by kubectl certroll preflight: with pods and a real ingress. The
-staging issuer here is another account at the same CA."""
+staging CA here is the same one by another URL, and so with another account."""
 import subprocess
 
 import pytest
@@ -13,8 +13,8 @@ from lib.wait import wait_for
 
 @pytest.fixture
 def issuers(api, ns, pebble):
-    for name in ("staging", "real"):
-        api.create(acme(ns, pebble, name))
+    for name, server in (("staging", f"{pebble.directory}?staging"), ("real", pebble.directory)):
+        api.create(acme(ns, pebble, name, server=server))
         api.wait_ready("Issuer", ns, name)
 
 
