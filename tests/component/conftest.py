@@ -117,6 +117,14 @@ def make_controller(account, folder, request):
         one.check_log()
 
 
+@pytest.fixture
+def shipped(monkeypatch):
+    """The program without sanitizers: where time and memory are measured."""
+    plain = ROOT / "build/certroll"
+    assert plain.exists(), "build/certroll is missing: run make"
+    monkeypatch.setenv("CERTROLL_BIN", str(plain))
+
+
 def forget_lease(api):
     """A controller that was killed holds its lease for 15 s, and no test but those of the lease cares."""
     api.delete("Lease", HOME, "certroll-controller")

@@ -2,20 +2,12 @@
 """Memory over many issuances, of the binary that ships: sanitizers keep memory of their own."""
 import pytest
 
-from lib.controller import ROOT
 from lib.objects import certificate, self_signed
 from lib.wait import wait_for
 
 CERTIFICATES = 20
 ROUNDS = 50  # 1,000 reissues
 WARM_UP = 15  # rounds until allocator and connection pool have seen it all
-
-
-@pytest.fixture
-def shipped(monkeypatch):
-    plain = ROOT / "build/certroll"
-    assert plain.exists(), "build/certroll is missing: run make"
-    monkeypatch.setenv("CERTROLL_BIN", str(plain))
 
 
 def reissue(api, ns, round_number):
