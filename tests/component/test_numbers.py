@@ -197,7 +197,6 @@ def test_self_signed(api, ns, alone, audit, tell):
     measure(api, one, audit, tell, [certificate(ns, f"c{i}") for i in range(BENCH // 2)])
 
 
-@pytest.mark.refusals  # a standing route may also be an HTTPRoute: its kinds are asked for, which the chart's rights leave out
 def test_a_renewal_over_a_standing_route(api, ns, shared, tell):
     """Nothing is made for it in Kubernetes but its own objects: at most a second."""
     api.create(certificate(ns, "web", "acme", dnsNames=[f"www.{ns}.example"]))
