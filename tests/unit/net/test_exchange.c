@@ -407,7 +407,7 @@ static void test_stale_connection_is_replaced(void **state)
 static void reads_the_second(struct scripted_conn *c, void *arg)
 {
     struct scripted_request r;
-    unsigned *seen = arg;
+    _Atomic unsigned *seen = arg; /* each connection has a thread */
     for (int i = 0; i < 2 && scripted_read_request(c, &r); i++) {
         ++*seen;
         scripted_request_release(&r);
@@ -420,7 +420,7 @@ static void reads_the_second(struct scripted_conn *c, void *arg)
 static void test_sent_once(void **state)
 {
     (void)state;
-    unsigned seen = 0;
+    _Atomic unsigned seen = 0;
     struct scripted_server *s = serve(reads_the_second, &seen);
     auto_free char *url = scripted_server_url(s, "/");
     EACH_TRANSPORT(t)

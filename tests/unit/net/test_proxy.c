@@ -134,7 +134,7 @@ static void test_guard(void **state)
 struct peer {
     int answer; /* to CONNECT */
     char *heads[REQUESTS_MAX];
-    unsigned count;
+    _Atomic unsigned count; /* each connection has a thread */
 };
 
 static void play(struct scripted_conn *c, void *arg)
@@ -143,7 +143,9 @@ static void play(struct scripted_conn *c, void *arg)
     struct scripted_request r;
     while (p->count < REQUESTS_MAX && scripted_read_request(c, &r)) {
         bool connect = str_eq(r.method, "CONNECT");
-        p->heads[p->count++] = x_strdup(r.head);
+        unsigned n = p->count;
+        p->heads[n] = x_strdup(r.head);
+        p->count = n + 1; /* what is counted can be read */
         scripted_request_release(&r);
         if (connect && p->answer == 200)
             scripted_puts(c, "HTTP/1.1 200 yes\r\nX-Proxy: 1\r\n\r\n");
