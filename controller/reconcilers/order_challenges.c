@@ -144,6 +144,16 @@ static struct err *check_is_ordered(const struct order_pass *p, const struct acm
                    a->identifier);
 }
 
+/* An order that is finalized was judged before that, by a process that knew what had been proven; its certificate is not
+ * thrown away. Nobody but certroll finalizes it. */
+static struct err *was_finalized(const struct order_pass *p, bool *ret_finalized)
+{
+    AUTO(acme_order_release) struct acme_order o = {0};
+    TRY(acme_order_get(&p->chain.account.account, p->order->status.url, &o));
+    *ret_finalized = str_eq(o.status, "processing") || str_eq(o.status, "valid");
+    return NULL;
+}
+
 /* An authorization without a Challenge: valid ones (reused by the CA) need none. */
 static struct err *look_at_authz(struct order_pass *p, const char *url, bool *ret_created)
 {
@@ -153,6 +163,8 @@ static struct err *look_at_authz(struct order_pass *p, const char *url, bool *re
         bool may = false;
         auto_free char *name = x_printf("%s%s", a.wildcard ? "*." : "", a.identifier);
         TRY(names_may_reuse(p->env, &p->chain, name, &may));
+        if (!may)
+            TRY(was_finalized(p, &may));
         return may ? NULL : refuse_reuse(p, url, &a);
     }
     if (!str_eq(a.status, "pending")) {

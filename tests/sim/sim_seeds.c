@@ -16,5 +16,7 @@ const struct sim_named_seed sim_named_seeds[] = {
            "CA's Retry-After"},
     {1500, "a certificate was renewed twice when the API server failed just after its Secret was "
            "written"},
+    {9227, "an order that was finalized was given up, because who was killed alone knew what had "
+           "been proven"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
