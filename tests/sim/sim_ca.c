@@ -194,8 +194,13 @@ bool sim_ca_is_of_backup(const struct sim_ca *ca, const char *pem)
 static void revoke(struct ca_call *c)
 {
     int64_t past = sim_now(c->ca->sim) - c->ca->life / 10;
-    const char *problem =
-        issued_revoke(&c->ca->issued, JSTR(c->payload, "certificate"), c->account, past);
+    const char *der = str_or(JSTR(c->payload, "certificate"), "");
+    const json_t *jwk =
+        JGET(c->header, "jwk"); /* RFC 8555 section 7.6: the account, or its own key */
+    size_t account = jwk == NULL ? c->account : ISSUED_TO_NOBODY;
+    if (jwk != NULL && sim_pki_jwk_is_of(jwk, der))
+        account = ISSUED_TO_KEY;
+    const char *problem = issued_revoke(&c->ca->issued, der, account, past);
     if (problem != NULL)
         ca_refuse(c, str_eq(problem, "unauthorized") ? 403 : 400, problem, "not revoked");
     else
@@ -476,6 +481,12 @@ size_t sim_ca_order_count(const struct sim_ca *ca)
 size_t sim_ca_order_number(const char *order_url)
 {
     return ca_number_in(str_or(order_url, ""), "order");
+}
+
+bool sim_ca_order_is_lost(const struct sim_ca *ca, const char *order_url)
+{
+    size_t n = sim_ca_order_number(order_url);
+    return n < ca->order_count && ca->orders[n].account < ca->forgotten;
 }
 
 const char *sim_ca_issued(const struct sim_ca *ca, const char *order_url)

@@ -79,7 +79,7 @@ void ca_show_authz(struct ca_call *c, size_t i)
 static void check_used(struct sim_ca *ca, size_t authz)
 {
     for (size_t n = 0; n < ca->order_count; n++)
-        if (is_of(&ca->orders[n], authz) && sim_orders_awaited(ca->sim, n))
+        if (is_of(&ca->orders[n], authz) && sim_check_order_is_stored(ca->sim, n))
             return;
     sim_check_order_used(ca->sim, ca->authz[authz].order);
 }

@@ -13,6 +13,8 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
                      const json_t *now, const struct sim_writer *writer);
 /* A PUT that changed nothing. */
 void sim_check_no_change(struct sim *s, const struct sim_object *o);
+/* Was the URL of the CA's n-th order ever in the status of an Order? */
+bool sim_check_order_is_stored(struct sim *s, size_t n);
 /* The CA was asked to act on its n-th order. */
 void sim_check_order_used(struct sim *s, size_t n);
 /* A user changed what a Certificate is about: an attempt of before may be given up. */

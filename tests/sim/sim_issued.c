@@ -87,7 +87,7 @@ const char *issued_revoke(struct issued_list *l, const char *der, size_t account
     struct issued *i = find(l, NULL, der);
     if (i == NULL)
         return "malformed";
-    if (i->account != account)
+    if (account != ISSUED_TO_KEY && i->account != account)
         return "unauthorized";
     if (i->revoked)
         return "alreadyRevoked";

@@ -40,7 +40,9 @@ int64_t issued_renew_at(const struct issued_list *l, const char *pem);
 /* RFC 9773 section 5: of the same account, and not replaced before. The problem's type; NULL = done, also without an
  * id. */
 const char *issued_replace(struct issued_list *l, const char *id, size_t account);
-/* RFC 8555 section 7.6, by the account that ordered it; its window begins there then. */
+/* RFC 8555 section 7.6, by the account that ordered it, or ISSUED_TO_KEY for its own key; its window begins there then. */
+#define ISSUED_TO_KEY (SIZE_MAX - 1)
+#define ISSUED_TO_NOBODY SIZE_MAX
 const char *issued_revoke(struct issued_list *l, const char *der, size_t account, int64_t renew_at);
 /* Was the first certificate of this PEM text revoked? */
 bool issued_is_revoked(const struct issued_list *l, const char *pem);

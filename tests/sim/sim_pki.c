@@ -235,6 +235,21 @@ static EVP_PKEY *key_of_jwk(const json_t *jwk)
     return key;
 }
 
+bool sim_pki_jwk_is_of(const json_t *jwk, const char *der)
+{
+    auto_free char *raw = NULL;
+    size_t len = 0;
+    err_drop(base64url_decode(der, strlen(der), &raw, &len)); /* then there is none */
+    const unsigned char *p = (const unsigned char *)raw;
+    X509 *cert = raw != NULL ? d2i_X509(NULL, &p, (long)len) : NULL;
+    EVP_PKEY *key = key_of_jwk(jwk);
+    bool same = cert != NULL && key != NULL && EVP_PKEY_eq(X509_get0_pubkey(cert), key) == 1;
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    ERR_clear_error();
+    return same;
+}
+
 static int der_of_raw(const unsigned char raw[2 * COORDINATE], unsigned char **ret_der)
 {
     ECDSA_SIG *sig = ECDSA_SIG_new();

@@ -28,6 +28,9 @@ char *sim_pki_issue_as_asked(const char *csr_pem, int64_t not_before, int64_t no
 /* Is that JWS (flattened, RFC 7515 section 7.2.2) signed with ES256 by the key of that JWK? */
 bool sim_pki_jws_verifies(const json_t *jws, const json_t *jwk);
 
+/* Is the key of that JWK the certificate's (base64url of its DER)? */
+bool sim_pki_jwk_is_of(const json_t *jwk, const char *der);
+
 /* Does the key belong to the first certificate? False for what cannot be read. */
 bool sim_pki_pair_matches(const char *crt_pem, const char *key_pem);
 /* Does the chain lead to our root, or is it one certificate signed by itself? */
