@@ -132,7 +132,9 @@ int64_t budget_left(const struct budget_ledger *l, const struct budget_need *nee
 static int64_t time_in_days(const struct budget_need *need, const struct bucket *b, int64_t n,
                             int64_t now)
 {
-    int64_t beyond = n + used_today(b, now) - need->limit.count;
+    /* What was taken beyond the limit, as after a crash, is no debt: each day begins with all of it. */
+    int64_t left = need->limit.count - used_today(b, now);
+    int64_t beyond = n - (left > 0 ? left : 0);
     if (beyond <= 0)
         return now;
     int64_t days = 1 + (beyond - 1) / need->limit.count;

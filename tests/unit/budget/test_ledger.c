@@ -77,7 +77,8 @@ static void a_day_ends_at_midnight_utc(void **state)
     assert_int_equal(budget_left(l, &day, NOW), -1);
     int64_t midnight = (NOW / NS_PER_DAY + 1) * NS_PER_DAY;
     assert_int_equal(budget_time_of(l, &day, 1, NOW), midnight);
-    assert_int_equal(budget_time_of(l, &day, 2, NOW), midnight + NS_PER_DAY);
+    assert_int_equal(budget_time_of(l, &day, 2, NOW), midnight); /* what was too much is no debt */
+    assert_int_equal(budget_time_of(l, &day, 3, NOW), midnight + NS_PER_DAY);
     assert_int_equal(budget_left(l, &day, midnight), 2);
     assert_int_equal(budget_left(l, &day, midnight - 1), -1);
     budget_give_back(l, &day, NOW);
