@@ -86,17 +86,29 @@ class Ready:
     """Waits by a watch until so many certificates are ready: a list of thousands costs more than they do."""
 
     def __init__(self, api, ns):
-        path = api.path("Certificate", ns)
-        version = api.must("GET", path + "?limit=1")["metadata"]["resourceVersion"]
-        self.connection = http.client.HTTPSConnection(*api.address, context=api.context, timeout=900)
-        self.connection.request("GET", f"{path}?watch=1&resourceVersion={version}")
+        self.api, self.path = api, api.path("Certificate", ns)
+        self.version = api.must("GET", self.path + "?limit=1")["metadata"]["resourceVersion"]
+        self._open()
+
+    def _open(self):
+        self.connection = http.client.HTTPSConnection(*self.api.address, context=self.api.context, timeout=900)
+        self.connection.request("GET", f"{self.path}?watch=1&resourceVersion={self.version}")
         self.answer = self.connection.getresponse()
+
+    def _next(self):
+        """An object that changed. The API server ends a watch whose reader is slow: it goes on where that one was."""
+        while not (line := self.answer.readline()):
+            self.connection.close()
+            self._open()
+        thing = json.loads(line)["object"]
+        self.version = thing["metadata"].get("resourceVersion", self.version)
+        return thing
 
     def wait(self, count, probe=is_ready):
         """The moments at which they became so, in order."""
         moments = {}
         while len(moments) < count:
-            thing = json.loads(self.answer.readline())["object"]
+            thing = self._next()
             if probe(thing):
                 moments.setdefault(thing["metadata"]["name"], time.monotonic())
         self.connection.close()
