@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "http01/objects.h"
 #include "http01/routes.h"
+#include "responder_world.h"
 #include "support/scripted_kube.h"
 
 #define THUMBPRINT "abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
@@ -20,27 +21,6 @@
 #define ROUTES GATEWAY_API "v1/namespaces/shop/httproutes"
 #define GRANTS GATEWAY_API "v1beta1/namespaces/certroll/referencegrants"
 #define OURS "?limit=500&labelSelector=acme.certroll.dev%2Fhttp01-solver%3Dtrue"
-
-struct world {
-    struct scripted_transport script;
-    struct kube_client *kube;
-    struct http01_env env;
-};
-
-static void world_open(struct world *w)
-{
-    scripted_init(&w->script);
-    w->kube = scripted_kube(&w->script);
-    w->env = (struct http01_env){.kube = w->kube,
-                                 .responder = {.ns = "certroll", .service = "certroll-http01"}};
-}
-
-static void world_close(struct world *w)
-{
-    kube_client_free(w->kube);
-    scripted_finish(&w->script);
-}
-#define WORLD __attribute__((cleanup(world_close))) struct world
 
 static const struct gateway_parent_ref parents[] = {
     {.name = "outer", .namespace = "infra", .section_name = "http", .port = 80},

@@ -11,6 +11,7 @@
 #include "api/group.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "responder_world.h"
 #include "support/scripted_kube.h"
 
 #define INGRESSES "https://api/apis/networking.k8s.io/v1/namespaces/certroll/ingresses"
@@ -18,27 +19,6 @@
 #define SHOPS LIST "%2Ccertroll.dev%2Fhttp01-standing-for%3Dshop"
 /* A hash of "shop", no class, and the names in order. */
 #define NAME "/certroll-standing-c2181a3ddc4e7bb8"
-
-struct world {
-    struct scripted_transport script;
-    struct kube_client *kube;
-    struct http01_env env;
-};
-
-static void world_open(struct world *w)
-{
-    scripted_init(&w->script);
-    w->kube = scripted_kube(&w->script);
-    w->env = (struct http01_env){.kube = w->kube,
-                                 .responder = {.ns = "certroll", .service = "certroll-http01"}};
-}
-
-static void world_close(struct world *w)
-{
-    kube_client_free(w->kube);
-    scripted_finish(&w->script);
-}
-#define WORLD __attribute__((cleanup(world_close))) struct world
 
 static const struct http01_shared stays = {.standing = true};
 static const struct solver_http01 config = {.shared = &stays};

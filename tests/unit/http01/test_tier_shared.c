@@ -12,31 +12,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/routes.h"
+#include "responder_world.h"
 #include "support/scripted_kube.h"
 
 #define INGRESSES "https://api/apis/networking.k8s.io/v1/namespaces/certroll/ingresses"
 #define OURS "?limit=500&labelSelector=acme.certroll.dev%2Fhttp01-solver%3Dtrue%2C"
-
-struct world {
-    struct scripted_transport script;
-    struct kube_client *kube;
-    struct http01_env env;
-};
-
-static void world_open(struct world *w)
-{
-    scripted_init(&w->script);
-    w->kube = scripted_kube(&w->script);
-    w->env = (struct http01_env){.kube = w->kube,
-                                 .responder = {.ns = "certroll", .service = "certroll-http01"}};
-}
-
-static void world_close(struct world *w)
-{
-    kube_client_free(w->kube);
-    scripted_finish(&w->script);
-}
-#define WORLD __attribute__((cleanup(world_close))) struct world
 
 static const struct http01_shared haproxy = {
     .ingress_class_name = "haproxy",

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "responder_world.h"
+#include "support/scripted_kube.h"
+
+void world_open(struct world *w)
+{
+    scripted_init(&w->script);
+    w->kube = scripted_kube(&w->script);
+    w->env = (struct http01_env){.kube = w->kube,
+                                 .responder = {.ns = "certroll", .service = "certroll-http01"}};
+}
+
+void world_close(struct world *w)
+{
+    kube_client_free(w->kube);
+    scripted_finish(&w->script);
+}
