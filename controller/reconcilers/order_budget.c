@@ -160,8 +160,8 @@ struct err *budget_recalled(struct order_pass *p)
     const char *uid = p->order->obj.meta.uid;
     AUTO(budget_needs_release) struct budget_needs needs = {0};
     TRY(choose_replaces(p));
-    TRY(budget_needs_of_order(p->env, p->chain.issuer, p->chain.request, p->order,
-                              p->replaces != NULL, &needs));
+    bool renews = p->replaces != NULL && budget_is_renewal(p->env, p->chain.request);
+    TRY(budget_needs_of_order(p->env, p->chain.issuer, p->chain.request, p->order, renews, &needs));
     if (needs.len > 0 && !budgets_are_loaded(p->env->budgets)) {
         budget_store_wake(p->env);
         order_wait(p, p->now + LOADED_SOON);
