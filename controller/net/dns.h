@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/stop.h"
 
@@ -19,7 +20,16 @@
 #define DNS_ADDRESS_MAX 46  /* an IPv4 or IPv6 literal, with the NUL */
 
 /* What is asked for; the values are those of the wire (RFC 1035, 3596, 8659). */
-enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_AAAA = 28, DNS_CAA = 257 };
+enum dns_type {
+    DNS_A = 1,
+    DNS_NS = 2,
+    DNS_CNAME = 5,
+    DNS_SOA = 6,
+    DNS_TXT = 16,
+    DNS_AAAA = 28,
+    DNS_DNAME = 39,
+    DNS_CAA = 257,
+};
 
 enum dns_flag {
     DNS_GUARDED =
@@ -52,12 +62,32 @@ struct dns_answer {
 void dns_answer_release(struct dns_answer *a);
 #define AUTO_DNS_ANSWER AUTO(dns_answer_release) struct dns_answer
 
+/* A message of the caller's making. All borrowed. */
+struct dns_message {
+    const char *server;
+    const void *data; /* starts with an id that the caller drew at random */
+    size_t len;
+    bool tcp;        /* from the start; else UDP, and TCP when it does not fit there */
+    int64_t timeout; /* ns; 0 = 5 s */
+    unsigned flags;  /* enum dns_flag */
+};
+
+struct dns_ask;
+struct dns_said;
+
 struct dns_transport {
     /* An answer without records is success. An error is ERR_TRANSIENT (reason DNSFailed for SERVFAIL, REFUSED
      * and what is no sane answer, Timeout), ERR_DENIED (AddressForbidden), ERR_INVALID (InvalidName,
      * InvalidServer) or ERR_CANCELLED. Blocks. */
     struct err *(*query)(void *ctx, const struct dns_question *q, const struct stop *stop,
                          struct dns_answer *ret_answer);
+    /* See dns_ask.h. */
+    struct err *(*ask)(void *ctx, const struct dns_ask *ask, const struct stop *stop,
+                       struct dns_said *ret_said);
+    /* One message as it is to one server, and what comes back with the same id, at most 64 KiB: ERR_TRANSIENT
+     * (DNSFailed, Timeout), ERR_DENIED, ERR_INVALID and ERR_CANCELLED as above. */
+    struct err *(*exchange)(void *ctx, const struct dns_message *m, const struct stop *stop,
+                            struct buf *ret_reply);
     void *ctx;
 };
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dns01 member of a solver: which provider, with what, and how its work is looked at. */
+#ifndef CERTROLL_DNS01_CONFIG_H
+#define CERTROLL_DNS01_CONFIG_H
+
+#include "dns01/provider.h"
+
+enum dns_check_mode {
+    DNS_CHECK_AUTHORITATIVE, /* each authoritative server has the value (default) */
+    DNS_CHECK_RESOLVERS,     /* these resolvers have it */
+    DNS_CHECK_HTTPS,         /* this resolver has it, asked over HTTPS (RFC 8484) */
+    DNS_CHECK_WAIT,          /* so much time has passed */
+    DNS_CHECK_NONE,
+};
+
+struct dns_config {
+    const struct dns_provider *provider;
+    const void *provider_config; /* of provider->config; part of block */
+    bool follow;                 /* CNAMEs and DNAMEs lead to where the value goes */
+    enum dns_check_mode mode;
+    int64_t wait;                    /* ns, DNS_CHECK_WAIT */
+    struct bind_strings nameservers; /* resolvers to ask for everything, instead of the system's */
+    const char *url;                 /* https, DNS_CHECK_HTTPS */
+    void *blocks[2];                 /* what the above points into */
+};
+void dns_config_release(struct dns_config *c);
+#define AUTO_DNS_CONFIG AUTO(dns_config_release) struct dns_config
+
+/* text is the JSON of solvers[].dns01, wait_instead the solver's waitInsteadOfSelfCheck or NULL. ERR_INVALID,
+ * reason InvalidSolver: the field and what to write, for no provider or two, one that this version does not
+ * know, and what its check() finds. */
+struct err *dns_config_parse(const char *text, const char *wait_instead,
+                             struct dns_config *ret_config) MUST_CHECK;
+
+#endif
