@@ -9,7 +9,7 @@ import uuid
 import pytest
 import yaml
 
-from crdserver import ROOT, Api, run, wait_served
+from crdserver import ROOT, Api, delete_crds, run, wait_served
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,4 +50,4 @@ def api(proxy, rendered):
         wait_served(server, [crd["spec"]["names"]["kind"] for crd in crds])
         yield server
     finally:
-        run("kubectl", "delete", "--wait=true", "--ignore-not-found", "-f", folder)
+        delete_crds("-f", folder)

@@ -18,6 +18,12 @@ def run(*command, check=True, stderr=None):
                           text=True).stdout
 
 
+def delete_crds(*which):
+    """Not waited for: a CRD that goes soon after it was changed may find its "storage is (re)initializing", and the API
+    server looks at it again only 5 minutes later."""
+    run("kubectl", "delete", "--wait=false", "--ignore-not-found", *which)
+
+
 class Api:
     """The objects of one API group, by kind, over `kubectl proxy`."""
 

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from crdserver import ROOT, Api, run, wait_served
+from crdserver import ROOT, Api, delete_crds, run, wait_served
 from test_rules import SPECS
 
 CHART = ROOT / "charts/certroll"
@@ -60,7 +60,7 @@ class Release:
     def remove(self):
         self.uninstall()
         run("kubectl", "delete", "--ignore-not-found", *(f"clusterrolebinding/{self.name}-{user}" for user in USERS))
-        run("kubectl", "delete", "crd", "-l", f"app.kubernetes.io/instance={self.name}")
+        delete_crds("crd", "-l", f"app.kubernetes.io/instance={self.name}")
 
 
 @pytest.fixture(scope="module")
