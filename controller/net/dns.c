@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
 #define LABEL_MAX 63
@@ -23,10 +24,18 @@ const char *dns_type_str(enum dns_type type)
     switch (type) {
     case DNS_A:
         return "A";
+    case DNS_NS:
+        return "NS";
     case DNS_CNAME:
         return "CNAME";
+    case DNS_SOA:
+        return "SOA";
+    case DNS_TXT:
+        return "TXT";
     case DNS_AAAA:
         return "AAAA";
+    case DNS_DNAME:
+        return "DNAME";
     case DNS_CAA:
         return "CAA";
     }
@@ -73,4 +82,39 @@ bool dns_address_text(const struct dns_record *r, char out[DNS_ADDRESS_MAX])
         return false;
     int family = r->len == sizeof(struct in_addr) ? AF_INET : AF_INET6;
     return inet_ntop(family, r->data, out, DNS_ADDRESS_MAX) != NULL;
+}
+
+bool dns_record_name(const struct dns_record *r, char out[DNS_NAME_MAX + 1])
+{
+    char text[DNS_NAME_MAX + 2];
+    size_t len = 0;
+    size_t at = 0;
+    while (at < r->len && r->data[at] != 0) {
+        size_t label = r->data[at++];
+        if (label > r->len - at || len + label + 1 >= sizeof(text) ||
+            memchr(r->data + at, '.', label) != NULL || memchr(r->data + at, '\0', label) != NULL)
+            return false;
+        memcpy(text + len, r->data + at, label);
+        len += label;
+        text[len++] = '.';
+        at += label;
+    }
+    text[len] = '\0';
+    return at < r->len && dns_name_copy(text, out);
+}
+
+char *dns_txt_text(const struct dns_record *r)
+{
+    auto_free char *text = x_alloc(r->len + 1);
+    size_t len = 0;
+    for (size_t at = 0; at < r->len;) {
+        size_t part = r->data[at++];
+        if (part > r->len - at || memchr(r->data + at, '\0', part) != NULL)
+            return NULL;
+        memcpy(text + len, r->data + at, part);
+        len += part;
+        at += part;
+    }
+    text[len] = '\0';
+    return TAKE(text);
 }

@@ -102,6 +102,12 @@ bool dns_name_copy(const char *name, char out[DNS_NAME_MAX + 1]);
 /* The literal of an A or AAAA record; false for another length. */
 bool dns_address_text(const struct dns_record *r, char out[DNS_ADDRESS_MAX]);
 
+/* The name that the RDATA of an NS, CNAME, DNAME or SOA (its primary server) starts with, as dns_name_copy() makes it;
+ * false where that would refuse it. */
+bool dns_record_name(const struct dns_record *r, char out[DNS_NAME_MAX + 1]);
+/* The strings of a TXT record joined, owned; NULL for what is malformed or has a NUL in it. */
+char *dns_txt_text(const struct dns_record *r);
+
 /* "A", "AAAA", ... for messages. */
 const char *dns_type_str(enum dns_type type);
 

@@ -2,15 +2,13 @@
 /*
  * A stub resolver: servers in turn, each with little patience first and more the second time, CNAMEs that
  * a server does not follow itself followed here. Names are absolute: no search list, no hosts file, because
- * what counts is what a CA would find.
+ * what counts is what a CA would find. Beside it what goes to named servers alone: questions without recursion
+ * and messages of the caller's making.
  */
 #include "net/dns_client.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -24,6 +22,11 @@
 #define FIRST_PATIENCE (1 * NS_PER_SEC)
 #define PATIENCE (3 * NS_PER_SEC)
 #define ALIASES_MAX 8 /* CNAMEs that we follow ourselves */
+#define ASK_TIMEOUT (3 * NS_PER_SEC)
+#define RESEND (800 * NS_PER_MS) /* slower servers than that are asked twice */
+#define MESSAGE_HEADER 12
+#define MESSAGE_UDP_MAX 512 /* RFC 1035 section 4.2.1: longer ones go over TCP */
+#define MESSAGE_MAX 65535
 #define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_MAX (64 * 1024)
 
@@ -40,11 +43,18 @@ struct lookup {
     const struct dns_client *client;
     const struct dns_question *question;
     struct dns_servers servers;
-    int wake_fd;
-    int64_t deadline;
+    struct dns_wait wait;
 };
 
 /* ---- whom to ask ---- */
+
+static struct err *guard_server(const struct dns_client *c, const union dns_address *a,
+                                unsigned flags)
+{
+    if ((flags & DNS_GUARDED) == 0)
+        return NULL;
+    return err_wrap(guard_check_sockaddr(&c->guard, &a->any), "nameserver");
+}
 
 static struct err *named_servers(struct lookup *l)
 {
@@ -52,8 +62,7 @@ static struct err *named_servers(struct lookup *l)
     for (size_t i = 0; i < q->server_count && i < DNS_SERVERS_MAX; i++) {
         union dns_address *a = &l->servers.items[l->servers.len];
         TRY(dns_server_parse(q->servers[i], a));
-        if ((q->flags & DNS_GUARDED) != 0)
-            TRY(guard_check_sockaddr(&l->client->guard, &a->any), "nameserver");
+        TRY(guard_server(l->client, a, q->flags));
         l->servers.len++;
     }
     return NULL;
@@ -80,27 +89,20 @@ static struct err *ask(const struct lookup *l, const union dns_address *server, 
                        int64_t patience, struct dns_reply *ret_reply)
 {
     int64_t until = clock_mono(clock_system()) + patience;
-    const struct dns_wait wait = {.wake_fd = l->wake_fd,
-                                  .deadline = until < l->deadline ? until : l->deadline};
-    struct dns_wire_query query;
-    dns_wire_ask(name, l->question->type, (uint16_t)rng_below(l->client->rng, 1 << 16), true,
-                 &query);
-    TRY(dns_exchange(server, &query, &wait, ret_reply));
-    if (ret_reply->verdict != DNS_NO_EDNS)
-        return NULL;
-    dns_wire_ask(name, l->question->type, (uint16_t)rng_below(l->client->rng, 1 << 16), false,
-                 &query);
-    return dns_exchange(server, &query, &wait, ret_reply);
+    const struct dns_wait wait = {.wake_fd = l->wait.wake_fd,
+                                  .deadline = until < l->wait.deadline ? until : l->wait.deadline};
+    struct dns_exchange x;
+    dns_exchange_init(&x, server, l->client->rng, name, l->question->type,
+                      DNS_WIRE_RECURSE | DNS_WIRE_EDNS);
+    TRY(dns_exchange(&x, 1, &wait));
+    if (x.failed == NULL)
+        *ret_reply = x.reply;
+    return x.failed;
 }
 
-/* What a server says that is no answer, as an error; NULL for an answer. */
-static struct err *judge(const struct dns_reply *r)
+static void lookup_end(struct lookup *l)
 {
-    if (r->verdict == DNS_ANSWERED || r->verdict == DNS_ELSEWHERE)
-        return NULL;
-    if (r->verdict == DNS_REFUSED)
-        return err_new(ERR_TRANSIENT, "DNSFailed", "answered %s", dns_rcode_str(r->rcode));
-    return err_new(ERR_TRANSIENT, "DNSFailed", "the answer is malformed");
+    dns_wait_end(&l->wait);
 }
 
 /* Each server in turn; the last error is the one to tell. One that said something has its say: only silence
@@ -111,14 +113,14 @@ static struct err *ask_all(const struct lookup *l, const char *name, struct dns_
     struct err *last = NULL;
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < l->servers.len; i++) {
-            if (done[i] || (last != NULL && clock_mono(clock_system()) >= l->deadline))
+            if (done[i] || (last != NULL && clock_mono(clock_system()) >= l->wait.deadline))
                 continue;
             struct dns_reply r = {0};
             int64_t patience = round == 0 ? FIRST_PATIENCE : PATIENCE;
             struct err *e = ask(l, &l->servers.items[i], name, patience, &r);
             done[i] = e == NULL;
             if (e == NULL)
-                e = judge(&r);
+                e = dns_reply_error(&r);
             if (e == NULL || e->kind == ERR_CANCELLED) {
                 err_free(last);
                 *ret_reply = r;
@@ -172,39 +174,118 @@ static bool answer_localhost(const struct dns_question *q, struct dns_answer *re
     return true;
 }
 
-static void on_stop(void *arg)
-{
-    const struct lookup *l = arg;
-    static const uint64_t one = 1;
-    (void)!write(l->wake_fd, &one, sizeof(one));
-}
-
 static struct err *query(void *ctx, const struct dns_question *q, const struct stop *stop,
                          struct dns_answer *ret_answer)
 {
-    int64_t timeout = q->timeout > 0 ? q->timeout : TIMEOUT_DEFAULT;
-    struct lookup l = {.client = ctx,
-                       .question = q,
-                       .wake_fd = -1,
-                       .deadline = clock_mono(clock_system()) + timeout};
+    AUTO(lookup_end) struct lookup l = {.client = ctx, .question = q, .wait = {.wake_fd = -1}};
     TRY(stop_check(stop));
     if (answer_localhost(q, ret_answer))
         return NULL;
     TRY(find_servers(&l));
-    /* Listening does not change what the token says. */
-    struct stop *token = (struct stop *)(uintptr_t)stop;
-    if (token != NULL) {
-        l.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (l.wake_fd < 0)
-            return err_new(ERR_TRANSIENT, "DNSFailed", "no file descriptor is left");
-        stop_listen(token, on_stop, &l);
+    TRY(dns_wait_begin(&l.wait, stop, q->timeout > 0 ? q->timeout : TIMEOUT_DEFAULT));
+    return follow(&l, ret_answer);
+}
+
+/* ---- named servers alone ---- */
+
+/* One that we may not ask has failed, and the others are asked. */
+static struct err *prepare(const struct dns_client *c, const struct dns_ask *ask,
+                           union dns_address *addresses, struct dns_exchange *exchanges)
+{
+    char name[DNS_NAME_MAX + 1];
+    if (!dns_name_copy(ask->name, name))
+        return err_new(ERR_INVALID, "InvalidName", "\"%.64s\" is not a DNS name", ask->name);
+    for (size_t i = 0; i < ask->server_count; i++)
+        TRY(dns_server_parse(ask->servers[i], &addresses[i]));
+    for (size_t i = 0; i < ask->server_count; i++) {
+        dns_exchange_init(&exchanges[i], &addresses[i], c->rng, name, ask->type, DNS_WIRE_EDNS);
+        exchanges[i].failed = guard_server(c, &addresses[i], ask->flags);
     }
-    struct err *e = follow(&l, ret_answer);
-    if (token != NULL) {
-        stop_unlisten(token, on_stop, &l);
-        close(l.wake_fd);
+    return NULL;
+}
+
+static struct dns_said take_said(struct dns_exchange *x)
+{
+    struct dns_said said = {.failed = x->failed != NULL ? x->failed : dns_reply_error(&x->reply)};
+    if (said.failed != NULL) {
+        dns_reply_release(&x->reply);
+        return said;
+    }
+    said.authoritative = x->reply.authoritative;
+    said.answer = x->reply.answer;
+    said.nameservers = x->reply.nameservers;
+    str_copy(said.zone, sizeof(said.zone), x->reply.zone);
+    return said;
+}
+
+static struct err *ask_each(void *ctx, const struct dns_ask *ask, const struct stop *stop,
+                            struct dns_said *ret_said)
+{
+    TRY(stop_check(stop));
+    if (ask->server_count == 0)
+        return NULL;
+    auto_free union dns_address *addresses = x_calloc(ask->server_count, sizeof(*addresses));
+    auto_free struct dns_exchange *exchanges = x_calloc(ask->server_count, sizeof(*exchanges));
+    TRY(prepare(ctx, ask, addresses, exchanges));
+    AUTO_DNS_WAIT wait = {.wake_fd = -1};
+    struct err *e = dns_wait_begin(&wait, stop, ask->timeout > 0 ? ask->timeout : ASK_TIMEOUT);
+    wait.resend = RESEND;
+    if (e == NULL)
+        e = dns_exchange(exchanges, ask->server_count, &wait);
+    for (size_t i = 0; i < ask->server_count; i++) {
+        if (e == NULL)
+            ret_said[i] = take_said(&exchanges[i]);
+        else
+            err_free(exchanges[i].failed);
     }
     return e;
+}
+
+struct raw_message {
+    const struct dns_message *message;
+    struct buf *reply;
+};
+
+/* Id and kind of the message are those of ours, and it is an answer. */
+static enum dns_heard hear_raw(void *arg, const unsigned char *data, size_t len, bool tcp)
+{
+    const struct raw_message *raw = arg;
+    const unsigned char *sent = raw->message->data;
+    if (len < MESSAGE_HEADER || memcmp(data, sent, 2) != 0 || (data[2] & 0x80) == 0 ||
+        ((data[2] ^ sent[2]) & 0x78) != 0)
+        return DNS_HEARD_NOTHING;
+    if (!tcp && (data[2] & 0x02) != 0)
+        return DNS_HEARD_CUT;
+    buf_clear(raw->reply);
+    err_drop(buf_add(raw->reply, data, len)); /* no message is longer than its maximum */
+    return DNS_HEARD_ALL;
+}
+
+static struct err *exchange_raw(void *ctx, const struct dns_message *m, const struct stop *stop,
+                                struct buf *ret_reply)
+{
+    union dns_address server;
+    TRY(dns_server_parse(m->server, &server));
+    TRY(guard_server(ctx, &server, m->flags));
+    if (m->len < MESSAGE_HEADER || m->len > MESSAGE_MAX)
+        return err_new(ERR_BUG, "InvalidMessage", "a DNS message of %zu bytes", m->len);
+    TRY(stop_check(stop));
+    AUTO_DNS_WAIT wait = {.wake_fd = -1};
+    TRY(dns_wait_begin(&wait, stop, m->timeout > 0 ? m->timeout : TIMEOUT_DEFAULT));
+    wait.resend = RESEND;
+    AUTO(buf_release) struct buf reply = BUF_INIT(MESSAGE_MAX);
+    struct raw_message raw = {.message = m, .reply = &reply};
+    struct dns_flight f = {.server = &server,
+                           .data = m->data,
+                           .len = &m->len,
+                           .tcp = m->tcp || m->len > MESSAGE_UDP_MAX,
+                           .hear = hear_raw,
+                           .arg = &raw};
+    TRY(dns_fly(&f, 1, &wait));
+    TRY(f.failed);
+    *ret_reply = reply;
+    reply = BUF_INIT(0);
+    return NULL;
 }
 
 /* ---- the client ---- */
@@ -236,7 +317,8 @@ struct err *dns_client_new(const struct dns_client_options *o, struct dns_client
     }
     c->rng = o->rng;
     c->resolv_conf = x_strdup(str_or(o->resolv_conf, RESOLV_CONF));
-    c->transport = (struct dns_transport){.query = query, .ctx = c};
+    c->transport =
+        (struct dns_transport){.query = query, .ask = ask_each, .exchange = exchange_raw, .ctx = c};
     *ret_client = c;
     return NULL;
 }

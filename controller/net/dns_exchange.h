@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One question put to one server: UDP, and TCP when the answer does not fit. Sockets never block; the
- * calling thread waits for them, for the stop token and for the deadline at once. Internal to this room.
+ * Questions put to servers, each its own: EDNS, and without it where a server does not know it; TCP when the answer
+ * does not fit. Internal to this room.
  */
 #ifndef CERTROLL_NET_DNS_EXCHANGE_H
 #define CERTROLL_NET_DNS_EXCHANGE_H
 
-#include "net/dns_servers.h"
+#include "base/rand.h"
+#include "net/dns_flight.h"
 #include "net/dns_wire.h"
 
-struct dns_wait {
-    int wake_fd;      /* readable = give up; -1 = nobody says so */
-    int64_t deadline; /* mono ns */
+struct dns_exchange {
+    const union dns_address *server; /* borrowed */
+    const struct rng *rng;
+    struct dns_wire_query query;
+    struct dns_reply reply; /* owned */
+    struct err *
+        failed; /* owned; set before: that server is not asked. ERR_TRANSIENT: DNSFailed, Timeout */
 };
+/* name is as dns_name_copy() made it; flags are enum dns_wire_flag. The id is random. */
+void dns_exchange_init(struct dns_exchange *x, const union dns_address *server,
+                       const struct rng *rng, const char *name, enum dns_type type, unsigned flags);
 
-/* A verdict other than DNS_NOT_OURS, DNS_TRUNCATED, or an error: ERR_TRANSIENT (DNSFailed, Timeout) or
- * ERR_CANCELLED. A fresh socket and so a fresh source port each time; what comes from elsewhere or answers
- * another question is not looked at. */
-struct err *dns_exchange(const union dns_address *server, const struct dns_wire_query *query,
-                         const struct dns_wait *wait, struct dns_reply *ret_reply) MUST_CHECK;
+/* All at once, at most DNS_FLIGHTS_MAX. An error is ERR_CANCELLED, and nothing is left to release then. What comes
+ * from elsewhere or answers another question is not looked at. A reply's verdict is DNS_REFUSED, DNS_MALFORMED,
+ * DNS_ELSEWHERE or DNS_ANSWERED. */
+struct err *dns_exchange(struct dns_exchange *exchanges, size_t count, const struct dns_wait *wait)
+    MUST_CHECK;
+
+/* What a server says that is no answer, as an error; NULL for an answer. */
+struct err *dns_reply_error(const struct dns_reply *r) MUST_CHECK;
 
 #endif

@@ -8,56 +8,61 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #define HEADER_SIZE 12
 #define CNAMES_MAX 16
-#define OPT_SIZE 11
+#define FLAG_QR 0x8000
+#define FLAG_TC 0x0200
+#define FLAG_RD 0x0100
+#define OPCODES 0x7800
 /* RFC 2181 section 8: the top bit makes no sense. A day is as long as anybody here keeps an answer. */
 #define TTL_MAX ((uint32_t)86400)
 
 /* ---- the question ---- */
 
-static void put16(struct dns_wire_query *q, unsigned value)
+void dns_put16(unsigned char *data, size_t *len, unsigned value)
 {
-    q->data[q->len++] = (unsigned char)(value >> 8);
-    q->data[q->len++] = (unsigned char)(value & 0xff);
+    data[(*len)++] = (unsigned char)(value >> 8);
+    data[(*len)++] = (unsigned char)(value & 0xff);
 }
 
-static void put_name(struct dns_wire_query *q, const char *name)
+void dns_put_name(unsigned char *data, size_t *len, const char *name)
 {
     while (*name != '\0') {
         size_t label = strcspn(name, ".");
-        q->data[q->len++] = (unsigned char)label;
-        memcpy(q->data + q->len, name, label);
-        q->len += label;
+        data[(*len)++] = (unsigned char)label;
+        memcpy(data + *len, name, label);
+        *len += label;
         name += label + (name[label] == '.');
     }
-    q->data[q->len++] = 0;
+    data[(*len)++] = 0;
 }
 
-void dns_wire_ask(const char *name, enum dns_type type, uint16_t id, bool edns,
+void dns_wire_ask(const char *name, enum dns_type type, uint16_t id, unsigned flags,
                   struct dns_wire_query *ret_query)
 {
     struct dns_wire_query *q = ret_query;
-    *q = (struct dns_wire_query){.type = type};
+    bool edns = (flags & DNS_WIRE_EDNS) != 0;
+    *q = (struct dns_wire_query){.type = type, .flags = flags};
     memcpy(q->name, name, strlen(name) + 1);
-    put16(q, id);
-    put16(q, 0x0100); /* RD */
-    put16(q, 1);
-    put16(q, 0);
-    put16(q, 0);
-    put16(q, edns ? 1 : 0);
-    put_name(q, name);
-    put16(q, type);
-    put16(q, LDNS_RR_CLASS_IN);
+    dns_put16(q->data, &q->len, id);
+    dns_put16(q->data, &q->len, (flags & DNS_WIRE_RECURSE) != 0 ? FLAG_RD : 0);
+    dns_put16(q->data, &q->len, 1);
+    dns_put16(q->data, &q->len, 0);
+    dns_put16(q->data, &q->len, 0);
+    dns_put16(q->data, &q->len, edns ? 1 : 0);
+    dns_put_name(q->data, &q->len, name);
+    dns_put16(q->data, &q->len, type);
+    dns_put16(q->data, &q->len, LDNS_RR_CLASS_IN);
     q->question_end = q->len;
     if (!edns)
         return;
     q->data[q->len++] = 0; /* the root owns OPT */
-    put16(q, LDNS_RR_TYPE_OPT);
-    put16(q, DNS_UDP_SIZE);
+    dns_put16(q->data, &q->len, LDNS_RR_TYPE_OPT);
+    dns_put16(q->data, &q->len, DNS_UDP_SIZE);
     for (size_t i = 0; i < 3; i++)
-        put16(q, 0);
+        dns_put16(q->data, &q->len, 0);
 }
 
 /* ---- the envelope ---- */
@@ -90,12 +95,12 @@ static enum dns_verdict judge_envelope(const struct dns_wire_query *q, const uns
     if (len < HEADER_SIZE || get16(data) != get16(q->data))
         return DNS_NOT_OURS;
     unsigned flags = get16(data + 2);
-    bool is_answer = (flags & 0x8000) != 0 && (flags & 0x7800) == 0;
+    bool is_answer = (flags & FLAG_QR) != 0 && (flags & OPCODES) == 0;
     if (!is_answer)
         return DNS_NOT_OURS;
     unsigned rcode = flags & 0xf;
     *ret_rcode = rcode;
-    bool had_edns = q->len > q->question_end;
+    bool had_edns = (q->flags & DNS_WIRE_EDNS) != 0;
     bool knows_no_edns = rcode == LDNS_RCODE_FORMERR || rcode == LDNS_RCODE_NOTIMPL;
     /* Servers that understand nothing send the bare header. */
     bool bare = get16(data + 4) == 0 && knows_no_edns;
@@ -105,30 +110,15 @@ static enum dns_verdict judge_envelope(const struct dns_wire_query *q, const uns
         return DNS_NO_EDNS;
     if (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN)
         return DNS_REFUSED;
-    return (flags & 0x0200) != 0 ? DNS_TRUNCATED : DNS_ANSWERED;
+    return (flags & FLAG_TC) != 0 ? DNS_TRUNCATED : DNS_ANSWERED;
 }
 
 /* ---- the records ---- */
 
-/* Labels of a name in the wire's form, uncompressed, as ldns has checked it, to text. */
 static bool name_text(const ldns_rdf *name, char out[DNS_NAME_MAX + 1])
 {
-    const unsigned char *at = ldns_rdf_data(name);
-    const unsigned char *end = at + ldns_rdf_size(name);
-    char text[LDNS_MAX_DOMAINLEN + 1];
-    size_t len = 0;
-    while (at < end && *at != 0) {
-        size_t label = *at++;
-        if (label > (size_t)(end - at) || len + label + 1 >= sizeof(text) ||
-            memchr(at, '.', label) != NULL || memchr(at, '\0', label) != NULL)
-            return false;
-        memcpy(text + len, at, label);
-        len += label;
-        text[len++] = '.';
-        at += label;
-    }
-    text[len] = '\0';
-    return dns_name_copy(text, out);
+    const struct dns_record r = {.data = ldns_rdf_data(name), .len = ldns_rdf_size(name)};
+    return dns_record_name(&r, out);
 }
 
 static bool belongs(const ldns_rr *rr, const ldns_rdf *owner, unsigned type)
@@ -233,27 +223,94 @@ static enum dns_verdict read_records(const struct dns_wire_query *q, const ldns_
     return a->count == 0 && hops > 0 && a->exists && !absent ? DNS_ELSEWHERE : DNS_ANSWERED;
 }
 
+/* ---- the authority ---- */
+
+/* The owner of rr, where name is in it. */
+static bool zone_above(const ldns_rr *rr, const char *name, char out[DNS_NAME_MAX + 1])
+{
+    char zone[DNS_NAME_MAX + 1];
+    if (ldns_rr_owner(rr) == NULL || !name_text(ldns_rr_owner(rr), zone))
+        return false;
+    size_t below = strlen(name) - strlen(zone);
+    if (!str_ends(name, zone) || (below > 0 && name[below - 1] != '.'))
+        return false;
+    str_copy(out, DNS_NAME_MAX + 1, zone);
+    return true;
+}
+
+static const ldns_rr *authority_at(const ldns_pkt *pkt, size_t i, ldns_rr_type type, size_t fields)
+{
+    const ldns_rr *rr = ldns_rr_list_rr(ldns_pkt_authority(pkt), i);
+    bool is = ldns_rr_get_type(rr) == type && ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN &&
+              ldns_rr_rd_count(rr) == fields;
+    return is ? rr : NULL;
+}
+
+/* RFC 2308 section 2: beside an absence is the SOA, in a referral there are NS records and no SOA. */
+static void read_authority(const ldns_pkt *pkt, struct dns_reply *r)
+{
+    const char *name = r->answer.name;
+    size_t count = ldns_rr_list_rr_count(ldns_pkt_authority(pkt));
+    for (size_t i = 0; i < count; i++) {
+        const ldns_rr *soa = authority_at(pkt, i, LDNS_RR_TYPE_SOA, 7);
+        if (soa != NULL && zone_above(soa, name, r->zone))
+            return;
+    }
+    for (size_t i = 0; r->answer.exists && i < count; i++) {
+        const ldns_rr *ns = authority_at(pkt, i, LDNS_RR_TYPE_NS, 1);
+        char zone[DNS_NAME_MAX + 1];
+        char target[DNS_NAME_MAX + 1];
+        if (ns == NULL || !zone_above(ns, name, zone) || !name_text(ldns_rr_rdf(ns, 0), target) ||
+            (*r->zone != '\0' && !str_eq(r->zone, zone)))
+            continue;
+        str_copy(r->zone, sizeof(r->zone), zone);
+        if (r->nameservers.len < DNS_ASK_SERVERS_MAX)
+            strlist_add(&r->nameservers, target);
+    }
+}
+
+/* ---- all of it ---- */
+
+void dns_reply_release(struct dns_reply *r)
+{
+    dns_answer_release(&r->answer);
+    strlist_release(&r->nameservers);
+    *r = (struct dns_reply){.verdict = r->verdict, .rcode = r->rcode};
+}
+
+static enum dns_verdict read_message(const struct dns_wire_query *q, const ldns_pkt *pkt,
+                                     struct dns_reply *r)
+{
+    if (ldns_rr_list_rr_count(ldns_pkt_question(pkt)) != 1)
+        return DNS_MALFORMED;
+    enum dns_verdict verdict = read_records(q, pkt, &r->answer);
+    if (verdict == DNS_MALFORMED || (q->flags & DNS_WIRE_RECURSE) != 0)
+        return verdict;
+    r->authoritative = ldns_pkt_aa(pkt);
+    if (r->answer.count == 0)
+        read_authority(pkt, r);
+    return verdict;
+}
+
 void dns_wire_read(const struct dns_wire_query *query, const unsigned char *data, size_t len,
                    struct dns_reply *ret_reply)
 {
     struct dns_reply r = {0};
     r.verdict = judge_envelope(query, data, len, &r.rcode);
     ldns_pkt *pkt = NULL;
-    if (r.verdict == DNS_ANSWERED && ldns_wire2pkt(&pkt, data, len) != LDNS_STATUS_OK)
-        r.verdict = DNS_MALFORMED;
     if (r.verdict == DNS_ANSWERED)
-        r.verdict = ldns_rr_list_rr_count(ldns_pkt_question(pkt)) == 1
-                        ? read_records(query, pkt, &r.answer)
-                        : DNS_MALFORMED;
+        r.verdict = ldns_wire2pkt(&pkt, data, len) == LDNS_STATUS_OK ? read_message(query, pkt, &r)
+                                                                     : DNS_MALFORMED;
     if (r.verdict == DNS_MALFORMED)
-        dns_answer_release(&r.answer);
+        dns_reply_release(&r);
     ldns_pkt_free(pkt);
     *ret_reply = r;
 }
 
 const char *dns_rcode_str(unsigned rcode)
 {
-    static const char *const names[] = {"NOERROR",  "FORMERR", "SERVFAIL",
-                                        "NXDOMAIN", "NOTIMP",  "REFUSED"};
+    static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
+                                        "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET",
+                                        "NXRRSET", "NOTAUTH", "NOTZONE"};
     return rcode < ARRAY_LEN(names) ? names[rcode] : "an unknown response code";
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/dns.h"
+#include "net/dns_ask.h"
 
 #define DNS_QUERY_MAX 512
 #define DNS_UDP_SIZE 1232 /* offered by EDNS: no fragments on any path (DNS Flag Day 2020) */
@@ -20,10 +20,15 @@ struct dns_wire_query {
     size_t len;
     size_t question_end; /* header and question are the bytes before it */
     enum dns_type type;
+    unsigned flags;
     char name[DNS_NAME_MAX + 1]; /* lower case */
 };
-/* name is as dns_name_copy() made it. edns: offer DNS_UDP_SIZE (RFC 6891). */
-void dns_wire_ask(const char *name, enum dns_type type, uint16_t id, bool edns,
+enum dns_wire_flag {
+    DNS_WIRE_RECURSE = 1 << 0, /* RD: the server is to find out what it does not know */
+    DNS_WIRE_EDNS = 1 << 1,    /* offer DNS_UDP_SIZE (RFC 6891) */
+};
+/* name is as dns_name_copy() made it; flags are enum dns_wire_flag. */
+void dns_wire_ask(const char *name, enum dns_type type, uint16_t id, unsigned flags,
                   struct dns_wire_query *ret_query);
 
 enum dns_verdict {
@@ -39,10 +44,19 @@ struct dns_reply {
     enum dns_verdict verdict;
     unsigned rcode;
     struct dns_answer answer; /* name and ttl for DNS_ELSEWHERE, all for DNS_ANSWERED */
+    /* Of a question without DNS_WIRE_RECURSE: as in struct dns_said. */
+    bool authoritative;
+    char zone[DNS_NAME_MAX + 1];
+    struct strlist nameservers;
 };
-/* Any bytes are safe. The answer is the caller's to release. */
+void dns_reply_release(struct dns_reply *r);
+/* Any bytes are safe. The reply is the caller's to release. */
 void dns_wire_read(const struct dns_wire_query *query, const unsigned char *data, size_t len,
                    struct dns_reply *ret_reply);
+
+/* Append to a message that has room: numbers, and names as dns_name_copy() made them. */
+void dns_put16(unsigned char *data, size_t *len, unsigned value);
+void dns_put_name(unsigned char *data, size_t *len, const char *name);
 
 /* "SERVFAIL" and the like. */
 const char *dns_rcode_str(unsigned rcode);

@@ -2,6 +2,7 @@
 #include "net/dns_peer.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -89,11 +90,24 @@ void dns_bytes_a(struct dns_bytes *b, const char *name, const char *ip, unsigned
     dns_bytes_rr(b, &(struct dns_bytes_record){1, name, 1, ttl}, &a, sizeof(a));
 }
 
-void dns_bytes_cname(struct dns_bytes *b, const char *name, const char *target, unsigned ttl)
+void dns_bytes_target(struct dns_bytes *b, const struct dns_bytes_record *r, const char *target)
 {
     struct dns_bytes wire = {.len = 0};
     put_name(&wire, target);
-    dns_bytes_rr(b, &(struct dns_bytes_record){1, name, 5, ttl}, wire.data, wire.len);
+    dns_bytes_rr(b, r, wire.data, wire.len);
+}
+
+void dns_bytes_cname(struct dns_bytes *b, const char *name, const char *target, unsigned ttl)
+{
+    dns_bytes_target(b, &(struct dns_bytes_record){1, name, 5, ttl}, target);
+}
+
+void dns_bytes_txt(struct dns_bytes *b, const char *name, const char *text, unsigned ttl)
+{
+    struct dns_bytes wire = {.len = 0};
+    put_int(&wire, strlen(text), 1);
+    put(&wire, text, strlen(text));
+    dns_bytes_rr(b, &(struct dns_bytes_record){1, name, 16, ttl}, wire.data, wire.len);
 }
 
 void dns_bytes_soa(struct dns_bytes *b, const char *zone, unsigned ttl, unsigned minimum)
@@ -124,22 +138,44 @@ void dns_bytes_question(const unsigned char *query, size_t len, char out[256])
 struct dns_peer {
     dns_peer_script script;
     void *arg;
+    sa_family_t family;
     int udp, tcp, wake;
-    char address[32];
+    _Atomic unsigned forgeries;
+    char address[64];
     _Atomic unsigned queries;
     pthread_t thread;
 };
 
+static void forge(const struct dns_peer *p, unsigned forgeries, const struct dns_bytes *answer,
+                  const struct sockaddr *to, socklen_t to_len)
+{
+    for (unsigned kind = 1; kind <= DNS_FORGE_LENGTH; kind <<= 1) {
+        struct dns_bytes wrong = *answer;
+        int fd = kind == DNS_FORGE_SOURCE ? socket(p->family, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+                                          : dup(p->udp);
+        wrong.data[wrong.len - 1] ^= 1;
+        wrong.data[0] ^= kind == DNS_FORGE_ID;
+        wrong.data[2] ^= kind == DNS_FORGE_KIND ? 0x80 : 0;
+        wrong.data[13] ^= kind == DNS_FORGE_QUESTION;
+        wrong.len -= kind == DNS_FORGE_LENGTH;
+        if ((forgeries & kind) != 0)
+            (void)!sendto(fd, wrong.data, wrong.len, 0, to, to_len);
+        close(fd);
+    }
+}
+
 static void answer_udp(struct dns_peer *p)
 {
     unsigned char query[1024];
-    struct sockaddr_in from;
+    struct sockaddr_storage from;
     socklen_t from_len = sizeof(from);
     ssize_t len = recvfrom(p->udp, query, sizeof(query), 0, (struct sockaddr *)&from, &from_len);
     struct dns_bytes answer = {.len = 0};
     if (len < 12)
         return;
     p->script(p->arg, atomic_fetch_add(&p->queries, 1), false, query, (size_t)len, &answer);
+    if (answer.len > 0)
+        forge(p, atomic_load(&p->forgeries), &answer, (const struct sockaddr *)&from, from_len);
     if (answer.len > 0)
         (void)!sendto(p->udp, answer.data, answer.len, 0, (struct sockaddr *)&from, from_len);
 }
@@ -180,14 +216,17 @@ static void *serve(void *arg)
 /* The same free port for both. */
 static bool bind_both(struct dns_peer *p)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    p->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    p->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(p->udp, (struct sockaddr *)&a, len) == 0 &&
-        getsockname(p->udp, (struct sockaddr *)&a, &len) == 0 &&
-        bind(p->tcp, (struct sockaddr *)&a, len) == 0 && listen(p->tcp, 8) == 0) {
-        snprintf(p->address, sizeof(p->address), "127.0.0.1:%u", ntohs(a.sin_port));
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool is_v6 = p->family == AF_INET6;
+    struct sockaddr *a = is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
+    socklen_t len = is_v6 ? sizeof(v6) : sizeof(v4);
+    p->udp = socket(p->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    p->tcp = socket(p->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(p->udp, a, len) == 0 && getsockname(p->udp, a, &len) == 0 &&
+        bind(p->tcp, a, len) == 0 && listen(p->tcp, 8) == 0) {
+        snprintf(p->address, sizeof(p->address), is_v6 ? "[::1]:%u" : "127.0.0.1:%u",
+                 ntohs(is_v6 ? v6.sin6_port : v4.sin_port));
         return true;
     }
     close(p->udp);
@@ -195,9 +234,10 @@ static bool bind_both(struct dns_peer *p)
     return false;
 }
 
-struct dns_peer *dns_peer_start(dns_peer_script script, void *arg)
+static struct dns_peer *start(sa_family_t family, dns_peer_script script, void *arg)
 {
     struct dns_peer *p = x_calloc(1, sizeof(*p));
+    p->family = family;
     p->script = script;
     p->arg = arg;
     p->wake = eventfd(0, EFD_CLOEXEC);
@@ -207,6 +247,21 @@ struct dns_peer *dns_peer_start(dns_peer_script script, void *arg)
     if (pthread_create(&p->thread, NULL, serve, p) != 0)
         x_abort("no thread");
     return p;
+}
+
+struct dns_peer *dns_peer_start(dns_peer_script script, void *arg)
+{
+    return start(AF_INET, script, arg);
+}
+
+struct dns_peer *dns_peer_start_v6(dns_peer_script script, void *arg)
+{
+    return start(AF_INET6, script, arg);
+}
+
+void dns_peer_forge(struct dns_peer *p, unsigned forgeries)
+{
+    atomic_store(&p->forgeries, forgeries);
 }
 
 void dns_peer_stop(struct dns_peer *p)

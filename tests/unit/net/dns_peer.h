@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DNS answers byte by byte, and a server on 127.0.0.1 that gives them over UDP and TCP. */
+/* DNS answers byte by byte, and a server on the loopback address that gives them over UDP and TCP. */
 #ifndef CERTROLL_TESTS_NET_DNS_PEER_H
 #define CERTROLL_TESTS_NET_DNS_PEER_H
 
@@ -24,6 +24,9 @@ struct dns_bytes_record {
 };
 void dns_bytes_rr(struct dns_bytes *b, const struct dns_bytes_record *r, const void *rdata,
                   size_t len);
+/* A record whose RDATA is a name: NS, CNAME, DNAME. */
+void dns_bytes_target(struct dns_bytes *b, const struct dns_bytes_record *r, const char *target);
+void dns_bytes_txt(struct dns_bytes *b, const char *name, const char *text, unsigned ttl);
 void dns_bytes_a(struct dns_bytes *b, const char *name, const char *ip, unsigned ttl);
 void dns_bytes_cname(struct dns_bytes *b, const char *name, const char *target, unsigned ttl);
 /* In the authority section. */
@@ -36,8 +39,18 @@ typedef void (*dns_peer_script)(void *arg, unsigned number, bool tcp, const unsi
                                 size_t len, struct dns_bytes *answer);
 struct dns_peer;
 struct dns_peer *dns_peer_start(dns_peer_script script, void *arg);
+struct dns_peer *dns_peer_start_v6(dns_peer_script script, void *arg); /* on ::1 */
+/* From now on each answer over UDP comes after forgeries of it, all with another last byte. */
+enum dns_forgery {
+    DNS_FORGE_SOURCE = 1 << 0, /* from another port */
+    DNS_FORGE_ID = 1 << 1,
+    DNS_FORGE_KIND = 1 << 2, /* a query, not an answer */
+    DNS_FORGE_QUESTION = 1 << 3,
+    DNS_FORGE_LENGTH = 1 << 4, /* cut short */
+};
+void dns_peer_forge(struct dns_peer *p, unsigned forgeries);
 void dns_peer_stop(struct dns_peer *p);
-/* "127.0.0.1:port" */
+/* "127.0.0.1:port", "[::1]:port" */
 const char *dns_peer_address(const struct dns_peer *p);
 unsigned dns_peer_queries(struct dns_peer *p);
 

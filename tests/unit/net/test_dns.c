@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "net/dns_servers.h"
 #include "support/expect.h"
 
@@ -156,6 +157,38 @@ static void errors_name_the_question(void **state)
     assert_int_equal(calls, 1);
 }
 
+static void texts_and_names_are_read_from_records(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *data;
+        size_t len;
+        const char *text;
+        const char *name;
+    } rows[] = {
+        {"\5value", 6, "value", NULL},
+        {"\3one\0\3two", 9, "onetwo", "one"},
+        {"\1a\4test\0", 8, "atest", "a.test"},
+        {"\2NS\1b\0\1x\0\0", 10, "NSbx", "ns.b"},
+        {"\6value", 6, NULL, NULL},
+        {"\3a\0b", 4, NULL, NULL},
+        {"\3a.b\0", 5, "a.b", NULL},
+        {"\0", 1, "", NULL},
+        {"", 0, "", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        /* A copy of the exact size, so that reading beyond it is seen. */
+        auto_free unsigned char *exact = x_memdup(rows[i].data, rows[i].len);
+        const struct dns_record r = {exact, rows[i].len};
+        auto_free char *text = dns_txt_text(&r);
+        char name[DNS_NAME_MAX + 1] = "";
+        bool named = dns_record_name(&r, name);
+        if (!str_eq(text, rows[i].text) || named != (rows[i].name != NULL) ||
+            (named && !str_eq(name, rows[i].name)))
+            fail_msg("row %zu: \"%s\", \"%s\"", i, text == NULL ? "refused" : text, name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +196,7 @@ int main(void)
         cmocka_unit_test(servers_are_addresses),
         cmocka_unit_test(resolv_conf_is_read_as_the_system_reads_it),
         cmocka_unit_test(errors_name_the_question),
+        cmocka_unit_test(texts_and_names_are_read_from_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
