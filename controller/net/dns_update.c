@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/dns_update.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "net/dns_update_wire.h"
+#include "net/dns_wire.h"
+
+/* RFC 1035 section 4.1.1, RFC 2136 section 2.2. */
+enum { NOERROR = 0, NOTIMP = 4, REFUSED = 5, NOTAUTH = 9, NOTZONE = 10 };
+
+#define LAST_SECOND INT64_C(7258118399) /* of the year 2199: clocks that are off say anything */
+
+static struct err *bad_time(const struct dns_update_reply *r, int64_t now)
+{
+    char ours[RFC3339_MAX], theirs[RFC3339_MAX];
+    int64_t told = r->server_time != 0 ? r->server_time : r->signed_at;
+    told = told < LAST_SECOND ? told : LAST_SECOND;
+    if (r->signature != DNS_SIGNED)
+        return err_new(ERR_DENIED, "BadTime",
+                       "the clocks differ (BADTIME): set both by a time server");
+    rfc3339_format(now, ours);
+    rfc3339_format(told * NS_PER_SEC, theirs);
+    return err_new(ERR_DENIED, "BadTime",
+                   "it is %s here and %s at the server (BADTIME): set both by a time server", ours,
+                   theirs);
+}
+
+/* What the server's TSIG record says; NULL when it has nothing against ours. */
+static struct err *judge_signature(const struct dns_update *u, const struct dns_update_reply *r,
+                                   int64_t now)
+{
+    switch (r->tsig_error) {
+    case NOERROR:
+        break;
+    case DNS_TSIG_BADSIG:
+        return err_new(ERR_DENIED, "BadSignature",
+                       "the server finds our signature wrong (BADSIG): the secret is not the one "
+                       "that it has for this key");
+    case DNS_TSIG_BADKEY:
+        return err_new(ERR_DENIED, "BadKey",
+                       "the server does not accept this key with %s (BADKEY): compare the key's "
+                       "name and algorithm with the server's",
+                       u->tsig == NULL ? "no algorithm" : u->tsig->algorithm);
+    case DNS_TSIG_BADTIME:
+        return bad_time(r, now);
+    default:
+        return err_new(ERR_DENIED, "NotAuthorized", "the server refuses the signature (error %u)",
+                       r->tsig_error);
+    }
+    if (r->signature == DNS_MISSIGNED)
+        return err_new(ERR_DENIED, "BadSignature",
+                       "the answer's signature is wrong: somebody else answers for the server, or "
+                       "its secret for this key is another one");
+    if (r->signature == DNS_UNSIGNED && u->tsig != NULL && r->rcode == NOERROR)
+        return err_new(ERR_DENIED, "BadSignature",
+                       "the answer is not signed: it may not come from the server");
+    int64_t apart = r->signed_at - now / NS_PER_SEC;
+    if (r->signature == DNS_SIGNED && (apart > DNS_TSIG_FUDGE || apart < -DNS_TSIG_FUDGE))
+        return bad_time(r, now);
+    return NULL;
+}
+
+static struct err *judge(const struct dns_update *u, const struct dns_update_reply *r, int64_t now)
+{
+    TRY(judge_signature(u, r, now));
+    switch (r->rcode) {
+    case NOERROR:
+        return NULL;
+    case REFUSED:
+        return err_new(ERR_DENIED, "Refused",
+                       "answered REFUSED: allow %s to change TXT records of %s there",
+                       u->tsig == NULL ? "updates without a key" : "the key", u->name);
+    case NOTAUTH:
+        return err_new(ERR_NOT_FOUND, "ZoneNotFound",
+                       "answered NOTAUTH: the server is not the primary of the zone");
+    case NOTZONE:
+        return err_new(ERR_NOT_FOUND, "NotZone", "answered NOTZONE: %s is not in the zone",
+                       u->name);
+    case NOTIMP:
+        return err_new(ERR_TRANSIENT, "DNSFailed",
+                       "answered NOTIMP: the server takes no dynamic updates");
+    default:
+        return err_new(ERR_TRANSIENT, "DNSFailed", "answered %s", dns_rcode_str(r->rcode));
+    }
+}
+
+static struct err *send_update(const struct dns_transport *t, const struct dns_update *u,
+                               const struct dns_update_message *m, const struct stop *stop,
+                               struct dns_update_reply *ret_reply)
+{
+    const struct dns_message message = {.server = u->server,
+                                        .data = m->data,
+                                        .len = m->len,
+                                        .tcp = u->tcp,
+                                        .timeout = u->timeout,
+                                        .flags = u->flags};
+    AUTO(buf_release) struct buf reply = BUF_INIT(0);
+    TRY(t->exchange(t->ctx, &message, stop, &reply));
+    if (!dns_update_read(m, (const unsigned char *)buf_str(&reply), reply.len, ret_reply))
+        return err_new(ERR_TRANSIENT, "DNSFailed", "the answer is malformed");
+    return NULL;
+}
+
+struct err *dns_update(const struct dns_transport *t, const struct clock *clock,
+                       const struct rng *rng, const struct dns_update *u, const struct stop *stop)
+{
+    struct dns_update_message m;
+    struct dns_update_reply r;
+    struct err *e = dns_update_build(u, (uint16_t)rng_below(rng, 1 << 16), clock_wall(clock), &m);
+    if (e == NULL)
+        e = send_update(t, u, &m, stop, &r);
+    if (e == NULL)
+        e = judge(u, &r, clock_wall(clock));
+    if (u->tsig == NULL)
+        return err_wrap(e, "update of zone %s at %s", str_or(u->zone, ""), u->server);
+    return err_wrap(e, "update of zone %s at %s with key %s", str_or(u->zone, ""), u->server,
+                    str_or(u->tsig->key_name, ""));
+}
