@@ -77,7 +77,7 @@ UNIT_BINS := $(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$b),$b))
 endif
 
 # ---- registries: <room>:<struct>; a driver is a file with the line `const struct <struct> <struct>_<name> = {`
-REGISTRY_TABLE := issuers:issuer_driver http01:http01_tier
+REGISTRY_TABLE := issuers:issuer_driver http01:http01_tier dns01/providers:dns_provider
 REGISTRIES := $(foreach r,$(REGISTRY_TABLE),$(GEN)/$(subst /,_,$(firstword $(subst :, ,$r)))_registry.inc)
 
 # ---- flags

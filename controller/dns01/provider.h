@@ -106,4 +106,9 @@ char *dns_relative_name(const char *name, const char *zone);
  * Points into zone. */
 const char *dns_parent_zone(const char *zone);
 
+/* Is content, as APIs show it with or without quotes, this text? NULL is none. */
+bool dns_text_is(const char *content, const char *text);
+/* With quotes around it. Owned. */
+char *dns_text_quoted(const char *text);
+
 #endif
