@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DigitalOcean's API v2 (https://docs.digitalocean.com/reference/api). A domain's name is its id. Records have one value
+ * each, and the API takes the same one twice: so what is there is looked at first.
+ */
+#include <inttypes.h>
+
+#include "base/mem.h"
+#include "dns01/provider_http.h"
+#include "dns01/provider_zone.h"
+
+#define API "https://api.digitalocean.com/v2"
+#define TTL 30
+#define PAGES_MAX 50
+#define RECORD "TXT record %s (a token needs the domain scopes)"
+
+static struct err *refusal(const struct dns_env *env, const struct dns_http_answer *a,
+                           const char *what)
+{
+    return dns_http_error(env, &a->response, what, JSTR(a->json, "id"), JSTR(a->json, "message"));
+}
+
+static struct err *open_session(const struct dns_env *env, const void *config,
+                                struct dns_session *ret_session)
+{
+    TRY(dns_session_open_token(env, config, "Bearer", ret_session));
+    ret_session->refusal = refusal;
+    return NULL;
+}
+
+static struct err *find_zone(void *arg, const char *zone, char **ret_id)
+{
+    auto_free char *what = x_printf("domain %s (a token needs the scope domain:read)", zone);
+    auto_free char *url = x_printf(API "/domains/%s", zone);
+    json_auto_t *reply = NULL;
+    struct err *e = dns_session_call(arg, "GET", url, NULL, what, &reply);
+    if (e != NULL)
+        return err_ignore(e, ERR_NOT_FOUND);
+    TRY(dns_http_expect(JGET(reply, "domain", "name"), JSON_STRING, what));
+    *ret_id = x_strdup(zone);
+    return NULL;
+}
+
+/* The id of the record with the value, -1 when there is none. */
+static struct err *find_record(const struct dns_session *s, const struct dns_hosted_zone *zone,
+                               const struct dns_value *v, int64_t *ret_id)
+{
+    auto_free char *what = x_printf(RECORD, v->name);
+    bool more = true;
+    for (int n = 1; more && n <= PAGES_MAX; n++) {
+        auto_free char *url = x_printf(API "/domains/%s/records?type=TXT&name=%s&per_page=200"
+                                           "&page=%d",
+                                       zone->id, v->name, n);
+        json_auto_t *reply = NULL;
+        TRY(dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "GET", url, NULL, what, &reply)));
+        const json_t *records = JGET(reply, "domain_records");
+        TRY(dns_http_expect(records, JSON_ARRAY, what));
+        const json_t *record = dns_record_with(records, "data", v->text);
+        if (record != NULL) {
+            TRY(dns_http_expect(JGET(record, "id"), JSON_INTEGER, what));
+            *ret_id = JINT(record, -1, "id");
+            return NULL;
+        }
+        more = JSTR(reply, "links", "pages", "next") != NULL;
+    }
+    *ret_id = -1;
+    return NULL;
+}
+
+static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
+                           char **ret_id)
+{
+    (void)ret_id; /* a record is found by its name and value */
+    AUTO_DNS_SESSION s = {0};
+    TRY(open_session(env, config, &s));
+    struct dns_hosted_zone zone;
+    TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
+    int64_t there = -1;
+    TRY(find_record(&s, &zone, v, &there));
+    if (there >= 0)
+        return NULL;
+    auto_free char *what = x_printf(RECORD, v->name);
+    auto_free char *url = x_printf(API "/domains/%s/records", zone.id);
+    auto_free char *name = dns_relative_name(v->name, zone.name);
+    json_auto_t *record =
+        json_build("{s:s,s:s*,s:s,s:i}", "type", "TXT", "name", name, "data", v->text, "ttl", TTL);
+    json_auto_t *reply = NULL;
+    return dns_session_call(&s, "POST", url, record, what, &reply);
+}
+
+static struct err *clean_up(const struct dns_env *env, const void *config,
+                            const struct dns_value *v)
+{
+    AUTO_DNS_SESSION s = {0};
+    TRY(open_session(env, config, &s));
+    struct dns_hosted_zone zone;
+    struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
+    if (e != NULL)
+        return err_ignore(e, ERR_NOT_FOUND);
+    int64_t id = -1;
+    TRY(find_record(&s, &zone, v, &id));
+    if (id < 0)
+        return NULL;
+    auto_free char *what = x_printf(RECORD, v->name);
+    auto_free char *url = x_printf(API "/domains/%s/records/%" PRId64, zone.id, id);
+    return dns_session_delete(&s, url, what);
+}
+
+const struct dns_provider dns_provider_digitalocean = {
+    .name = "digitalocean",
+    .config = &dns_token_config_table,
+    .present = present,
+    .clean_up = clean_up,
+};

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Zones of the Hetzner Cloud API v1 (https://docs.hetzner.cloud/reference/cloud#zones). Values are added to and removed
+ * from the set of a name one by one, so that others who write meanwhile lose nothing. A change is an action, and is on
+ * the servers when that is "success": the action is what present() returns.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "dns01/provider_http.h"
+#include "dns01/provider_zone.h"
+
+#define API "https://api.hetzner.cloud/v1"
+#define TTL 60
+#define RECORD "TXT record %s (a token needs Read & Write)"
+
+static struct err *refusal(const struct dns_env *env, const struct dns_http_answer *a,
+                           const char *what)
+{
+    const char *code = JSTR(a->json, "error", "code");
+    if (str_eq(code, "resource_limit_exceeded"))
+        return dns_http_quota(what, code);
+    return dns_http_error(env, &a->response, what, code, JSTR(a->json, "error", "message"));
+}
+
+static struct err *open_session(const struct dns_env *env, const void *config,
+                                struct dns_session *ret_session)
+{
+    TRY(dns_session_open_token(env, config, "Bearer", ret_session));
+    ret_session->refusal = refusal;
+    return NULL;
+}
+
+static struct err *find_zone(void *arg, const char *zone, char **ret_id)
+{
+    auto_free char *what = x_printf("zone %s", zone);
+    auto_free char *url = x_printf(API "/zones/%s", zone);
+    json_auto_t *reply = NULL;
+    struct err *e = dns_session_call(arg, "GET", url, NULL, what, &reply);
+    if (e != NULL)
+        return err_ignore(e, ERR_NOT_FOUND);
+    TRY(dns_http_expect(JGET(reply, "zone", "id"), JSON_INTEGER, what));
+    *ret_id = x_printf("%" PRId64, JINT(reply, 0, "zone", "id"));
+    return NULL;
+}
+
+/* The values of a name: what is there of them, and where they are changed. */
+struct rrset {
+    char *what, *url;
+    json_t *reply; /* NULL: the name has no TXT record yet */
+};
+
+static void rrset_release(struct rrset *r)
+{
+    free(r->what);
+    free(r->url);
+    json_decref(r->reply);
+}
+
+static struct err *read_rrset(const struct dns_session *s, const struct dns_hosted_zone *zone,
+                              const struct dns_value *v, struct rrset *ret_rrset)
+{
+    auto_free char *name = dns_relative_name(v->name, zone->name);
+    ret_rrset->what = x_printf(RECORD, v->name);
+    ret_rrset->url = x_printf(API "/zones/%s/rrsets/%s/TXT", zone->id, str_or(name, "@"));
+    struct err *e =
+        dns_session_call(s, "GET", ret_rrset->url, NULL, ret_rrset->what, &ret_rrset->reply);
+    if (e != NULL)
+        return err_ignore(e, ERR_NOT_FOUND);
+    return dns_http_expect(JGET(ret_rrset->reply, "rrset", "records"), JSON_ARRAY, ret_rrset->what);
+}
+
+static bool has_value(const struct rrset *r, const char *text)
+{
+    return dns_record_with(JGET(r->reply, "rrset", "records"), "value", text) != NULL;
+}
+
+static struct err *change(const struct dns_session *s, const struct rrset *r, const char *action,
+                          const struct dns_value *v, int64_t *ret_action)
+{
+    auto_free char *url = x_printf("%s/actions/%s_records", r->url, action);
+    auto_free char *text = dns_text_quoted(v->text);
+    json_auto_t *body = json_build("{s:[{s:s}]}", "records", "value", text);
+    if (r->reply == NULL) /* one that is there has a TTL, and no other is accepted */
+        json_put(body, "ttl", json_build("i", TTL));
+    json_auto_t *reply = NULL;
+    TRY(dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "POST", url, body, r->what, &reply)));
+    *ret_action = JINT(reply, -1, "action", "id");
+    return NULL;
+}
+
+static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
+                           char **ret_id)
+{
+    AUTO_DNS_SESSION s = {0};
+    TRY(open_session(env, config, &s));
+    struct dns_hosted_zone zone;
+    TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
+    AUTO(rrset_release) struct rrset r = {0};
+    TRY(read_rrset(&s, &zone, v, &r));
+    if (has_value(&r, v->text))
+        return NULL;
+    int64_t action = -1;
+    TRY(change(&s, &r, "add", v, &action));
+    if (action >= 0)
+        *ret_id = x_printf("%" PRId64, action);
+    return NULL;
+}
+
+static struct err *settled(const struct dns_env *env, const void *config, const struct dns_value *v,
+                           bool *ret_settled)
+{
+    int64_t action = -1;
+    AUTO_ERR lost = str_to_i64(str_or(v->id, ""), 0, INT64_MAX, &action);
+    if (lost != NULL) { /* it was there before, or nobody knows the action: DNS will tell */
+        *ret_settled = true;
+        return NULL;
+    }
+    AUTO_DNS_SESSION s = {0};
+    TRY(open_session(env, config, &s));
+    auto_free char *what = x_printf("action of TXT record %s", v->name);
+    auto_free char *url = x_printf(API "/actions/%" PRId64, action);
+    json_auto_t *reply = NULL;
+    struct err *e = dns_session_call(&s, "GET", url, NULL, what, &reply);
+    const char *status = JSTR(reply, "action", "status");
+    if (str_eq(status, "error"))
+        return err_new(ERR_TRANSIENT, "ProviderFailed", "%s: the provider could not carry it out",
+                       what);
+    *ret_settled = e != NULL || str_eq(status, "success");
+    return err_ignore(e, ERR_NOT_FOUND);
+}
+
+static struct err *clean_up(const struct dns_env *env, const void *config,
+                            const struct dns_value *v)
+{
+    AUTO_DNS_SESSION s = {0};
+    TRY(open_session(env, config, &s));
+    struct dns_hosted_zone zone;
+    struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
+    if (e != NULL)
+        return err_ignore(e, ERR_NOT_FOUND);
+    AUTO(rrset_release) struct rrset r = {0};
+    TRY(read_rrset(&s, &zone, v, &r));
+    int64_t action = -1;
+    if (!has_value(&r, v->text))
+        return NULL;
+    return err_ignore(change(&s, &r, "remove", v, &action), ERR_NOT_FOUND);
+}
+
+const struct dns_provider dns_provider_hetzner = {
+    .name = "hetzner",
+    .config = &dns_token_config_table,
+    .present = present,
+    .settled = settled,
+    .clean_up = clean_up,
+};
