@@ -9,9 +9,11 @@ import pytest
 
 from lib.api import Api, condition
 from lib.audit import Audit
+from lib import ca as ca_kinds
 from lib.ca import Authority, Names
 from lib.cluster import ROOT, Cluster, install_crds, service_account
-from lib.controller import Controller
+from lib.controller import Controller, free_port
+from lib.dns import Bind, Tree
 from lib.http01 import Responder
 from lib.objects import acme, self_signed
 from lib.pebble import Dns, Pebble
@@ -130,12 +132,10 @@ def forget_lease(api):
     api.delete("Lease", HOME, "certroll-controller")
 
 
-@pytest.fixture(scope="module")
-def shared_controller(api, account, folder, request):
-    """One controller for the module."""
-    name = request.module.__name__
+def lead(api, account, folder, name, **flags):
+    """One controller for a module, until it is closed."""
     one = Controller(account[0], folder, name, HOME, allow_private_urls="true", solver_linger="20s",
-                     failure_backoff_min="2s", failure_backoff_max="8s")
+                     failure_backoff_min="2s", failure_backoff_max="8s", **flags)
     one.log.unlink(missing_ok=True)
     forget_lease(api)
     one.start()
@@ -144,13 +144,24 @@ def shared_controller(api, account, folder, request):
     one.stop()
 
 
+def outlive(one):
+    """The module's controller must outlive the test; one that an earlier test has lost is started again."""
+    if not one.running():
+        one.start()
+    yield one
+    assert one.running(), f"it ended with {one.wait()}\n{one.tail(80)}"
+
+
+@pytest.fixture(scope="module")
+def shared_controller(api, account, folder, request):
+    """One controller for the module."""
+    yield from lead(api, account, folder, request.module.__name__)
+
+
 @pytest.fixture
 def controller(shared_controller):
-    """The module's controller, which must outlive the test; one that an earlier test has lost is started again."""
-    if not shared_controller.running():
-        shared_controller.start()
-    yield shared_controller
-    assert shared_controller.running(), f"it ended with {shared_controller.wait()}\n{shared_controller.tail(80)}"
+    """The module's controller."""
+    yield from outlive(shared_controller)
 
 
 @pytest.fixture(autouse=True)
@@ -198,6 +209,50 @@ def start_ca(folder, authority, names, env, responder):
     yield start
     for one in running.values():
         one.stop()
+
+
+# ---- DNS-01: names are looked up from the root down, and zones are on servers as users have them
+
+@pytest.fixture(scope="session")
+def dns_tree(folder):
+    """Root and recursive resolver; zones are delegated from it. A controller of a test's own wants
+    nameservers=dns_tree.address."""
+    with Tree(folder / "dns") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def dns01_ca(folder, authority, dns_tree):
+    """A Pebble that asks that resolver."""
+    with ca_kinds.Pebble(folder / "ca", authority, dns_tree, free_port(), "pebble-dns") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def shared_dns01_controller(api, account, folder, request, dns_tree):
+    yield from lead(api, account, folder, request.module.__name__, nameservers=dns_tree.address)
+
+
+@pytest.fixture
+def dns01_controller(shared_dns01_controller):
+    """The module's controller, whose resolver is that of the tree."""
+    yield from outlive(shared_dns01_controller)
+
+
+@pytest.fixture(scope="session")
+def bind(folder, dns_tree):
+    """BIND as RFC 2136's users have it."""
+    with Bind(folder / "dns") as one:
+        yield one
+
+
+@pytest.fixture
+def zone(ns, bind, dns_tree):
+    """A zone of the test's own on it."""
+    name = f"{ns}.test"
+    bind.add_zone(name)
+    dns_tree.delegate(name, *bind.servers())
+    return name
 
 
 @pytest.fixture

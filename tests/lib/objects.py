@@ -31,6 +31,11 @@ def gateway_acme(namespace, pebble, *parents, name="acme", kind="Issuer", shared
     return acme(namespace, pebble, name, kind, solvers=[solver])
 
 
+def dns01_acme(namespace, ca, dns01, name="acme", kind="Issuer", **more):
+    """The same, by DNS-01: what solver() of a server of lib.dns says."""
+    return acme(namespace, ca, name, kind, **{"solvers": [{"dns01": dns01}], **more})
+
+
 def gateway(namespace, name="gateway", class_name="tests", routes_from="Same"):
     """One that takes HTTP on port 80."""
     return {"kind": "Gateway", "metadata": {"name": name, "namespace": namespace}, "spec": {

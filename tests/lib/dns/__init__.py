@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real DNS on loopback, from the root down. Each server has port 53 of an address of its own (127.53.a.b), so whoever
+is told a name server's address alone finds it.
+
+query.py     what one server holds itself: no cache, no recursion
+named.py     Named: a BIND process; own_address()
+tree.py      Tree: a root zone, what is delegated from it, and the recursive resolver that starts there: what a CA asks
+bind.py      Bind: a primary with dynamic zones and TSIG keys; Secondary: its copy, late by as much as a test wants
+powerdns.py  PowerDns: with its HTTP API
+"""
+from .bind import Bind, Secondary
+from .named import Named, own_address
+from .powerdns import PowerDns
+from .query import NXDOMAIN, ask, serial, values
+from .tree import Tree, delegation
+
+__all__ = ["Bind", "NXDOMAIN", "Named", "PowerDns", "Secondary", "Tree", "ask", "delegation", "own_address",
+           "serial", "values"]

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""BIND as a process of a test's own."""
+import signal
+import subprocess
+
+from lib.ca.server import Server
+from lib.controller import free_port
+
+from .query import ask
+
+OPTIONS = """\
+options {{
+  directory "{folder}";
+  pid-file none; lock-file none; session-keyfile none;
+  listen-on port 53 {{ {address}; }}; listen-on-v6 {{ none; }};
+  allow-query {{ any; }}; allow-transfer {{ any; }};
+  dnssec-validation no; empty-zones-enable no; max-cache-size 16m;
+  {options}
+}};
+controls {{ }};
+{zones}
+"""
+
+
+def own_address():
+    """An address of loopback that nobody else has: several runs have port 53 beside each other."""
+    port = free_port()
+    return f"127.53.{port >> 8}.{port & 255}"
+
+
+class Named(Server):
+    """address: where it listens, on port 53. A subclass says its options() and zones() as text of named.conf. BIND
+    listens on nothing but addresses that an interface has, so loopback has this one meanwhile."""
+
+    def __init__(self, folder, name):
+        super().__init__(folder, name)
+        self.address = own_address()
+
+    def _address(self, verb):
+        subprocess.run(["ip", "address", verb, f"{self.address}/32", "dev", "lo"], check=True, timeout=10)
+
+    def start(self):
+        self._write()
+        self._address("replace")
+        return super().start()
+
+    def stop(self):
+        if self.process is not None:
+            super().stop()
+            self._address("del")
+            self.process = None
+
+    def options(self):
+        return "recursion no; notify no;"
+
+    def zones(self):
+        return ""
+
+    def _write(self):
+        file = self.folder / "named.conf"
+        file.write_text(OPTIONS.format(folder=self.folder, address=self.address, options=self.options(),
+                                       zones=self.zones()))
+        return file
+
+    def command(self):
+        return ["/usr/sbin/named", "-g", "-4", "-n", "1", "-c", self._write()]
+
+    def is_ready(self):
+        try:
+            return ask(self.address, ".", "SOA", timeout=1) is not None
+        except OSError:
+            return False
+
+    def reload(self):
+        """Reads configuration and zone files again, some time soon."""
+        self._write()
+        self.process.send_signal(signal.SIGHUP)

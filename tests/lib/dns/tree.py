@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The DNS above the zones of tests: a root, delegations, and a recursive resolver that knows nothing but the root."""
+from lib.wait import wait_for
+
+from .named import Named
+from .query import serial
+
+# Nothing of the root is remembered for long: zones come and go.
+ROOT = """\
+$TTL 5
+. SOA root. root. {serial} 3600 3600 3600 1
+. NS root.
+root. A {address}
+{records}
+"""
+HINTS = ". 3600 NS root.\nroot. 3600 A {address}\n"
+
+
+def server_name(address):
+    """What the NS records of a server at that address say; the root knows its A record."""
+    return f"{address.replace('.', '-')}.servers."
+
+
+def delegation(zone, *servers):
+    """Records for the zone above: zone is served by these."""
+    return "\n".join(f"{zone}. NS {server_name(server.address)}" for server in servers)
+
+
+class Root(Named):
+    def __init__(self, folder):
+        super().__init__(folder, "root")
+        self.serial, self.zones_below = 1, {}
+        self._write_zone()
+
+    def _write_zone(self):
+        servers = {s.address for below in self.zones_below.values() for s in below}
+        records = [f"{server_name(address)} A {address}" for address in sorted(servers)]
+        records += [delegation(zone, *below) for zone, below in self.zones_below.items()]
+        text = ROOT.format(serial=self.serial, address=self.address, records="\n".join(records))
+        (self.folder / "root.zone").write_text(text)
+
+    def zones(self):
+        return 'zone "." { type primary; file "root.zone"; };'
+
+    def delegate(self, zone, servers):
+        self.zones_below[zone] = servers
+        self.serial += 1
+        self._write_zone()
+        self.reload()
+        wait_for(f"the root to delegate {zone}", lambda: serial(self.address, ".") == self.serial, 10, self.tail)
+
+
+class Resolver(Named):
+    """Recursive. A failure is not remembered, an absence as long as its zone says."""
+
+    def __init__(self, folder, root):
+        super().__init__(folder, "resolver")
+        (self.folder / "hints").write_text(HINTS.format(address=root.address))
+
+    def options(self):
+        return "recursion yes; allow-recursion { any; }; servfail-ttl 0; lame-ttl 0;"
+
+    def zones(self):
+        return 'zone "." { type hint; file "hints"; };'
+
+
+class Tree:
+    """address: host:port of the resolver, for Pebble and for --nameservers."""
+
+    def __init__(self, folder):
+        self.root = Root(folder)
+        self.resolver = Resolver(folder, self.root)
+        self.address = f"{self.resolver.address}:53"
+
+    def delegate(self, zone, *servers):
+        """From now on the zone is where these serve it. A zone below another one of the tree: write delegation() into
+        the zone above."""
+        self.root.delegate(zone, servers)
+
+    def __enter__(self):
+        self.root.start()
+        try:
+            self.resolver.start()
+        except BaseException:
+            self.root.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.resolver.stop()
+        self.root.stop()
