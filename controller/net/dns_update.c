@@ -41,7 +41,7 @@ static struct err *judge_signature(const struct dns_update *u, const struct dns_
     case DNS_TSIG_BADKEY:
         return err_new(ERR_DENIED, "BadKey",
                        "the server does not accept this key with %s (BADKEY): compare the key's "
-                       "name and algorithm with the server's",
+                       "name, algorithm and rights with the server's configuration",
                        u->tsig == NULL ? "no algorithm" : u->tsig->algorithm);
     case DNS_TSIG_BADTIME:
         return bad_time(r, now);
@@ -73,6 +73,11 @@ static struct err *judge(const struct dns_update *u, const struct dns_update_rep
                        "answered REFUSED: allow %s to change TXT records of %s there",
                        u->tsig == NULL ? "updates without a key" : "the key", u->name);
     case NOTAUTH:
+        /* BIND says so of zones that it does not have, Knot also of updates that need a key. */
+        if (u->tsig == NULL)
+            return err_new(ERR_DENIED, "NotAuthorized",
+                           "answered NOTAUTH: the server is not the primary of the zone, or takes "
+                           "no updates without a key");
         return err_new(ERR_NOT_FOUND, "ZoneNotFound",
                        "answered NOTAUTH: the server is not the primary of the zone");
     case NOTZONE:

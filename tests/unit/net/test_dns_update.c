@@ -326,6 +326,8 @@ static void without_a_key_nothing_has_to_be_signed(void **state)
     assert_int_equal(s.flags, DNS_GUARDED);
     s.answer = (struct answer){.rcode = 5};
     expect_err(update(&s, &u), ERR_DENIED, "Refused", "allow updates without a key to change TXT");
+    s.answer = (struct answer){.rcode = 9};
+    expect_err(update(&s, &u), ERR_DENIED, "NotAuthorized", "takes no updates without a key");
     s.answer = (struct answer){.rcode = 9, .has_tsig = true, .error = 17};
     expect_err(update(&s, &u), ERR_DENIED, "BadKey", NULL);
     s.fails = err_new(ERR_TRANSIENT, "Timeout", "no answer in time");
