@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dns_server.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "net/dns_ask.h"
+#include "net/dns_client.h"
+#include "support/temp.h"
+
+#define CONFIG_MAX 16384
+#define START_TIMEOUT (20 * NS_PER_SEC)
+#define ATTEMPTS 5 /* somebody else may take the port first */
+
+const char *const dns_server_algorithms[DNS_SERVER_ALGORITHMS] = {
+    "hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"};
+
+struct dns_server {
+    struct temp temp;
+    pid_t pid;
+    int port;
+    char address[32];
+};
+
+/* ---- configurations ---- */
+
+static void add_zone(const struct temp *t, const char *zone)
+{
+    auto_free char *file = x_printf("%s.zone", zone);
+    auto_free char *path = temp_puts(t, file,
+                                     "$TTL 60\n"
+                                     "@ SOA ns hostmaster 1 3600 600 86400 5\n"
+                                     "@ NS ns\n"
+                                     "ns A 127.0.0.1\n");
+}
+
+static char *bind_config(const struct dns_server *s)
+{
+    AUTO(buf_release) struct buf b = BUF_INIT(CONFIG_MAX);
+    buf_putf(&b,
+             "options {\n"
+             "  directory \"%s\"; pid-file none; lock-file none; session-keyfile none;\n"
+             "  listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; };\n"
+             "  recursion no; notify no; dnssec-validation no; empty-zones-enable no;\n"
+             "};\n"
+             "controls { };\n"
+             "key \"" DNS_SERVER_GUEST "\" { algorithm hmac-sha256; secret \"" DNS_SERVER_SECRET
+             "\"; };\n",
+             s->temp.dir, s->port);
+    for (size_t i = 0; i < DNS_SERVER_ALGORITHMS; i++)
+        buf_putf(&b, "key \"%s.key\" { algorithm %s; secret \"" DNS_SERVER_SECRET "\"; };\n",
+                 dns_server_algorithms[i], dns_server_algorithms[i]);
+    buf_puts(&b, "zone \"" DNS_SERVER_STATIC_ZONE
+                 "\" { type primary; file \"" DNS_SERVER_STATIC_ZONE ".zone\"; };\n"
+                 "zone \"" DNS_SERVER_ZONE "\" { type primary; file \"" DNS_SERVER_ZONE
+                 ".zone\"; update-policy {");
+    for (size_t i = 0; i < DNS_SERVER_ALGORITHMS; i++)
+        buf_putf(&b, "  grant %s.key name _acme-challenge." DNS_SERVER_ZONE " TXT;\n",
+                 dns_server_algorithms[i]);
+    buf_puts(&b, "}; };\n");
+    return buf_take(&b);
+}
+
+static char *knot_config(const struct dns_server *s)
+{
+    AUTO(buf_release) struct buf b = BUF_INIT(CONFIG_MAX);
+    buf_putf(&b,
+             "server:\n  rundir: %s\n  listen: 127.0.0.1@%d\n"
+             "log:\n  - target: stderr\n    any: info\n"
+             "database:\n  storage: %s\n"
+             "key:\n  - id: " DNS_SERVER_GUEST
+             "\n    algorithm: hmac-sha256\n    secret: " DNS_SERVER_SECRET "\n",
+             s->temp.dir, s->port, s->temp.dir);
+    for (size_t i = 0; i < DNS_SERVER_ALGORITHMS; i++)
+        buf_putf(&b, "  - id: %s.key\n    algorithm: %s\n    secret: " DNS_SERVER_SECRET "\n",
+                 dns_server_algorithms[i], dns_server_algorithms[i]);
+    buf_puts(&b, "acl:\n  - id: update\n    action: update\n    key: [");
+    for (size_t i = 0; i < DNS_SERVER_ALGORITHMS; i++)
+        buf_putf(&b, "%s %s.key", i == 0 ? "" : ",", dns_server_algorithms[i]);
+    buf_putf(&b,
+             " ]\n"
+             "    update-type: [TXT]\n"
+             "    update-owner: name\n"
+             "    update-owner-match: equal\n"
+             "    update-owner-name: [_acme-challenge]\n"
+             "template:\n  - id: default\n    storage: %s\n    file: \"%%s.zone\"\n"
+             "zone:\n"
+             "  - domain: " DNS_SERVER_STATIC_ZONE "\n"
+             "  - domain: " DNS_SERVER_ZONE "\n    acl: update\n",
+             s->temp.dir);
+    return buf_take(&b);
+}
+
+/* ---- the process ---- */
+
+/* A port of 127.0.0.1 that is free for both. */
+static int free_port(void)
+{
+    for (;;) {
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof(a);
+        int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool both = bind(udp, (struct sockaddr *)&a, len) == 0 &&
+                    getsockname(udp, (struct sockaddr *)&a, &len) == 0 &&
+                    bind(tcp, (struct sockaddr *)&a, len) == 0;
+        close(udp);
+        close(tcp);
+        if (both)
+            return ntohs(a.sin_port);
+    }
+}
+
+static pid_t run(const char *log, const char *const *command)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    execv(command[0], (char *const *)(uintptr_t)command);
+    _exit(127);
+}
+
+static void spawn(struct dns_server *s, enum dns_server_kind kind)
+{
+    bool is_bind = kind == DNS_SERVER_BIND;
+    auto_free char *text = is_bind ? bind_config(s) : knot_config(s);
+    auto_free char *config = temp_puts(&s->temp, "server.conf", text);
+    auto_free char *log = temp_path(&s->temp, "server.log");
+    const char *const bind[] = {"/usr/sbin/named", "-g", "-4", "-n", "1", "-c", config, NULL};
+    const char *const knot[] = {"/usr/sbin/knotd", "-c", config, NULL};
+    s->pid = run(log, is_bind ? bind : knot);
+}
+
+static bool has_ended(struct dns_server *s)
+{
+    if (waitpid(s->pid, NULL, WNOHANG) != s->pid)
+        return false;
+    s->pid = 0;
+    return true;
+}
+
+/* It is authoritative for the zone: false when its process has ended before. */
+static bool wait_until_ready(struct dns_server *s)
+{
+    struct dns_client *c = NULL;
+    err_drop(
+        dns_client_new(/* no address can be wrong */
+                       &(struct dns_client_options){.rng = rng_system(), .allow_private = true},
+                       &c));
+    const char *const servers[] = {s->address};
+    const struct dns_ask ask = {.name = DNS_SERVER_ZONE,
+                                .type = DNS_SOA,
+                                .servers = servers,
+                                .server_count = 1,
+                                .timeout = NS_PER_SEC};
+    int64_t deadline = clock_mono(clock_system()) + START_TIMEOUT;
+    bool ready = false;
+    while (!ready && !has_ended(s) && clock_mono(clock_system()) < deadline) {
+        struct dns_said said = {0};
+        AUTO_ERR e = dns_ask(dns_client_transport(c), &ask, NULL, &said);
+        ready = e == NULL && said.failed == NULL && said.authoritative && said.answer.count == 1;
+        dns_said_release(&said);
+        if (!ready)
+            poll(NULL, 0, 20); /* until the next look */
+    }
+    dns_client_free(c);
+    return ready;
+}
+
+static void print_log(const struct dns_server *s)
+{
+    auto_free char *path = temp_path(&s->temp, "server.log");
+    auto_free char *text = NULL;
+    AUTO_ERR e = file_read(path, 1 << 20, &text);
+    fprintf(stderr, "%s\n", e == NULL ? text : e->message);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    remove(path);
+    return 0;
+}
+
+void dns_server_stop(struct dns_server *s)
+{
+    if (s->pid > 0) {
+        kill(s->pid, SIGKILL);
+        waitpid(s->pid, NULL, 0);
+    }
+    nftw(s->temp.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(s);
+}
+
+struct dns_server *dns_server_start(enum dns_server_kind kind)
+{
+    for (unsigned i = 0;; i++) {
+        struct dns_server *s = x_calloc(1, sizeof(*s));
+        temp_init(&s->temp);
+        add_zone(&s->temp, DNS_SERVER_ZONE);
+        add_zone(&s->temp, DNS_SERVER_STATIC_ZONE);
+        s->port = free_port();
+        snprintf(s->address, sizeof(s->address), "127.0.0.1:%d", s->port);
+        spawn(s, kind);
+        if (wait_until_ready(s))
+            return s;
+        print_log(s);
+        dns_server_stop(s);
+        if (i == ATTEMPTS)
+            x_abort("the name server does not start");
+    }
+}
+
+const char *dns_server_address(const struct dns_server *s)
+{
+    return s->address;
+}
