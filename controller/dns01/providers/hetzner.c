@@ -5,7 +5,6 @@
  * the servers when that is "success": the action is what present() returns.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -14,7 +13,6 @@
 
 #define API "https://api.hetzner.cloud/v1"
 #define TTL 60
-#define RECORD "TXT record %s (a token needs Read & Write)"
 
 static struct err *refusal(const struct dns_env *env, const struct dns_http_answer *a,
                            const char *what)
@@ -46,47 +44,29 @@ static struct err *find_zone(void *arg, const char *zone, char **ret_id)
     return NULL;
 }
 
-/* The values of a name: what is there of them, and where they are changed. */
-struct rrset {
-    char *what, *url;
-    json_t *reply; /* NULL: the name has no TXT record yet */
-};
-
-static void rrset_release(struct rrset *r)
+/* Adds the value or removes it, unless that is so already: then ret_action is as it was. */
+static struct err *change(const struct dns_session *s, const struct dns_hosted_zone *zone,
+                          const struct dns_value *v, bool add, int64_t *ret_action)
 {
-    free(r->what);
-    free(r->url);
-    json_decref(r->reply);
-}
-
-static struct err *read_rrset(const struct dns_session *s, const struct dns_hosted_zone *zone,
-                              const struct dns_value *v, struct rrset *ret_rrset)
-{
+    auto_free char *what = x_printf("TXT record %s (a token needs Read & Write)", v->name);
     auto_free char *name = dns_relative_name(v->name, zone->name);
-    ret_rrset->what = x_printf(RECORD, v->name);
-    ret_rrset->url = x_printf(API "/zones/%s/rrsets/%s/TXT", zone->id, str_or(name, "@"));
-    struct err *e =
-        dns_session_call(s, "GET", ret_rrset->url, NULL, ret_rrset->what, &ret_rrset->reply);
-    if (e != NULL)
-        return err_ignore(e, ERR_NOT_FOUND);
-    return dns_http_expect(JGET(ret_rrset->reply, "rrset", "records"), JSON_ARRAY, ret_rrset->what);
-}
-
-static bool has_value(const struct rrset *r, const char *text)
-{
-    return dns_record_with(JGET(r->reply, "rrset", "records"), "value", text) != NULL;
-}
-
-static struct err *change(const struct dns_session *s, const struct rrset *r, const char *action,
-                          const struct dns_value *v, int64_t *ret_action)
-{
-    auto_free char *url = x_printf("%s/actions/%s_records", r->url, action);
+    auto_free char *set = x_printf(API "/zones/%s/rrsets/%s/TXT", zone->id, str_or(name, "@"));
+    json_auto_t *there = NULL;
+    struct err *e = dns_session_call(s, "GET", set, NULL, what, &there);
+    bool is_new = err_is(e, ERR_NOT_FOUND);
+    TRY(err_ignore(e, ERR_NOT_FOUND));
+    const json_t *records = JGET(there, "rrset", "records");
+    if (!is_new)
+        TRY(dns_http_expect(records, JSON_ARRAY, what));
+    if ((dns_record_with(records, "value", v->text) != NULL) == add)
+        return NULL;
     auto_free char *text = dns_text_quoted(v->text);
     json_auto_t *body = json_build("{s:[{s:s}]}", "records", "value", text);
-    if (r->reply == NULL) /* one that is there has a TTL, and no other is accepted */
+    if (is_new) /* one that is there has a TTL, and no other is accepted */
         json_put(body, "ttl", json_build("i", TTL));
+    auto_free char *url = x_printf("%s/actions/%s_records", set, add ? "add" : "remove");
     json_auto_t *reply = NULL;
-    TRY(dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "POST", url, body, r->what, &reply)));
+    TRY(dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "POST", url, body, what, &reply)));
     *ret_action = JINT(reply, -1, "action", "id");
     return NULL;
 }
@@ -98,12 +78,8 @@ static struct err *present(const struct dns_env *env, const void *config, const 
     TRY(open_session(env, config, &s));
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
-    AUTO(rrset_release) struct rrset r = {0};
-    TRY(read_rrset(&s, &zone, v, &r));
-    if (has_value(&r, v->text))
-        return NULL;
     int64_t action = -1;
-    TRY(change(&s, &r, "add", v, &action));
+    TRY(change(&s, &zone, v, true, &action));
     if (action >= 0)
         *ret_id = x_printf("%" PRId64, action);
     return NULL;
@@ -141,12 +117,8 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
     struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
     if (e != NULL)
         return err_ignore(e, ERR_NOT_FOUND);
-    AUTO(rrset_release) struct rrset r = {0};
-    TRY(read_rrset(&s, &zone, v, &r));
     int64_t action = -1;
-    if (!has_value(&r, v->text))
-        return NULL;
-    return err_ignore(change(&s, &r, "remove", v, &action), ERR_NOT_FOUND);
+    return err_ignore(change(&s, &zone, v, false, &action), ERR_NOT_FOUND);
 }
 
 const struct dns_provider dns_provider_hetzner = {
