@@ -31,6 +31,11 @@ class Authority:
         return self._pair("server", "subjectAltName=DNS:localhost,IP:127.0.0.1", "basicConstraints=CA:FALSE",
                           "keyUsage=digitalSignature", "extendedKeyUsage=serverAuth")
 
+    def service(self, host):
+        """For a server that clients know by that name alone."""
+        return self._pair(host, f"subjectAltName=DNS:{host}", "basicConstraints=CA:FALSE",
+                          "keyUsage=digitalSignature", "extendedKeyUsage=serverAuth")
+
     def intermediate(self):
         """A CA below the root."""
         return self._pair("intermediate", "basicConstraints=critical,CA:TRUE,pathlen:0",
