@@ -35,6 +35,8 @@ static const struct {
     {"gandi", TOKEN_CONFIG},
     {"hetzner", TOKEN_CONFIG},
     {"linode", TOKEN_CONFIG},
+    {"powerdns",
+     "{\"url\":\"https://pdns.test\",\"apiKeySecretRef\":{\"name\":\"s\",\"key\":\"k\"}}"},
 };
 
 struct server {
