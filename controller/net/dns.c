@@ -86,7 +86,7 @@ bool dns_address_text(const struct dns_record *r, char out[DNS_ADDRESS_MAX])
 
 bool dns_record_name(const struct dns_record *r, char out[DNS_NAME_MAX + 1])
 {
-    char text[DNS_NAME_MAX + 2];
+    char text[DNS_NAME_MAX + 2] = "";
     size_t len = 0;
     size_t at = 0;
     while (at < r->len && r->data[at] != 0) {

@@ -38,14 +38,30 @@ struct dns_server {
 
 /* ---- configurations ---- */
 
-static void add_zone(const struct temp *t, const char *zone)
+static void add_zone(const struct temp *t, const char *zone, const char *records)
 {
     auto_free char *file = x_printf("%s.zone", zone);
-    auto_free char *path = temp_puts(t, file,
-                                     "$TTL 60\n"
-                                     "@ SOA ns hostmaster 1 3600 600 86400 5\n"
-                                     "@ NS ns\n"
-                                     "ns A 127.0.0.1\n");
+    auto_free char *text = x_printf("$TTL 60\n"
+                                    "@ SOA ns hostmaster 1 3600 600 86400 5\n"
+                                    "@ NS ns\n"
+                                    "ns A 127.0.0.1\n"
+                                    "%s",
+                                    records);
+    auto_free char *path = temp_puts(t, file, text);
+}
+
+/* Delegations, aliases, and an answer that no datagram of ours holds. */
+static char *static_records(void)
+{
+    AUTO(buf_release) struct buf b = BUF_INIT(CONFIG_MAX);
+    buf_puts(&b, "sub NS ns1.sub\nsub NS ns2.example.\nns1.sub A 192.0.2.1\n"
+                 "here DNAME there\nx.there TXT \"one \" \"text\"\n"
+                 "away DNAME elsewhere.example.\n"
+                 "below CNAME x.sub\n"
+                 "other CNAME x.dyn.test.\n");
+    for (unsigned i = 0; i < DNS_SERVER_MANY; i++)
+        buf_putf(&b, "many TXT \"a text of some length, which is number %u\"\n", i);
+    return buf_take(&b);
 }
 
 static char *bind_config(const struct dns_server *s)
@@ -217,8 +233,9 @@ struct dns_server *dns_server_start(enum dns_server_kind kind)
     for (unsigned i = 0;; i++) {
         struct dns_server *s = x_calloc(1, sizeof(*s));
         temp_init(&s->temp);
-        add_zone(&s->temp, DNS_SERVER_ZONE);
-        add_zone(&s->temp, DNS_SERVER_STATIC_ZONE);
+        auto_free char *records = static_records();
+        add_zone(&s->temp, DNS_SERVER_ZONE, "");
+        add_zone(&s->temp, DNS_SERVER_STATIC_ZONE, records);
         s->port = free_port();
         snprintf(s->address, sizeof(s->address), "127.0.0.1:%d", s->port);
         spawn(s, kind);

@@ -15,7 +15,10 @@ extern const char *const dns_server_algorithms[DNS_SERVER_ALGORITHMS];
 #define DNS_SERVER_GUEST "guest.key"
 
 #define DNS_SERVER_ZONE "dyn.test"
-#define DNS_SERVER_STATIC_ZONE "static.test" /* that nobody may change */
+/* Nobody may change it. In it: sub is delegated, here is a DNAME to there (x.there has a text), away one to another
+ * domain; below is an alias into sub, other one into DNS_SERVER_ZONE; many has DNS_SERVER_MANY texts. */
+#define DNS_SERVER_STATIC_ZONE "static.test"
+#define DNS_SERVER_MANY 60
 
 enum dns_server_kind { DNS_SERVER_BIND, DNS_SERVER_KNOT };
 struct dns_server;
