@@ -218,37 +218,37 @@ static struct err *check(const void *config)
 }
 
 static struct err *update(const struct dns_env *env, const struct rfc2136_config *c,
-                          struct dns_update *u)
+                          const struct dns_update *what)
 {
+    struct dns_update u = *what;
     AUTO(key_release) struct key k = {0};
     AUTO(strlist_release) struct strlist addresses = {0};
     struct dns_tsig tsig = {.key_name = c->key_name, .mac = sign, .ctx = &k};
     if (!str_empty(c->key_name)) {
         TRY(read_key(env, c, &k));
         tsig.algorithm = k.algorithm->wire;
-        u->tsig = &tsig;
+        u.tsig = &tsig;
     }
     TRY(find_addresses(env, c->nameserver, &addresses));
-    u->tcp = str_eq(c->protocol, "TCP");
-    u->ttl = TTL;
-    u->flags = DNS_GUARDED;
+    u.tcp = str_eq(c->protocol, "TCP");
+    u.ttl = TTL;
+    u.flags = DNS_GUARDED;
     struct err *e = NULL;
     for (size_t i = 0; i < addresses.len; i++) {
         err_free(e);
-        u->server = addresses.items[i];
-        e = dns_update(env->dns, env->clock, env->rng, u, env->stop);
+        u.server = addresses.items[i];
+        e = dns_update(env->dns, env->clock, env->rng, &u, env->stop);
         if (!err_is(e, ERR_TRANSIENT))
             break;
     }
-    u->tsig = NULL;
-    bool gone = u->remove && err_is(e, ERR_NOT_FOUND);
+    bool gone = u.remove && err_is(e, ERR_NOT_FOUND);
     return gone ? err_ignore(e, ERR_NOT_FOUND) : e;
 }
 
 static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
                            char **ret_id)
 {
-    struct dns_update u = {.zone = v->zone, .name = v->name, .text = v->text};
+    const struct dns_update u = {.zone = v->zone, .name = v->name, .text = v->text};
     TRY(update(env, config, &u));
     *ret_id = NULL;
     return NULL;
@@ -257,7 +257,7 @@ static struct err *present(const struct dns_env *env, const void *config, const 
 static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {
-    struct dns_update u = {.zone = v->zone, .name = v->name, .text = v->text, .remove = true};
+    const struct dns_update u = {.zone = v->zone, .name = v->name, .text = v->text, .remove = true};
     return update(env, config, &u);
 }
 
