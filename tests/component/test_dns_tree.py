@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lib.certbot import certbot
-from lib.dns import NXDOMAIN, Bind, Secondary, ask, delegation, values
+from lib.dns import NXDOMAIN, Bind, Knot, Secondary, ask, delegation, values
 from lib.tls import Leaf, verify
 from lib.wait import stays, wait_for
 
@@ -38,6 +38,16 @@ def test_certbot_issues_by_dns01(dns01_ca, bind, zone, tmp_path):
     verify(chain, root, between)
     assert sorted(Leaf(chain).names) == sorted([f"DNS:{zone}", f"DNS:*.{zone}"])
     assert bind.values(f"_acme-challenge.{zone}") == {bind.address: []}
+
+
+@pytest.mark.full
+def test_certbot_issues_from_knot(dns01_ca, dns_tree, ns, folder, tmp_path):
+    with Knot(folder / "dns") as knot:
+        knot.add_zone(f"{ns}.test")
+        dns_tree.delegate(f"{ns}.test", knot)
+        code, said, _ = certbot(dns01_ca, tmp_path, f"*.{ns}.test", options=rfc2136(knot, tmp_path))
+        assert code == 0, f"{said}\n{dns01_ca.tail()}\n{knot.tail()}"
+        assert knot.values(f"_acme-challenge.{ns}.test") == {knot.address: []}
 
 
 @pytest.mark.full
