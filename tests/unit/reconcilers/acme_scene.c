@@ -23,7 +23,9 @@ static void account_hash(const struct pki_key *key, char out[PKI_SHA256_HEX])
     pki_sha256_hex(both, strlen(both), out);
 }
 
-void acme_scene_issuer(struct scene *s, const char *more)
+/* ns: where its Secret is; metadata: what else its metadata has. */
+static void put_issuer(struct scene *s, const struct store *store, const char *ns,
+                       const char *metadata, const char *more)
 {
     AUTO_KEY key = NULL;
     AUTO(secret_release) struct secret pem = {0};
@@ -32,15 +34,26 @@ void acme_scene_issuer(struct scene *s, const char *more)
     expect_ok(pki_key_pem(key, PKI_PKCS8, &pem));
     account_hash(key, hash);
     auto_free char *issuer = x_printf(
-        "{\"metadata\":{\"name\":\"acme\",\"namespace\":\"shop\",\"uid\":\"i\",\"resourceVersion\":"
-        "\"2\"},\"spec\":{\"acme\":{\"server\":\"" ACME_CA "/dir\",\"privateKeySecretRef\":{"
+        "{\"metadata\":{\"name\":\"acme\",%s\"uid\":\"i\",\"resourceVersion\":\"2\"},"
+        "\"spec\":{\"acme\":{\"server\":\"" ACME_CA "/dir\",\"privateKeySecretRef\":{"
         "\"name\":\"key\"}%s}},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":"
         "\"True\"}],\"acme\":{\"uri\":\"" ACME_ACCOUNT "\",\"lastPrivateKeyHash\":\"%s\"}}}",
-        more, hash);
-    scene_put(&s->env->issuers, issuer);
+        metadata, more, hash);
+    scene_put(store, issuer);
     auto_free char *data = base64_encode(pem.data, pem.len);
     auto_free char *secret = x_printf("{\"data\":{\"tls.key\":\"%s\"}}", data);
-    scripted_plan(&s->world, "GET https://api/api/v1/namespaces/shop/secrets/key", 200, secret);
+    auto_free char *read = x_printf("GET https://api/api/v1/namespaces/%s/secrets/key", ns);
+    scripted_plan(&s->world, read, 200, secret);
+}
+
+void acme_scene_issuer(struct scene *s, const char *more)
+{
+    put_issuer(s, &s->env->issuers, "shop", "\"namespace\":\"shop\",", more);
+}
+
+void acme_scene_cluster_issuer(struct scene *s, const char *more)
+{
+    put_issuer(s, &s->env->cluster_issuers, "certroll", "", more);
 }
 
 void acme_scene_directory(struct scene *s, const char *more)

@@ -19,6 +19,8 @@
 /* Puts the Issuer, with more members of spec.acme (each begins with a comma), and plans that its key is read
  * once. */
 void acme_scene_issuer(struct scene *s, const char *more);
+/* A ClusterIssuer "acme" instead. */
+void acme_scene_cluster_issuer(struct scene *s, const char *more);
 /* Plans an answer to GET /dir: the endpoints and more members. */
 void acme_scene_directory(struct scene *s, const char *more);
 /* Plans a nonce and the answer to one signed POST. */

@@ -20,11 +20,16 @@
 
 #define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
 #define HTTP01 ",\"solvers\":[{\"http01\":{\"ingress\":{}}}]"
+#define OF_ISSUER "{\"name\":\"acme\"}"
+#define OF_CLUSTER_ISSUER "{\"name\":\"acme\",\"kind\":\"ClusterIssuer\"}"
+#define AT_CA                                                                                      \
+    "\"state\":\"pending\",\"url\":\"" ACME_CA "/order/1\",\"finalizeURL\":\"" ACME_CA             \
+    "/f\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]"
 #define PROFILES ",\"meta\":{\"profiles\":{\"classic\":\"90 days\",\"shortlived\":\"6 days\"}}"
 
 /* Puts a request for one name, with these annotations, and its Order. */
 static void put_order_in(struct scene *s, const char *name, const char *annotations,
-                         const char *status)
+                         const char *issuer, const char *status)
 {
     AUTO_KEY key = NULL;
     AUTO(pki_names_release) struct pki_names names = {0};
@@ -37,23 +42,22 @@ static void put_order_in(struct scene *s, const char *name, const char *annotati
         "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
         "\"resourceVersion\":\"2\",\"annotations\":{%s},\"ownerReferences\":[{\"apiVersion\":"
         "\"certroll.dev/v1\",\"kind\":\"Certificate\",\"name\":\"web\",\"uid\":\"crt\","
-        "\"controller\":true}]},\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":"
-        "\"acme\"}}}",
-        annotations, csr);
+        "\"controller\":true}]},\"spec\":{\"request\":\"%s\",\"issuerRef\":%s}}",
+        annotations, csr, issuer);
     auto_free char *order =
         x_printf("{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
                  "\"resourceVersion\":\"2\",\"ownerReferences\":[{\"apiVersion\":"
                  "\"certroll.dev/v1\",\"kind\":\"CertificateRequest\",\"name\":\"web-1\",\"uid\":"
-                 "\"r\",\"controller\":true}]},\"spec\":{\"request\":\"%s\",\"issuerRef\":{"
-                 "\"name\":\"acme\"}},\"status\":{%s}}",
-                 csr, status);
+                 "\"r\",\"controller\":true}]},\"spec\":{\"request\":\"%s\",\"issuerRef\":%s},"
+                 "\"status\":{%s}}",
+                 csr, issuer, status);
     scene_put(&s->env->requests, request);
     scene_put(&s->env->orders, order);
 }
 
 static void put_order(struct scene *s, const char *name, const char *annotations)
 {
-    put_order_in(s, name, annotations, "");
+    put_order_in(s, name, annotations, OF_ISSUER, "");
 }
 
 /* One pass with a write of status, and then a look at an authorization unless that is NULL; what was written. Owned. */
@@ -288,10 +292,7 @@ static void what_was_not_ordered_is_not_proven(void **state)
         SCENE s = {0};
         scene_open(&s);
         acme_scene_issuer(&s, HTTP01);
-        put_order_in(&s, rows[i].ordered, "",
-                     "\"state\":\"pending\",\"url\":\"" ACME_CA
-                     "/order/1\",\"finalizeURL\":\"" ACME_CA
-                     "/f\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]");
+        put_order_in(&s, rows[i].ordered, "", OF_ISSUER, AT_CA);
         auto_free char *authz =
             x_printf("{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"%s\"},"
                      "\"challenges\":[]}",
@@ -303,6 +304,62 @@ static void what_was_not_ordered_is_not_proven(void **state)
         if (strstr(JSTR(status, "reason"), want) == NULL)
             fail_msg("%s: %s", rows[i].identifier, JSTR(status, "reason"));
     }
+}
+
+static void open_reused(struct scene *s, const char *order)
+{
+    auto_free char *answer = x_printf("{\"status\":\"%s\",\"finalize\":\"" ACME_CA "/f\"}", order);
+    scene_open(s);
+    acme_scene_cluster_issuer(s, HTTP01);
+    put_order_in(s, "a.test", "", OF_CLUSTER_ISSUER, AT_CA);
+    acme_scene_directory(s, "");
+    acme_scene_post(s, "/authz/1", 200, "",
+                    "{\"status\":\"valid\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},"
+                    "\"challenges\":[]}");
+    acme_scene_post(s, "/order/1", 200, "", answer); /* is it finalized? */
+}
+
+/* Who has proven what is known to a process alone: what an earlier one has finalized it has judged. */
+static void a_proof_that_is_not_ours_ends_an_order_before_it_is_finalized(void **state)
+{
+    (void)state;
+    static const char *const before[] = {"pending", "ready"};
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+        SCENE s = {0};
+        open_reused(&s, before[i]);
+        acme_scene_post(&s, "/authz/1", 200, "", "{\"status\":\"deactivated\"}");
+        json_auto_t *status = pass_and_look(&s, "/authz/1");
+        assert_string_equal(JSTR(status, "state"), "invalid");
+        assert_non_null(strstr(JSTR(status, "reason"), "has not proven"));
+    }
+    SCENE s = {0};
+    open_reused(&s, "processing");
+    acme_scene_post(&s, "/order/1", 200, "",
+                    "{\"status\":\"processing\",\"finalize\":\"" ACME_CA "/f\"}");
+    const struct object_name name = {.ns = "shop", .name = "o"};
+    int64_t next = 0;
+    expect_ok(order_reconcile((void *)(uintptr_t)s.env, &name, &next));
+    assert_true(next > SCENE_NOW); /* it is waited for, and nothing is written */
+}
+
+static void an_order_that_was_issued_is_downloaded_on_whose_proof_ever(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    LEAF leaf = {0};
+    char *pem = NULL;
+    size_t len = 0;
+    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    expect_ok(base64_decode(leaf.text, strlen(leaf.text), &pem, &len));
+    open_reused(&s, "valid");
+    acme_scene_post(&s, "/order/1", 200, "",
+                    "{\"status\":\"valid\",\"finalize\":\"" ACME_CA
+                    "/f\",\"certificate\":\"" ACME_CA "/cert/1\"}");
+    acme_scene_post(&s, "/cert/1", 200, "content-type: application/pem-certificate-chain\n", pem);
+    json_auto_t *status = pass(&s);
+    assert_string_equal(JSTR(status, "state"), "valid");
+    assert_string_equal(JSTR(status, "certificate"), leaf.text);
+    free(pem);
 }
 
 static int prepare(void **state)
@@ -323,6 +380,8 @@ int main(void)
         cmocka_unit_test(a_replacement_by_hand_is_within_limits),
         cmocka_unit_test(what_was_not_ordered_is_not_proven),
         cmocka_unit_test(a_replacement_waits_where_the_ca_does_not_know_of_any),
+        cmocka_unit_test(a_proof_that_is_not_ours_ends_an_order_before_it_is_finalized),
+        cmocka_unit_test(an_order_that_was_issued_is_downloaded_on_whose_proof_ever),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

@@ -14,6 +14,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "leaf_scene.h"
 #include "pki/csr.h"
 #include "reconcilers/budget_needs.h"
 #include "support/scripted_kube.h"
@@ -38,13 +39,15 @@ static char *csr_for(const char *name)
     return base64_encode(pem, strlen(pem));
 }
 
-/* A request for a.test, with these annotations, and its Order. */
+/* A request of Certificate "web" for a.test, with these annotations, and its Order. */
 static void put_order(struct scene *s, const char *annotations)
 {
     auto_free char *csr = csr_for("a.test");
     auto_free char *request =
         x_printf("{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
-                 "\"resourceVersion\":\"2\",\"annotations\":{%s}},\"spec\":{\"request\":\"%s\","
+                 "\"resourceVersion\":\"2\",\"annotations\":{%s},\"ownerReferences\":[{"
+                 "\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"Certificate\",\"name\":\"web\","
+                 "\"uid\":\"crt\",\"controller\":true}]},\"spec\":{\"request\":\"%s\","
                  "\"issuerRef\":{\"name\":\"acme\"}}}",
                  annotations, csr);
     auto_free char *order = x_printf(
@@ -192,6 +195,40 @@ static void an_order_of_an_earlier_process_is_found_and_counted(void **state)
     assert_int_equal(orders_left(&s), 0);
     json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
     assert_non_null(JSTR(sent, "status", "placedTime"));
+}
+
+/* Certificate "web" has what this fingerprint says, and the leaf was issued for it. */
+static void put_certificate(struct scene *s, const char *fingerprint, const struct leaf *leaf)
+{
+    auto_free char *crt = x_printf(
+        "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
+        "\"resourceVersion\":\"2\"},\"spec\":{\"secretName\":\"s\",\"issuerRef\":{\"name\":"
+        "\"acme\"}},\"status\":{\"revision\":1,\"fingerprint\":\"%s\"}}",
+        fingerprint);
+    scene_put(&s->env->certificates, crt);
+    leaf_put_request(s, &(struct leaf_request){"shop", "web-0", "crt", "acme", NULL}, leaf);
+}
+
+/* The annotation of a request can be written by hand: a found order is exempt by it no more than a new one. */
+static void a_found_order_is_exempt_only_if_it_renews(void **state)
+{
+    (void)state;
+    LEAF leaf = {0};
+    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    auto_free char *replaces = x_printf("\"certroll.dev/replaces\":\"%s\"", leaf.cert.ari_id);
+    const char *const held[] = {leaf.cert.fingerprint, "another certificate by now", NULL};
+    for (size_t i = 0; i < ARRAY_LEN(held); i++) {
+        SCENE s = {0};
+        open_with(&s, ONE_AN_HOUR, replaces, "");
+        if (held[i] != NULL)
+            put_certificate(&s, held[i], &leaf);
+        order_recall_adopt(s.env);
+        plan_list(&s, "\"" ACME_CA "/order/1\"");
+        acme_scene_post(&s, "/order/1", 200, "", WAITING(""));
+        acme_scene_post(&s, "/order/1", 200, "", WAITING(""));
+        expect_found(&s);
+        assert_int_equal(orders_left(&s), i == 0 ? 1 : 0);
+    }
 }
 
 static void only_orders_that_may_be_placed_are_looked_for(void **state)
@@ -391,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_lost_order_is_found_again),
         cmocka_unit_test(a_lost_order_is_counted_once),
         cmocka_unit_test(an_order_of_an_earlier_process_is_found_and_counted),
+        cmocka_unit_test(a_found_order_is_exempt_only_if_it_renews),
         cmocka_unit_test(only_orders_that_may_be_placed_are_looked_for),
         cmocka_unit_test(what_is_not_it_is_left_alone),
         cmocka_unit_test(profile_and_replacement_have_to_be_the_same),
