@@ -165,6 +165,7 @@ static struct err *check_pair(const struct cli *cli, const struct trial *t, cons
         .names = &t->wanted.names,
         .now = clock_wall(cli->clock),
         .handshake = !t->crt->spec.is_ca,
+        .signs = pki_usages_sign(&t->wanted.usages),
     };
     return pki_check_pair(&check);
 }

@@ -53,6 +53,16 @@ static struct err *check_names(const X509 *leaf, const struct pki_names *want)
                    "the certificate does not answer the request: %s", diff);
 }
 
+/* RFC 8446 section 4.4.2.2 demands it, and so do TLS 1.2 for all but RSA keys, and browsers. OpenSSL as a TLS 1.3 client
+ * does not look, so the handshake does not tell. */
+static struct err *check_usage(X509 *leaf)
+{
+    if ((X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) != 0) /* all bits without the extension */
+        return NULL;
+    return refused("the certificate's key usage lacks \"digital signature\", which was asked for: "
+                   "TLS clients refuse it");
+}
+
 static struct err *check_order(x509_chain *chain, int64_t now)
 {
     TRY(check_dates(sk_X509_value(chain, 0), "certificate", now));
@@ -81,5 +91,9 @@ struct err *pki_check_pair(const struct pki_check *check)
     TRY(check_key(leaf, key));
     TRY(err_as(check_names(leaf, check->names), "InvalidCertificate"));
     TRY(check_order(chain, check->now));
-    return check->handshake ? pki_handshake(chain, key->evp) : NULL;
+    if (!check->handshake)
+        return NULL;
+    if (check->signs)
+        TRY(check_usage(leaf));
+    return pki_handshake(chain, key->evp);
 }

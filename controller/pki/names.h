@@ -61,6 +61,8 @@ struct err *pki_usages_add(struct pki_usages *u, const char *usage) MUST_CHECK;
  * rule for requests, their validation and issuers. ERR_INVALID names the unknown one. */
 struct err *pki_usages_build(const struct bind_strings *names, bool is_ca,
                              struct pki_usages *ret_usages) MUST_CHECK;
+/* Is "digital signature" among them? */
+bool pki_usages_sign(const struct pki_usages *u);
 bool pki_usages_equal(const struct pki_usages *a, const struct pki_usages *b);
 
 #endif

@@ -74,6 +74,11 @@ struct err *pki_usages_build(const struct bind_strings *names, bool is_ca,
     return NULL;
 }
 
+bool pki_usages_sign(const struct pki_usages *u)
+{
+    return (u->key_usage & 1U) != 0;
+}
+
 bool pki_usages_equal(const struct pki_usages *a, const struct pki_usages *b)
 {
     return a->key_usage == b->key_usage && strlist_equal(&a->extended, &b->extended);

@@ -217,6 +217,7 @@ static struct err *write_secret(struct certificate_pass *p, const char *chain, c
         .names = &p->wanted.names,
         .now = p->now,
         .handshake = !p->crt->spec.is_ca,
+        .signs = pki_usages_sign(&p->wanted.usages),
     };
     TRY(pki_check_pair(&check), "not written");
     const struct tls_secret_content content = {

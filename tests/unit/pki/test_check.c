@@ -116,6 +116,49 @@ static void the_handshake_finds_a_key_that_lies(void **state)
     EVP_PKEY_free(liar);
 }
 
+/* As of OpenSSL 3.0: a TLS 1.3 client does not look, one of TLS 1.2 does but for RSA keys, browsers do. */
+static void a_key_that_may_not_sign_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key_usage;
+        bool fine;
+    } rows[] = {{NULL, true},
+                {"digitalSignature", true},
+                {"digitalSignature,keyEncipherment", true},
+                {"keyEncipherment", false},
+                {"keyAgreement", false}};
+    EVP_PKEY *keys[] = {EVP_RSA_gen(2048), EVP_EC_gen("P-256"),
+                        EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")};
+    for (size_t i = 0; i < ARRAY_LEN(rows) * ARRAY_LEN(keys); i++) {
+        bool fine = rows[i / ARRAY_LEN(keys)].fine;
+        struct issued one;
+        issue(&(struct issue_spec){.cn = "a",
+                                   .key = keys[i % ARRAY_LEN(keys)],
+                                   .key_usage = rows[i / ARRAY_LEN(keys)].key_usage,
+                                   .issuer = &intermediate},
+              &one);
+        struct pki_check c = {.chain_pem = one.pem,
+                              .key_pem = one.key_pem,
+                              .key_len = strlen(one.key_pem),
+                              .now = TEST_NOW,
+                              .handshake = true,
+                              .signs = true};
+        if (fine)
+            assert_ok(pki_check_pair(&c));
+        else
+            assert_refused(pki_check_pair(&c), "InvalidCertificate", "digital signature");
+        c.signs = false; /* nobody has asked for it */
+        assert_ok(pki_check_pair(&c));
+        c.signs = true;
+        c.handshake = false; /* of a CA */
+        assert_ok(pki_check_pair(&c));
+        issued_release(&one);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        EVP_PKEY_free(keys[i]);
+}
+
 static void dates_are_checked(void **state)
 {
     (void)state;
@@ -313,6 +356,7 @@ int main(void)
         cmocka_unit_test(every_kind_of_key_shakes_hands),
         cmocka_unit_test(another_key_is_refused),
         cmocka_unit_test(the_handshake_finds_a_key_that_lies),
+        cmocka_unit_test(a_key_that_may_not_sign_is_refused),
         cmocka_unit_test(dates_are_checked),
         cmocka_unit_test(one_that_is_not_valid_yet_is_no_failure),
         cmocka_unit_test(the_moment_of_expiry_is_too_late),
