@@ -58,6 +58,7 @@ static const struct bind_field shared_fields[] = {
     SHARED(STRING, class_name, "class"),
     SHARED(JSON, ingress_template, "ingressTemplate"),
     SHARED(BOOL, standing, "standing"),
+    SHARED(BOOL, endpoint_slice, "endpointSlice"),
     SHARED(POINTER, gateway, "gatewayHTTPRoute", .table = &shared_gateway_table),
 };
 static const struct bind_table shared_table =

@@ -29,13 +29,14 @@ struct http01_gateway {
     struct bind_map labels; /* of the HTTPRoute */
     BIND_LIST_OF(struct gateway_parent_ref) parent_refs;
 };
-/* certroll's own replicas answer; a route in certroll's own namespace leads to them, or one of the Gateway API in
- * that of the Certificate. */
+/* certroll's own replicas answer; a route in certroll's own namespace leads to them, or one in that of the Certificate:
+ * of the Gateway API, or an Ingress with an EndpointSlice. */
 struct http01_shared {
     const char *ingress_class_name;
     const char *class_name;
     const char *ingress_template;
-    bool standing; /* the route stays for the next renewal */
+    bool standing;       /* the route stays for the next renewal */
+    bool endpoint_slice; /* the Ingress is in the Certificate's namespace */
     const struct http01_gateway *gateway;
 };
 /* Whether the answer is looked at before the CA is asked to, and where. */

@@ -14,6 +14,8 @@
 const struct kube_resource res_pod = {"", "v1", "pods", "Pod", true};
 const struct kube_resource res_service = {"", "v1", "services", "Service", true};
 const struct kube_resource res_ingress = {"networking.k8s.io", "v1", "ingresses", "Ingress", true};
+const struct kube_resource res_endpoint_slice = {"discovery.k8s.io", "v1", "endpointslices",
+                                                 "EndpointSlice", true};
 
 /* A well-formed token that no CA sends: the probe walks the same way as the CA's request. */
 #define PROBE_PATH HTTP01_PATH "certroll-readiness-probe"

@@ -15,6 +15,7 @@
 extern const struct kube_resource res_pod;
 extern const struct kube_resource res_service;
 extern const struct kube_resource res_ingress;
+extern const struct kube_resource res_endpoint_slice;
 
 struct http01_solver {
     const char *ns;

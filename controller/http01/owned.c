@@ -4,6 +4,8 @@
 #include "api/group.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http01/objects.h"
+#include "http01/status.h"
 
 static struct err *list_routes(const struct http01_env *env, const struct kube_resource *res,
                                const char *ns, struct err *(*fn)(void *arg, const json_t *item),
@@ -57,6 +59,25 @@ struct err *http01_clear_owned(const struct http01_env *env, const struct kube_r
     return http01_owned_each(env, res, order, delete_route, &c);
 }
 
+struct looking {
+    const char *host;
+    struct strlist *places;
+};
+
+static struct err *read_places(void *arg, const json_t *route)
+{
+    const struct looking *l = arg;
+    http01_ingress_places(route, l->host, l->places);
+    return NULL;
+}
+
+struct err *http01_owned_places(const struct http01_env *env, const struct http01_order *order,
+                                const char *host, struct strlist *places)
+{
+    struct looking l = {host, places};
+    return http01_owned_each(env, &res_ingress, order, read_places, &l);
+}
+
 struct adopting {
     http01_found_fn found;
     void *arg;
@@ -66,8 +87,9 @@ static struct err *adopt_route(void *arg, const json_t *item)
 {
     const struct adopting *a = arg;
     const char *ns = JSTR(item, "metadata", "namespace");
-    const char *order = JSTR(item, "metadata", "ownerReferences", "0", "name");
-    if (!str_empty(ns) && !str_empty(order))
+    const json_t *owner = JGET(item, "metadata", "ownerReferences", "0");
+    const char *order = JSTR(owner, "name");
+    if (!str_empty(ns) && !str_empty(order) && str_eq(JSTR(owner, "kind"), "Order"))
         a->found(a->arg, ns, order);
     return NULL;
 }

@@ -13,7 +13,10 @@ struct err *http01_owned_each(const struct http01_env *env, const struct kube_re
 /* Removes them; what an Order that is gone has owned went with it. */
 struct err *http01_clear_owned(const struct http01_env *env, const struct kube_resource *res,
                                const struct http01_order *order) MUST_CHECK;
-/* tier->adopt() for them. */
+/* tier->places() where they are Ingresses. */
+struct err *http01_owned_places(const struct http01_env *env, const struct http01_order *order,
+                                const char *host, struct strlist *places) MUST_CHECK;
+/* tier->adopt() for them; what others than Orders own is passed over. */
 struct err *http01_adopt_owned(const struct http01_env *env, const struct kube_resource *res,
                                http01_found_fn found, void *arg) MUST_CHECK;
 

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http01/objects.h"
 #include "http01/responder.h"
 
 #define FRESH NS_PER_SEC
@@ -15,9 +16,6 @@
 #define ASK_TIMEOUT (2 * NS_PER_SEC)
 #define ASK_CONNECT_TIMEOUT (500 * NS_PER_MS)
 #define ASK_BODY_MAX 1024
-
-static const struct kube_resource res_endpoint_slice = {"discovery.k8s.io", "v1", "endpointslices",
-                                                        "EndpointSlice", true};
 
 struct http01_replicas {
     pthread_mutex_t lock;

@@ -96,6 +96,9 @@ extern const struct http01_tier *const http01_tiers[];
 
 /* The tier that the config names, or NULL: one that this version does not know. */
 const struct http01_tier *http01_tier_of(const struct solver_http01 *config);
+/* tier->host() where the name itself is asked for. */
+void http01_host_is_name(const struct solver_http01 *config, const char *name,
+                         char out[DNS_NAME_MAX + 1]);
 /* One bit of its own for each tier, while the process lives. */
 unsigned http01_tier_mark(const struct http01_tier *tier);
 

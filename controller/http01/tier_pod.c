@@ -3,7 +3,6 @@
 #include "base/str.h"
 #include "http01/objects.h"
 #include "http01/owned.h"
-#include "http01/status.h"
 
 static bool configured(const struct solver_http01 *config)
 {
@@ -32,25 +31,6 @@ static struct err *clear(const struct http01_env *env, const struct http01_order
     return http01_clear_owned(env, &res_ingress, order);
 }
 
-struct looking {
-    const char *host;
-    struct strlist *places;
-};
-
-static struct err *read_places(void *arg, const json_t *route)
-{
-    const struct looking *l = arg;
-    http01_ingress_places(route, l->host, l->places);
-    return NULL;
-}
-
-static struct err *places(const struct http01_env *env, const struct http01_order *order,
-                          const char *host, struct strlist *places)
-{
-    struct looking l = {host, places};
-    return http01_owned_each(env, &res_ingress, order, read_places, &l);
-}
-
 static struct err *adopt(const struct http01_env *env, http01_found_fn found, void *arg)
 {
     return http01_adopt_owned(env, &res_ingress, found, arg);
@@ -62,6 +42,6 @@ const struct http01_tier http01_tier_pod = {
     .pod = http01_ingress_pod,
     .present = present,
     .clear = clear,
-    .places = places,
+    .places = http01_owned_places,
     .adopt = adopt,
 };

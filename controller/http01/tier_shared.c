@@ -3,23 +3,14 @@
  * certroll's own replicas answer, and an Ingress in certroll's own namespace leads to them. Nobody owns it, as
  * owners are of one namespace: it carries the key of its Order, and goes with it or when it is found again.
  */
-#include <string.h>
-
-#include "base/mem.h"
-#include "base/str.h"
 #include "http01/objects.h"
 #include "http01/routes.h"
 
 static bool configured(const struct solver_http01 *config)
 {
     const struct http01_shared *shared = config->shared;
-    return shared != NULL && !shared->standing && shared->gateway == NULL;
-}
-
-static void host(const struct solver_http01 *config, const char *name, char out[DNS_NAME_MAX + 1])
-{
-    (void)config;
-    str_copy(out, DNS_NAME_MAX + 1, name);
+    return shared != NULL && !shared->standing && !shared->endpoint_slice &&
+           shared->gateway == NULL;
 }
 
 static struct err *present(const struct http01_env *env, const struct http01_presentation *p)
@@ -48,7 +39,7 @@ const struct http01_tier http01_tier_shared = {
     .name = "shared",
     .granted = true,
     .configured = configured,
-    .host = host,
+    .host = http01_host_is_name,
     .present = present,
     .clear = clear,
     .places = http01_moved_places,

@@ -4,7 +4,6 @@
  * ReferenceGrant in certroll's own namespace lets them; nobody owns it, so it carries the key of its Order. It goes
  * after the routes, and comes before them: no route is ever refused for want of it.
  */
-#include "base/str.h"
 #include "http01/gateway.h"
 #include "http01/routes.h"
 
@@ -12,12 +11,6 @@ static bool configured(const struct solver_http01 *config)
 {
     const struct http01_shared *shared = config->shared;
     return shared != NULL && !shared->standing && shared->gateway != NULL;
-}
-
-static void host(const struct solver_http01 *config, const char *name, char out[DNS_NAME_MAX + 1])
-{
-    (void)config;
-    str_copy(out, DNS_NAME_MAX + 1, name);
 }
 
 /* One for all presentations of the Order. */
@@ -57,7 +50,7 @@ const struct http01_tier http01_tier_shared_gateway = {
     .name = "shared-gateway",
     .granted = true,
     .configured = configured,
-    .host = host,
+    .host = http01_host_is_name,
     .present = present,
     .clear = clear,
     .places = http01_gateway_places,

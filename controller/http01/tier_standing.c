@@ -17,12 +17,6 @@ static bool configured(const struct solver_http01 *config)
     return config->shared != NULL && config->shared->standing;
 }
 
-static void host(const struct solver_http01 *config, const char *name, char out[DNS_NAME_MAX + 1])
-{
-    (void)config;
-    str_copy(out, DNS_NAME_MAX + 1, name);
-}
-
 /* ---- making one ---- */
 
 /* The same for the same names of the same namespace and the same class, in whatever order. */
@@ -188,7 +182,7 @@ const struct http01_tier http01_tier_standing = {
     .name = "standing",
     .granted = true,
     .configured = configured,
-    .host = host,
+    .host = http01_host_is_name,
     .present = present,
     .places = places,
 };

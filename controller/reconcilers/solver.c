@@ -206,7 +206,8 @@ static struct err *adopt_solver(void *arg, const json_t *item)
     const struct env *env = arg;
     const char *ns = JSTR(item, "metadata", "namespace");
     const char *name = JSTR(item, "metadata", "name");
-    if (str_empty(ns) || str_empty(name))
+    /* Tiers find what they have made themselves. */
+    if (str_empty(ns) || str_empty(name) || !str_starts(name, HTTP01_SOLVER))
         return NULL;
     char key[KUBE_KEY_MAX];
     object_key(ns, name, key);

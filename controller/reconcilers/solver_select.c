@@ -68,7 +68,8 @@ struct err *solver_check(const struct issuer *issuer, const struct solver_http01
     const char *field = NULL;
     if (issuer->obj.meta.namespace == NULL || http01 == NULL)
         return NULL;
-    if (http01->shared != NULL && http01->shared->ingress_template != NULL)
+    const struct http01_shared *shared = http01->shared;
+    if (shared != NULL && shared->ingress_template != NULL && !shared->endpoint_slice)
         field = "shared";
     else if (http01->redirect != NULL && http01->redirect->ingress_template != NULL)
         field = "redirect";

@@ -350,6 +350,15 @@ def test_gateway_api(render):
     assert not [role for role in without.all("Role") if given[1] in grants(role)]
 
 
+def test_endpoint_slices(render):
+    """Whoever may write them may lead traffic anywhere: only where asked for, and where somebody answers."""
+    slices = ("discovery.k8s.io", "endpointslices")
+    asked = {"endpointSlices": {"enabled": True}}
+    assert grants(render({"responder": asked}).one("ClusterRole", "certroll-controller"))[slices] == {"create", "patch"}
+    for values in ({}, {"responder": {**asked, "enabled": False}}):
+        assert slices not in grants(render(values).one("ClusterRole", "certroll-controller"))
+
+
 def test_responder(default, render):
     """All replicas, leader or not, behind one Service; without it no port, no flag, no right."""
     service = default.one("Service", "certroll-http01")

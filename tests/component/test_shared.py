@@ -81,6 +81,18 @@ def routes(api):
 
 
 @pytest.fixture
+def by_slices(api, env, folder, make_controller):
+    """A replica that may write EndpointSlices; its rights are enough for all that a test makes it do."""
+    kubeconfig, user = service_account(api, folder, HOME, "slices", slices=True)
+    seen = Audit(env["AUDIT_LOG"], user)
+    api.delete("Lease", HOME, "certroll-controller")
+    with make_controller("slices", kubeconfig, http01_port=free_port(), http01_service=SERVICE) as one:
+        publish(api, [port_of(one)])
+        yield one
+    assert not seen.refused(), seen.refused()
+
+
+@pytest.fixture
 def names_here(api, ns):
     """All names of these tests are the namespace's: replicas answer for no others."""
     api.create(route(ns, "*.localhost", f"*.{ns}.localhost"))
@@ -129,6 +141,56 @@ def test_every_replica_answers_the_exact_pair_and_nothing_else(api, ns, shared_i
     finally:
         responder.deaf = set()
     api.wait_ready("Certificate", ns, "web")
+
+
+def route_objects(api, ns):
+    """What leads to certroll's own replicas from a namespace."""
+    return [f"{kind} {t['metadata']['name']}" for kind in ("Ingress", "Service", "EndpointSlice")
+            for t in api.list(kind, ns) if t["metadata"]["name"] != "names"]
+
+
+def test_without_a_route_in_another_namespace(api, ns, pebble, responder, by_slices, names_here, env):
+    """An ingress controller that serves none of certroll's own, as those do that keep a host to one namespace."""
+    api.create(shared_acme(ns, pebble, shared={"endpointSlice": True}))
+    api.wait_ready("Issuer", ns, "acme")
+    watch = Audit(env["AUDIT_LOG"], f"system:serviceaccount:{HOME}:slices")
+    responder.unserved = {HOME}
+    try:
+        api.create(certificate(ns, "web", "acme"))
+        api.wait_ready("Certificate", ns, "web")
+    finally:
+        responder.unserved = set()
+    wait_for("route and Challenge to go", lambda: not route_objects(api, ns) and not api.list("Challenge", ns), 10,
+             lambda: route_objects(api, ns))
+    writes = [w for w in watch.writes(namespace=ns) + watch.writes(namespace=HOME) if w.kind != "issuers/status"]
+    assert "pods" not in {w.kind for w in writes} and len(writes) <= 19, f"{len(writes)}: {writes}"
+
+
+def test_what_leads_there_goes_with_its_order(api, ns, pebble, responder, by_slices, names_here):
+    """Also when the leader has died between."""
+    api.create(shared_acme(ns, pebble, shared={"endpointSlice": True}))
+    api.wait_ready("Issuer", ns, "acme")
+    responder.deaf = set(responder.ports)
+    try:
+        api.create(certificate(ns, "web", "acme"))
+        wait_for("Ingress, Service and EndpointSlice", lambda: len(route_objects(api, ns)) == 3)
+        by_slices.kill()
+        api.delete("Certificate", ns, "web")
+        api.delete("Lease", HOME, "certroll-controller")
+        by_slices.start()
+        wait_for("them to go", lambda: not route_objects(api, ns), 30, by_slices.tail)
+    finally:
+        responder.deaf = set()
+
+
+@pytest.mark.refusals
+def test_without_rights_on_endpoint_slices_it_says_what_to_set(api, ns, pebble, responder, replicas, names_here):
+    api.create(shared_acme(ns, pebble, shared={"endpointSlice": True}))
+    api.wait_ready("Issuer", ns, "acme")
+    api.create(certificate(ns, "web", "acme"))
+    told = api.wait("Certificate", ns, "web", lambda c: "responder.endpointSlices.enabled" in str(c.get("status")),
+                    "to say so", 20)
+    assert condition(told, "Ready")["status"] == "False"
 
 
 def test_what_is_written_by_hand_is_not_served(api, ns, shared_issuer, replicas):

@@ -116,6 +116,7 @@ ACCEPTED = [
                                  "ingressTemplate": {"metadata": {"labels": {"a": "b"}}}}}},
         {"http01": {"redirect": {"url": "https://acme.example.com:443"}, "selfCheck": {"mode": "none"}}},
         {"http01": {"shared": {}, "selfCheck": {"mode": "ingressStatus"}}},
+        {"http01": {"shared": {"endpointSlice": True, "standing": False, "ingressClassName": "haproxy"}}},
         {"http01": {"gatewayHTTPRoute": {
             "serviceType": "NodePort", "labels": {"gateway": "outer"}, "podTemplate": {"spec": POD_SPEC},
             "parentRefs": [{"name": "outer", "namespace": "infra", "group": "gateway.networking.k8s.io",
@@ -175,7 +176,9 @@ SOLVERS = [
      ".http01.gatewayHTTPRoute.parentRefs[0].name", "Required value"),
     *[({"http01": {"shared": {**more, "gatewayHTTPRoute": {"parentRefs": [{"name": "a"}]}}}}, ".http01.shared",
        "makes no Ingress: write it alone") for more in (
-        {"ingressClassName": "a"}, {"class": "a"}, {"standing": True}, {"ingressTemplate": {}})],
+        {"ingressClassName": "a"}, {"class": "a"}, {"standing": True}, {"ingressTemplate": {}}, {"endpointSlice": True})],
+    ({"http01": {"shared": {"endpointSlice": True, "standing": True}}}, ".http01.shared",
+     "write either endpointSlice or standing"),
     ({"http01": {"ingress": {}, "shared": {}}}, ".http01", ROUTE),
     ({"http01": {"ingress": {"class": "a", "ingressClassName": "b"}}}, ".http01.ingress", ONE_INGRESS),
     ({"http01": {"ingress": {"class": "a", "name": "b"}}}, ".http01.ingress", ONE_INGRESS),

@@ -87,7 +87,9 @@ def issue(api, ns, names):
 def leftovers(api, ns):
     return [f"{kind} {t['metadata']['name']}" for kind, where in (
         ("Ingress", ns), ("HTTPRoute", ns), ("Challenge", ns), ("Ingress", NAMESPACE), ("ReferenceGrant", NAMESPACE))
-        for t in api.list(kind, where) if t["metadata"]["name"] != "site"]
+        for t in api.list(kind, where) if t["metadata"]["name"] != "site"] + [
+        f"{kind} {t['metadata']['name']}" for kind in ("Service", "EndpointSlice") for t in api.list(kind, ns)
+        if t["metadata"]["name"].startswith("certroll-http01-")]
 
 
 def wait_clean(api, ns):
@@ -113,6 +115,16 @@ def test_own_replicas_merged_with_the_site_of_another_namespace(api, ns, pebble,
         issue(api, ns, names)
         wait_clean(api, ns)
         assert len(traffic.failed) == failed, traffic.failed[-5:]
+
+
+@on_both("haproxy")
+def test_own_replicas_by_way_of_the_namespace(api, ns, pebble, plane, names):
+    """What solvers with http01.shared.endpointSlice need: that an address in an EndpointSlice may be a Service's."""
+    site(api, ns, plane, names)
+    ready_issuer(api, ns, pebble, {"shared": {"ingressClassName": plane.name, "endpointSlice": True}})
+    issue(api, ns, names)
+    assert not api.list("Pod", ns)
+    wait_clean(api, ns)
 
 
 @on_both()

@@ -70,11 +70,11 @@ def _ensure(api, body):
             raise
 
 
-def service_account(api, folder, namespace, name, without=None, server=None, gateway=False):
+def service_account(api, folder, namespace, name, without=None, server=None, gateway=False, slices=False):
     """A ServiceAccount with the controller's roles, less what `without` says (resource -> verbs); the path of a
     kubeconfig and the user name that the audit log shows. server: another URL to reach the API server by. gateway: with
-    gatewayAPI.enabled."""
-    granted = rules() + (rules("gateway") if gateway else [])
+    gatewayAPI.enabled. slices: with responder.endpointSlices.enabled."""
+    granted = rules() + (rules("gateway") if gateway else []) + (rules("endpoint-slices") if slices else [])
     for rule in granted:
         for resource in set(rule["resources"]) & set(without or {}):
             rule["verbs"] = [verb for verb in rule["verbs"] if verb not in without[resource]]

@@ -62,7 +62,7 @@ class Responder:
         for namespace, service in (*self._backends(host, path), *self._gateway_backends(host, path)):
             self.hits += 1
             for address in self._endpoints(namespace, service):
-                return self._ask(address, host, path)
+                return self._ask(self._routed(address), host, path)
             thumbprint = self._thumbprint(namespace, service)
             if thumbprint:
                 return f"{path[len(PREFIX):]}.{thumbprint}"
@@ -123,6 +123,14 @@ class Responder:
                  for s in self.api.list("EndpointSlice", namespace, f"kubernetes.io/service-name={service}")
                  for e in s.get("endpoints") or []]
         return found[self.hits % len(found):] + found[:self.hits % len(found)] if found else []
+
+    def _routed(self, address):
+        """What kube-proxy makes of the cluster IP of a Service: one of its endpoints."""
+        for service in self.api.list("Service"):
+            if service["spec"].get("clusterIP") == address[0]:
+                behind = self._endpoints(service["metadata"]["namespace"], service["metadata"]["name"])
+                return behind[0] if behind else address
+        return address
 
     @staticmethod
     def _ask(address, host, path):

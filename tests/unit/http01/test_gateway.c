@@ -218,7 +218,7 @@ static void what_cannot_work_says_what_to_do(void **state)
 }
 
 #define ROUTE(name, uid) "{\"metadata\":{\"name\":\"" name "\",\"uid\":\"i-" name "\"," uid "}}"
-#define OF(uid) "\"ownerReferences\":[{\"uid\":\"" uid "\",\"name\":\"web-1\"}]"
+#define OF(uid) "\"ownerReferences\":[{\"kind\":\"Order\",\"uid\":\"" uid "\",\"name\":\"web-1\"}]"
 
 /* "GET <grants of web-1>" */
 static char *list_grants(void)

@@ -151,7 +151,9 @@ static void the_pod_tier_finds_what_is_there(void **state)
     scripted_plan(&w.script, "GET https://api/apis/networking.k8s.io/v1/ingresses" OURS, 200,
                   "{\"items\":["
                   "{\"metadata\":{\"name\":\"web-1-1\",\"namespace\":\"shop\","
-                  "\"ownerReferences\":[{\"uid\":\"u1\",\"name\":\"web-1\"}]}},"
+                  "\"ownerReferences\":[{\"kind\":\"Order\",\"uid\":\"u1\",\"name\":\"web-1\"}]}},"
+                  "{\"metadata\":{\"name\":\"solver\",\"namespace\":\"shop\","
+                  "\"ownerReferences\":[{\"kind\":\"Issuer\",\"uid\":\"u2\",\"name\":\"acme\"}]}},"
                   "{\"metadata\":{\"name\":\"by-hand\",\"namespace\":\"shop\"}},{}]}");
     expect_ok(tier_of(&by_pod)->adopt(&w.env, note, &found));
     assert_string_equal(buf_str(&found), "shop/web-1 ");

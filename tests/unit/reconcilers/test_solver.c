@@ -29,15 +29,20 @@ static void what_is_there_comes_under_care(void **state)
     (void)state;
     SCENE s = {0};
     scene_open(&s);
-    scripted_plan(&s.world, PODS, 200,
-                  "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"shop\"}}]}");
-    scripted_plan(&s.world, SERVICES, 200,
-                  "{\"items\":[{\"metadata\":{\"name\":\"p\",\"namespace\":\"shop\"}}]}");
+    scripted_plan(
+        &s.world, PODS, 200,
+        "{\"items\":[{\"metadata\":{\"name\":\"certroll-solver-p\",\"namespace\":\"shop\"}}]}");
+    scripted_plan(
+        &s.world, SERVICES, 200,
+        "{\"items\":[{\"metadata\":{\"name\":\"certroll-solver-p\",\"namespace\":"
+        "\"shop\"}},{\"metadata\":{\"name\":\"certroll-http01-a\",\"namespace\":\"shop\"}}]}");
     scripted_plan(&s.world, EDITED, 200, "{\"items\":[]}");
     scripted_plan(&s.world, ROUTES, 404, "{}"); /* a cluster without the Gateway API */
-    scripted_plan(&s.world, INGRESSES, 200,
-                  "{\"items\":[{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\","
-                  "\"ownerReferences\":[{\"uid\":\"u1\",\"name\":\"web-1\"}]}}]}");
+    scripted_plan(
+        &s.world, INGRESSES, 200,
+        "{\"items\":[{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\","
+        "\"ownerReferences\":[{\"kind\":\"Order\",\"uid\":\"u1\",\"name\":\"web-1\"}]}}]}");
+    scripted_plan(&s.world, SERVICES, 200, "{\"items\":[]}"); /* that lead to our own */
     int64_t next = 0;
     expect_ok(solver_reconcile((void *)(uintptr_t)s.env, &adopt, &next));
     assert_int_equal(next, SCENE_NOW + 30 * NS_PER_MIN);
@@ -61,6 +66,7 @@ static void a_busy_api_server_is_asked_again(void **state)
     scripted_plan(&s.world, EDITED, 200, "{\"items\":[]}");
     scripted_plan(&s.world, ROUTES, 403, "{}"); /* the chart gives no rights on it */
     scripted_plan(&s.world, INGRESSES, 200, "{\"items\":[]}");
+    scripted_plan(&s.world, SERVICES, 200, "{\"items\":[]}");
     assert_true(controller_step(s.env->controllers.solver));
 }
 

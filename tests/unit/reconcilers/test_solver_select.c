@@ -117,15 +117,18 @@ static void only_a_cluster_issuer_annotates_routes_of_certroll_s(void **state)
     static const struct http01_redirect redirect = {.ingress_template = "{}"};
     static const struct http01_ingress ingress = {.ingress_template = "{}"};
     static const struct http01_shared plain = {.ingress_class_name = "x"};
+    static const struct http01_shared here = {.ingress_template = "{}", .endpoint_slice = true};
     const struct issuer own = {.obj.meta = {.name = "i", .namespace = "b"}};
     const struct issuer cluster = {.obj.meta = {.name = "i"}};
     const struct solver_http01 bad[] = {{.shared = &shared}, {.redirect = &redirect}};
-    const struct solver_http01 good[] = {{.shared = &plain}, {.ingress = &ingress}};
-    for (size_t i = 0; i < 2; i++) {
+    const struct solver_http01 good[] = {
+        {.shared = &plain}, {.ingress = &ingress}, {.shared = &here}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         expect_err(solver_check(&own, &bad[i]), ERR_INVALID, "InvalidSolver", "ingressTemplate");
         expect_ok(solver_check(&cluster, &bad[i]));
-        expect_ok(solver_check(&own, &good[i]));
     }
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        expect_ok(solver_check(&own, &good[i]));
     expect_ok(solver_check(&own, NULL));
 }
 
