@@ -154,11 +154,12 @@ def names(dns):
 
 
 @pytest.fixture
-def relay(env):
-    """From port 80, where self-checks go, to the responder."""
-    made = Relay(80, int(env["HTTP01_PORT"]))
-    yield made
-    made.close()
+def relay(env, responder):
+    """From port 80, where self-checks go, to certroll's responder, which has the port on which other tests are answered."""
+    with responder.away():
+        made = Relay(80, int(env["HTTP01_PORT"]))
+        yield made
+        made.close()
 
 
 @pytest.fixture

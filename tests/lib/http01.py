@@ -3,6 +3,7 @@
 else: an Ingress rule for the host and the exact path, or an HTTPRoute of a Gateway that there is; its Service, a Pod that the Service selects, and the thumbprint
 in that Pod's arguments; or, behind a Service without selector, the endpoints of its EndpointSlices, each in turn. It listens on the port that Pebble validates on, and on port 80, where self-checks go; names
 under .localhost are loopback for everyone without DNS (RFC 6761)."""
+import contextlib
 import http.client
 import http.server
 import socket
@@ -154,6 +155,15 @@ class Responder:
             if not pod["metadata"].get("deletionTimestamp") and "--thumbprint" in arguments:
                 return arguments[arguments.index("--thumbprint") + 1]
         return None
+
+    @contextlib.contextmanager
+    def away(self):
+        """Leaves its ports to another one meanwhile."""
+        self.close()
+        try:
+            yield
+        finally:
+            self.servers = [self._server(port) for port in self.ports]
 
     def close(self):
         for server in self.servers:
