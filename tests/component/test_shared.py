@@ -106,6 +106,7 @@ def shared_issuer(api, ns, pebble, responder, replicas, names_here):
 
 
 def test_issued_without_a_pod_within_16_writes(api, ns, shared_issuer, env):
+    wait_for("routes of other tests to go", lambda: not routes(api), 20)
     watch = Audit(env["AUDIT_LOG"], f"system:serviceaccount:{HOME}:shared-a")
     api.create(certificate(ns, "web", shared_issuer))
     api.wait_ready("Certificate", ns, "web")
