@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns01/provider_http.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,23 @@ const json_t *dns_record_with(const json_t *records, const char *member, const c
         const json_t *record = json_item(records, i);
         if (dns_text_is(JSTR(record, member), text))
             return record;
+    }
+    return NULL;
+}
+
+struct err *dns_record_ids(const json_t *records, const char *member, const char *text,
+                           struct strlist *ret_ids)
+{
+    for (size_t i = 0; i < json_count(records); i++) {
+        const json_t *record = json_item(records, i);
+        if (!dns_text_is(JSTR(record, member), text))
+            continue;
+        TRY(dns_http_expect(JGET(record, "id"), JSON_INTEGER, "record"));
+        if (ret_ids->len == DNS_RECORD_IDS_MAX)
+            return err_new(ERR_TRANSIENT, "ProviderFailed",
+                           "the value is there more than %d times: remove what is too much",
+                           DNS_RECORD_IDS_MAX);
+        strlist_add_take(ret_ids, x_printf("%" PRId64, JINT(record, 0, "id")));
     }
     return NULL;
 }

@@ -12,6 +12,7 @@
 #ifndef CERTROLL_DNS01_PROVIDER_HTTP_H
 #define CERTROLL_DNS01_PROVIDER_HTTP_H
 
+#include "base/list.h"
 #include "dns01/provider.h"
 
 #define DNS_HTTP_HEADERS_MAX 8
@@ -112,6 +113,13 @@ struct err *dns_session_delete(const struct dns_session *s, const char *url, con
 
 /* The first object of the list whose member is the text, with or without quotes; NULL when there is none. */
 const json_t *dns_record_with(const json_t *records, const char *member, const char *text);
+
+#define DNS_RECORD_IDS_MAX 16
+
+/* Adds the ids, which are numbers, of all objects whose member is the text. ERR_TRANSIENT ProviderFailed when one of those
+ * has none, or when there are more than DNS_RECORD_IDS_MAX: no value is there that often. */
+struct err *dns_record_ids(const json_t *records, const char *member, const char *text,
+                           struct strlist *ret_ids) MUST_CHECK;
 
 /* For APIs that replace all values of a name at once: the list of texts with this one in quotes at its end, and without it;
  * the others stay as they are. NULL when nothing is to be changed. Owned. */

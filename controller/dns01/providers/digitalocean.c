@@ -3,8 +3,6 @@
  * DigitalOcean's API v2 (https://docs.digitalocean.com/reference/api). A domain's name is its id. Records have one value
  * each, and the API takes the same one twice: so what is there is looked at first.
  */
-#include <inttypes.h>
-
 #include "base/mem.h"
 #include "dns01/provider_http.h"
 #include "dns01/provider_zone.h"
@@ -41,29 +39,21 @@ static struct err *find_zone(void *arg, const char *zone, char **ret_id)
     return NULL;
 }
 
-/* The id of the record with the value, -1 when there is none. */
-static struct err *find_record(const struct dns_session *s, const struct dns_hosted_zone *zone,
-                               const struct dns_value *v, int64_t *ret_id)
+/* The ids of all records with the value: a list that lagged behind may have let in a second one. */
+static struct err *find_records(const struct dns_session *s, const struct dns_hosted_zone *zone,
+                                const struct dns_value *v, struct strlist *ret_ids)
 {
     auto_free char *what = x_printf(RECORD, v->name);
     bool more = true;
     for (int n = 1; more && n <= PAGES_MAX; n++) {
-        auto_free char *url = x_printf(API "/domains/%s/records?type=TXT&name=%s&per_page=200"
-                                           "&page=%d",
-                                       zone->id, v->name, n);
+        auto_free char *url = x_printf(
+            API "/domains/%s/records?type=TXT&name=%s&per_page=200&page=%d", zone->id, v->name, n);
         json_auto_t *reply = NULL;
         TRY(dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "GET", url, NULL, what, &reply)));
-        const json_t *records = JGET(reply, "domain_records");
-        TRY(dns_http_expect(records, JSON_ARRAY, what));
-        const json_t *record = dns_record_with(records, "data", v->text);
-        if (record != NULL) {
-            TRY(dns_http_expect(JGET(record, "id"), JSON_INTEGER, what));
-            *ret_id = JINT(record, -1, "id");
-            return NULL;
-        }
+        TRY(dns_http_expect(JGET(reply, "domain_records"), JSON_ARRAY, what));
+        TRY(dns_record_ids(JGET(reply, "domain_records"), "data", v->text, ret_ids), "%s", what);
         more = JSTR(reply, "links", "pages", "next") != NULL;
     }
-    *ret_id = -1;
     return NULL;
 }
 
@@ -75,9 +65,9 @@ static struct err *present(const struct dns_env *env, const void *config, const 
     TRY(open_session(env, config, &s));
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
-    int64_t there = -1;
-    TRY(find_record(&s, &zone, v, &there));
-    if (there >= 0)
+    AUTO(strlist_release) struct strlist ids = {0};
+    TRY(find_records(&s, &zone, v, &ids));
+    if (ids.len > 0)
         return NULL;
     auto_free char *what = x_printf(RECORD, v->name);
     auto_free char *url = x_printf(API "/domains/%s/records", zone.id);
@@ -97,13 +87,14 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
     struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
     if (e != NULL)
         return err_ignore(e, ERR_NOT_FOUND);
-    int64_t id = -1;
-    TRY(find_record(&s, &zone, v, &id));
-    if (id < 0)
-        return NULL;
+    AUTO(strlist_release) struct strlist ids = {0};
+    TRY(find_records(&s, &zone, v, &ids));
     auto_free char *what = x_printf(RECORD, v->name);
-    auto_free char *url = x_printf(API "/domains/%s/records/%" PRId64, zone.id, id);
-    return dns_session_delete(&s, url, what);
+    for (size_t i = 0; i < ids.len; i++) {
+        auto_free char *url = x_printf(API "/domains/%s/records/%s", zone.id, ids.items[i]);
+        TRY(dns_session_delete(&s, url, what));
+    }
+    return NULL;
 }
 
 const struct dns_provider dns_provider_digitalocean = {

@@ -48,16 +48,16 @@ static struct err *find_zone(void *arg, const char *zone, char **ret_id)
     return NULL;
 }
 
-/* The record of that relative name and value in a page; NULL when it has none. */
-static const json_t *record_of(const json_t *page, const char *name, const char *text)
+/* The records of a page that have the name: an array of their objects. */
+static json_t *records_named(const json_t *page, const char *name)
 {
+    json_t *records = json_new_array();
     for (size_t i = 0; i < json_count(page); i++) {
         const json_t *record = json_item(page, i);
-        if (str_eq(JSTR(record, "type"), "TXT") && str_eq(JSTR(record, "name"), name) &&
-            dns_text_is(JSTR(record, "target"), text))
-            return record;
+        if (str_eq(JSTR(record, "type"), "TXT") && str_eq(JSTR(record, "name"), name))
+            json_push(records, json_incref(json_item(page, i)));
     }
-    return NULL;
+    return records;
 }
 
 /* The domain itself has the empty name. */
@@ -67,26 +67,21 @@ static char *record_name(const struct dns_hosted_zone *zone, const struct dns_va
     return x_strdup(str_eq(name, "@") ? "" : str_or(name, ""));
 }
 
-/* The id of the record with the value, -1 when there is none. */
-static struct err *find_record(const struct dns_session *s, const struct dns_hosted_zone *zone,
-                               const struct dns_value *v, int64_t *ret_id)
+/* The ids of all records with the value: a list that lagged behind may have let in a second one. */
+static struct err *find_records(const struct dns_session *s, const struct dns_hosted_zone *zone,
+                                const struct dns_value *v, struct strlist *ret_ids)
 {
     auto_free char *what = x_printf(RECORD, v->name);
     auto_free char *name = record_name(zone, v);
     int64_t pages = 1;
-    *ret_id = -1;
     for (int64_t n = 1; n <= pages && n <= PAGES_MAX; n++) {
         auto_free char *url =
             x_printf(API "/%s/records?page=%" PRId64 "&page_size=500", zone->id, n);
         json_auto_t *reply = NULL;
         TRY(dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "GET", url, NULL, what, &reply)));
         TRY(dns_http_expect(JGET(reply, "data"), JSON_ARRAY, what));
-        const json_t *record = record_of(JGET(reply, "data"), name, v->text);
-        if (record != NULL) {
-            TRY(dns_http_expect(JGET(record, "id"), JSON_INTEGER, what));
-            *ret_id = JINT(record, -1, "id");
-            return NULL;
-        }
+        json_auto_t *records = records_named(JGET(reply, "data"), name);
+        TRY(dns_record_ids(records, "target", v->text, ret_ids), "%s", what);
         pages = JINT(reply, 1, "pages");
     }
     return NULL;
@@ -100,9 +95,9 @@ static struct err *present(const struct dns_env *env, const void *config, const 
     TRY(open_session(env, config, &s));
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
-    int64_t there = -1;
-    TRY(find_record(&s, &zone, v, &there));
-    if (there >= 0)
+    AUTO(strlist_release) struct strlist ids = {0};
+    TRY(find_records(&s, &zone, v, &ids));
+    if (ids.len > 0)
         return NULL;
     auto_free char *what = x_printf(RECORD, v->name);
     auto_free char *url = x_printf(API "/%s/records", zone.id);
@@ -122,13 +117,14 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
     struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
     if (e != NULL)
         return err_ignore(e, ERR_NOT_FOUND);
-    int64_t id = -1;
-    TRY(find_record(&s, &zone, v, &id));
-    if (id < 0)
-        return NULL;
+    AUTO(strlist_release) struct strlist ids = {0};
+    TRY(find_records(&s, &zone, v, &ids));
     auto_free char *what = x_printf(RECORD, v->name);
-    auto_free char *url = x_printf(API "/%s/records/%" PRId64, zone.id, id);
-    return dns_session_delete(&s, url, what);
+    for (size_t i = 0; i < ids.len; i++) {
+        auto_free char *url = x_printf(API "/%s/records/%s", zone.id, ids.items[i]);
+        TRY(dns_session_delete(&s, url, what));
+    }
+    return NULL;
 }
 
 const struct dns_provider dns_provider_linode = {

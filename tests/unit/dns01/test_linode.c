@@ -37,11 +37,24 @@ static void endless_pages_end(void **state)
     assert_in_range(s.fake.calls(s.fake.state), 1, 40);
 }
 
+/* A list that lagged behind let the value in again. */
+static void a_value_that_is_there_twice_goes_altogether(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    const struct dns_value v = scene_value("_acme-challenge.example.com", "example.com", "text");
+    for (int i = 0; i < 3; i++)
+        s.fake.add_foreign(s.fake.state, "example.com", v.name, i == 1 ? "other" : "text");
+    expect_ok(scene_clean_up(&s, &v));
+    expect_values(&s, "example.com", v.name, "other");
+}
+
 int main(void)
 {
     const struct CMUnitTest own[] = {
         cmocka_unit_test(names_are_told_apart),
         cmocka_unit_test(endless_pages_end),
+        cmocka_unit_test(a_value_that_is_there_twice_goes_altogether),
     };
     return CONTRACT_RUN(&contract, own);
 }

@@ -258,6 +258,15 @@ static void answers_are_looked_into(void **state)
     assert_int_equal(JINT(dns_record_with(list, "d", "a"), 0, "id"), 7);
     assert_null(dns_record_with(list, "d", "c"));
     assert_null(dns_record_with(NULL, "d", "a"));
+    AUTO(strlist_release) struct strlist ids = {0};
+    expect_ok(dns_record_ids(list, "d", "a", &ids));
+    expect_ok(dns_record_ids(list, "d", "a", &ids));
+    assert_int_equal(ids.len, 2);
+    assert_string_equal(ids.items[1], "7");
+    expect_err(dns_record_ids(list, "d", "b", &ids), ERR_TRANSIENT, "ProviderFailed", NULL);
+    while (ids.len < DNS_RECORD_IDS_MAX)
+        expect_ok(dns_record_ids(list, "d", "a", &ids));
+    expect_err(dns_record_ids(list, "d", "a", &ids), ERR_TRANSIENT, "ProviderFailed", "16 times");
     expect_ok(dns_http_expect(list, JSON_ARRAY, "x"));
     expect_err(dns_http_expect(list, JSON_OBJECT, "x"), ERR_TRANSIENT, "ProviderFailed", "x: ");
     expect_err(dns_http_expect(NULL, JSON_ARRAY, "x"), ERR_TRANSIENT, "ProviderFailed", NULL);
