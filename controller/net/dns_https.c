@@ -49,7 +49,8 @@ struct err *dns_https_query(const struct http_transport *http, const char *url,
         .body_len = query.len,
         .timeout = q->timeout > 0 ? q->timeout : TIMEOUT_DEFAULT,
         .max_body = ANSWER_MAX,
-        .flags = (q->flags & DNS_GUARDED) != 0 ? HTTP_GUARDED : 0,
+        /* Some resolvers speak nothing older (section 5.2 recommends it). */
+        .flags = HTTP_VERSION_2 | ((q->flags & DNS_GUARDED) != 0 ? HTTP_GUARDED : 0),
     };
     AUTO_RESPONSE response = {0};
     struct err *e = http_call(http, &request, stop, &response);

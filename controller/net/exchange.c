@@ -317,13 +317,15 @@ static void set_common(struct exchange *x)
     SET(x, CURLOPT_NOSIGNAL, 1L);
     /* Do not wait for resolver threads when a transfer ends: getaddrinfo() may take 30 s. */
     SET(x, CURLOPT_QUICK_EXIT, 1L);
-    SET(x, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    bool version_2 = (x->req->flags & HTTP_VERSION_2) != 0;
+    SET(x, CURLOPT_HTTP_VERSION,
+        version_2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     SET(x, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(x, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     SET(x, CURLOPT_PATH_AS_IS, 1L);
     SET(x, CURLOPT_USERAGENT, x->policy->user_agent);
     SET(x, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if ((x->req->flags & HTTP_NO_REUSE) != 0) {
+    if ((x->req->flags & (HTTP_NO_REUSE | HTTP_VERSION_2)) != 0) {
         SET(x, CURLOPT_FRESH_CONNECT, 1L);
         SET(x, CURLOPT_FORBID_REUSE, 1L);
     }

@@ -2,7 +2,7 @@
 /*
  * The HTTP client as a seam: callers see struct http_transport and cannot tell production (one I/O
  * thread over curl_multi, http_client.h), a command line tool (the calling thread) and the
- * simulator apart. HTTP/1.1 keep-alive; TLS 1.2 or later; no cookies, no proxy and no redirects unless
+ * simulator apart. HTTP/1.1 keep-alive unless a request asks for HTTP/2; TLS 1.2 or later; no cookies, no proxy and no redirects unless
  * asked for.
  */
 #ifndef CERTROLL_NET_HTTP_H
@@ -44,6 +44,8 @@ enum http_flag {
     HTTP_PROXIED = 1 << 5,  /* through the operator's proxy, where there is one */
     HTTP_ONCE = 1 << 6, /* libcurl does not repeat it by itself when a kept connection ends before
                                an answer: the server may have carried it out */
+    HTTP_VERSION_2 =
+        1 << 7, /* HTTP/2 where the server speaks it, on a connection like HTTP_NO_REUSE's */
 };
 
 struct http_request {

@@ -21,6 +21,7 @@
 #include "net/dns_ask.h"
 #include "net/dns_client.h"
 #include "support/temp.h"
+#include "support/tls_identity.h"
 
 #define CONFIG_MAX 16384
 #define START_TIMEOUT (20 * NS_PER_SEC)
@@ -32,8 +33,10 @@ const char *const dns_server_algorithms[DNS_SERVER_ALGORITHMS] = {
 struct dns_server {
     struct temp temp;
     pid_t pid;
-    int port;
+    int port, https_port;
     char address[32];
+    char url[64];
+    struct tls_identity ca;
 };
 
 /* ---- configurations ---- */
@@ -64,6 +67,15 @@ static char *static_records(void)
     return buf_take(&b);
 }
 
+static void add_identity(struct dns_server *s)
+{
+    s->ca = tls_identity_new(NULL, "the test's CA", NULL);
+    struct tls_identity own = tls_identity_new(&s->ca, "BIND", "IP:127.0.0.1");
+    auto_free char *cert = temp_puts(&s->temp, "cert.pem", own.cert_pem);
+    auto_free char *key = temp_puts(&s->temp, "key.pem", own.key_pem);
+    tls_identity_release(&own);
+}
+
 static char *bind_config(const struct dns_server *s)
 {
     AUTO(buf_release) struct buf b = BUF_INIT(CONFIG_MAX);
@@ -71,12 +83,14 @@ static char *bind_config(const struct dns_server *s)
              "options {\n"
              "  directory \"%s\"; pid-file none; lock-file none; session-keyfile none;\n"
              "  listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; };\n"
+             "  listen-on port %d tls of-the-test http default { 127.0.0.1; };\n"
              "  recursion no; notify no; dnssec-validation no; empty-zones-enable no;\n"
              "};\n"
              "controls { };\n"
+             "tls of-the-test { cert-file \"cert.pem\"; key-file \"key.pem\"; };\n"
              "key \"" DNS_SERVER_GUEST "\" { algorithm hmac-sha256; secret \"" DNS_SERVER_SECRET
              "\"; };\n",
-             s->temp.dir, s->port);
+             s->temp.dir, s->port, s->https_port);
     for (size_t i = 0; i < DNS_SERVER_ALGORITHMS; i++)
         buf_putf(&b, "key \"%s.key\" { algorithm %s; secret \"" DNS_SERVER_SECRET "\"; };\n",
                  dns_server_algorithms[i], dns_server_algorithms[i]);
@@ -225,6 +239,7 @@ void dns_server_stop(struct dns_server *s)
         waitpid(s->pid, NULL, 0);
     }
     nftw(s->temp.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    tls_identity_release(&s->ca);
     free(s);
 }
 
@@ -236,8 +251,11 @@ struct dns_server *dns_server_start(enum dns_server_kind kind)
         auto_free char *records = static_records();
         add_zone(&s->temp, DNS_SERVER_ZONE, "");
         add_zone(&s->temp, DNS_SERVER_STATIC_ZONE, records);
+        add_identity(s);
         s->port = free_port();
+        s->https_port = free_port();
         snprintf(s->address, sizeof(s->address), "127.0.0.1:%d", s->port);
+        snprintf(s->url, sizeof(s->url), "https://127.0.0.1:%d/dns-query", s->https_port);
         spawn(s, kind);
         if (wait_until_ready(s))
             return s;
@@ -251,4 +269,10 @@ struct dns_server *dns_server_start(enum dns_server_kind kind)
 const char *dns_server_address(const struct dns_server *s)
 {
     return s->address;
+}
+
+const char *dns_server_url(const struct dns_server *s, const char **ret_ca_pem)
+{
+    *ret_ca_pem = s->ca.cert_pem;
+    return s->url;
 }

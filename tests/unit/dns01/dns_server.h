@@ -28,5 +28,7 @@ struct dns_server *dns_server_start(enum dns_server_kind kind);
 void dns_server_stop(struct dns_server *s);
 /* "127.0.0.1:port" */
 const char *dns_server_address(const struct dns_server *s);
+/* Where BIND answers over HTTPS, and the CA that knows it. */
+const char *dns_server_url(const struct dns_server *s, const char **ret_ca_pem);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What BIND 9 and Knot say when they are asked without recursion, read by net/dns_ask.h. */
+/* What BIND 9 and Knot say when they are asked without recursion, read by net/dns_ask.h; and BIND over HTTPS. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,8 @@
 #include "dns_server.h"
 #include "net/dns_ask.h"
 #include "net/dns_client.h"
+#include "net/dns_https.h"
+#include "net/http_client.h"
 #include "support/expect.h"
 
 #define ZONE DNS_SERVER_STATIC_ZONE
@@ -22,6 +24,7 @@ static struct dns_client *client;
 static int start(void **state)
 {
     (void)state;
+    http_global_init();
     servers[DNS_SERVER_BIND] = dns_server_start(DNS_SERVER_BIND);
     servers[DNS_SERVER_KNOT] = dns_server_start(DNS_SERVER_KNOT);
     expect_ok(dns_client_new(
@@ -145,6 +148,60 @@ static void who_is_not_responsible_refuses(void **state)
     }
 }
 
+/* A transport that knows the CA of the test. */
+struct trusting {
+    struct http_transport transport;
+    const struct http_transport *below;
+    struct http_tls tls;
+};
+
+static struct err *call_trusting(void *ctx, const struct http_request *req,
+                                 const struct stop *token, struct http_response *ret_response)
+{
+    const struct trusting *t = ctx;
+    struct http_request with_ca = *req;
+    with_ca.tls = &t->tls;
+    return http_call(t->below, &with_ca, token, ret_response);
+}
+
+static void ask_over_https(const struct http_transport *below)
+{
+    struct trusting t = {.below = below};
+    t.transport = (struct http_transport){.call = call_trusting, .ctx = &t};
+    const char *url = dns_server_url(servers[DNS_SERVER_BIND], &t.tls.ca_pem);
+    static const struct {
+        const char *name;
+        size_t count;
+        bool is_absent;
+    } questions[] = {
+        {"many." ZONE, DNS_SERVER_MANY, false}, {"x.here." ZONE, 1, false}, {"www." ZONE, 0, true}};
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+        const struct dns_question q = {.name = questions[i].name, .type = DNS_TXT};
+        AUTO_DNS_ANSWER answer = {0};
+        expect_ok(dns_https_query(&t.transport, url, &q, NULL, &answer));
+        assert_int_equal(answer.count, questions[i].count);
+        assert_int_equal(answer.exists, !questions[i].is_absent);
+    }
+    const struct dns_question elsewhere = {.name = "other.test", .type = DNS_TXT};
+    struct dns_answer none = {0};
+    expect_err(dns_https_query(&t.transport, url, &elsewhere, NULL, &none), ERR_TRANSIENT,
+               "DNSFailed", "answered REFUSED");
+}
+
+/* BIND speaks HTTP/2 only. */
+static void bind_answers_over_https(void **state)
+{
+    (void)state;
+    const struct http_client_options options = {.user_agent = "test/1", .allow_private = true};
+    struct http_plain *plain = http_plain_new(&options);
+    struct http_client *production = NULL;
+    expect_ok(http_client_new(&options, &production));
+    ask_over_https(http_plain_transport(plain));
+    ask_over_https(http_client_transport(production));
+    http_plain_free(plain);
+    http_client_free(production);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +209,7 @@ int main(void)
         cmocka_unit_test(aliases_lead_where_they_say),
         cmocka_unit_test(names_and_texts_are_read),
         cmocka_unit_test(who_is_not_responsible_refuses),
+        cmocka_unit_test(bind_answers_over_https),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -50,6 +50,10 @@ static void test_trust(void **state)
             AUTO_RESPONSE r = assert_call(t, &(struct http_request){.url = url, .tls = &right});
             assert_string_equal(buf_str(&r.body), "hello");
         }
+        /* A server that knows nothing newer answers by HTTP/1.1 to those who could do more. */
+        AUTO_RESPONSE older = assert_call(
+            t, &(struct http_request){.url = url, .tls = &right, .flags = HTTP_VERSION_2});
+        assert_string_equal(buf_str(&older.body), "hello");
         AUTO_RESPONSE lax = assert_call(t, &(struct http_request){.url = wrong_name, .tls = &skip});
         AUTO_RESPONSE lax2 = assert_call(t, &(struct http_request){.url = url, .tls = &skip});
         /* None of these may use the connections that are open by now. */
