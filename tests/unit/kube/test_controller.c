@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -393,11 +394,11 @@ static void test_overhead(void **state)
     enum { COUNT = 50000 };
     struct controller *c = controller_new(&(struct controller_options){
         .name = "bench", .reconcile = nothing, .clock = clock_system(), .rng = rng_system()});
-    int64_t start = clock_mono(clock_system());
+    clock_t start = clock(); /* processor time: others may be busy */
     enqueue_many(c, COUNT);
     while (controller_step(c))
         continue;
-    double seconds = (double)(clock_mono(clock_system()) - start) / 1e9;
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     print_message("%.0f keys/s\n", COUNT / seconds);
     /* Over a million in a plain build: far below it, for sanitizers and slow machines. */
     assert_true(COUNT / seconds > 5000);
