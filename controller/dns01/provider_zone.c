@@ -68,3 +68,10 @@ struct err *dns_hosted_zone_doubt(const struct dns_env *env, const struct dns_va
     }
     return e;
 }
+
+struct err *dns_hosted_zone_gone(struct err *e)
+{
+    const bool gone =
+        err_is(e, ERR_NOT_FOUND) && (e->http_status == 404 || str_eq(e->reason, "ZoneNotFound"));
+    return gone ? err_ignore(e, ERR_NOT_FOUND) : e;
+}

@@ -27,4 +27,8 @@ struct err *dns_hosted_zone_find(const struct dns_env *env, const struct dns_val
 struct err *dns_hosted_zone_doubt(const struct dns_env *env, const struct dns_value *v,
                                   struct err *e) MUST_CHECK;
 
+/* For clean_up(): NULL when e says that the zone or the record is not there, which is fine; e for all else, a Secret
+ * that is not found too. */
+struct err *dns_hosted_zone_gone(struct err *e) MUST_CHECK;
+
 #endif

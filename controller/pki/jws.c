@@ -168,3 +168,20 @@ struct err *pki_jws_sign(const struct pki_jws *jws, char **ret_body)
                                    "signature", signature);
     return json_to_string(body, 2 * JWS_MAX, ret_body);
 }
+
+struct err *pki_jwt_sign(const struct pki_key *key, const char *kid, const char *claims,
+                         char **ret_token)
+{
+    OPENSSL_SCOPE;
+    json_auto_t *header = json_build("{s:s, s:s}", "alg", pki_jws_alg(key), "typ", "JWT");
+    json_put_str(header, "kid", kid);
+    auto_free char *text = NULL, *signature = NULL;
+    TRY(json_to_string(header, JWS_MAX, &text), "JWT header");
+    auto_free char *first = base64url_encode(text, strlen(text));
+    auto_free char *second = base64url_encode(claims, strlen(claims));
+    AUTO(buf_release) struct buf input = BUF_INIT(JWS_MAX);
+    TRY(buf_addf(&input, "%s.%s", first, second), "JWT");
+    TRY(sign_with_key(key, &input, &signature));
+    *ret_token = x_printf("%s.%s", buf_str(&input), signature);
+    return NULL;
+}

@@ -33,4 +33,9 @@ struct pki_jws {
 /* The flattened JSON serialization, owned. */
 struct err *pki_jws_sign(const struct pki_jws *jws, char **ret_body) MUST_CHECK;
 
+/* A JSON Web Token of these claims (JSON text) in the compact serialization (RFC 7515 section 7.1, RFC 7519), signed
+ * with the key's algorithm; kid may be NULL. Owned. */
+struct err *pki_jwt_sign(const struct pki_key *key, const char *kid, const char *claims,
+                         char **ret_token) MUST_CHECK;
+
 #endif

@@ -225,6 +225,36 @@ static void signatures_verify_with_every_kind_of_key(void **state)
 }
 
 /* One signature in 128 has a short r or s: 1000 of them hit it but with probability 0.0004. */
+/* RFC 7519 section 3.1: header, claims, signature. */
+static void a_token_is_its_header_its_claims_and_their_signature(void **state)
+{
+    (void)state;
+    static const struct {
+        struct pki_key_spec spec;
+        const EVP_MD *(*md)(void);
+        size_t width;
+        const char *kid, *header;
+    } cases[] = {
+        {{PKI_RSA, 2048},
+         EVP_sha256,
+         0,
+         "k1",
+         "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"k1\"}"},
+        {{PKI_ECDSA, 256}, EVP_sha256, 32, NULL, "{\"alg\":\"ES256\",\"typ\":\"JWT\"}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_KEY key = new_key(cases[i].spec.algorithm, cases[i].spec.size);
+        auto_free char *token = NULL;
+        assert_ok(pki_jwt_sign(key, cases[i].kid, "{\"iss\":\"a\"}", &token));
+        auto_free char *header = base64url_encode(cases[i].header, strlen(cases[i].header));
+        auto_free char *input = x_printf("%s.eyJpc3MiOiJhIn0", header);
+        assert_true(str_starts(token, input) && token[strlen(input)] == '.');
+        EVP_PKEY *evp = independent(key);
+        verify(evp, cases[i].md(), cases[i].width, input, token + strlen(input) + 1);
+        EVP_PKEY_free(evp);
+    }
+}
+
 static void es256_signatures_have_a_fixed_width(void **state)
 {
     (void)state;
@@ -395,6 +425,7 @@ int main(void)
         cmocka_unit_test(coordinates_have_the_width_of_the_field),
         cmocka_unit_test(the_algorithm_follows_the_key),
         cmocka_unit_test(signatures_verify_with_every_kind_of_key),
+        cmocka_unit_test(a_token_is_its_header_its_claims_and_their_signature),
         cmocka_unit_test(es256_signatures_have_a_fixed_width),
         cmocka_unit_test(the_header_holds_the_jwk_or_the_kid),
         cmocka_unit_test(post_as_get_and_inner_jws_leave_out_what_they_must),

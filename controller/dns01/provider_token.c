@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dns01/provider_token.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "dns01/provider_memory.h"
+
+#define TOKEN_MAX 8000
+#define TOKEN_EARLY (5 * NS_PER_MIN)
+#define LIFE_DEFAULT 600 /* s, where the answer does not tell */
+#define LIFE_MAX 86400
+#define MACHINE_TIMEOUT (2 * NS_PER_SEC)
+#define MACHINE_BODY_MAX 65536
+
+struct err *dns_form_add(struct buf *form, const char *name, const char *value)
+{
+    auto_free char *escaped = dns_url_escape(value);
+    struct err *e = buf_addf(form, "%s%s=%s", form->len > 0 ? "&" : "", name, escaped);
+    wipe(escaped, strlen(escaped)); /* it may be a secret */
+    return e;
+}
+
+bool dns_token_known(const struct dns_env *env, const char *key, struct secret *ret_token)
+{
+    struct secret token = {0};
+    dns_memory_get(env, key, &token);
+    if (token.len == 0)
+        return false;
+    *ret_token = token;
+    return true;
+}
+
+/* Seconds; Azure's metadata server writes a string. */
+static int64_t life_of(const json_t *answer)
+{
+    int64_t life = JINT(answer, 0, "expires_in");
+    const char *text = JSTR(answer, "expires_in");
+    if (text != NULL)
+        err_drop(str_to_i64(text, 0, LIFE_MAX, &life)); /* then the default */
+    return life > 0 && life <= LIFE_MAX ? life : LIFE_DEFAULT;
+}
+
+static struct err *take_token(const struct dns_env *env, const struct dns_token_source *source,
+                              const json_t *answer, struct secret *ret_token)
+{
+    const char *text = JSTR(answer, "access_token");
+    if (str_empty(text) || strlen(text) > TOKEN_MAX)
+        return err_new(ERR_TRANSIENT, "ProviderFailed", "%s: the answer has no access token",
+                       source->what);
+    const struct secret token = secret_copy(text, strlen(text));
+    const int64_t life = life_of(answer) * NS_PER_SEC;
+    if (life > TOKEN_EARLY)
+        dns_memory_set(env, source->key, &token, clock_wall(env->clock) + life - TOKEN_EARLY);
+    *ret_token = token;
+    return NULL;
+}
+
+struct err *dns_token_fetch(const struct dns_env *env, const struct dns_token_source *source,
+                            struct secret *ret_token)
+{
+    const struct dns_http_request req = {
+        .method = "POST",
+        .url = source->url,
+        .content_type = DNS_FORM,
+        .body = source->form->data,
+        .body_len = source->form->len,
+    };
+    AUTO_DNS_HTTP_ANSWER answer = {0};
+    TRY(dns_http_ask(env, &req, NULL, &answer), "%s", source->what);
+    struct http_response seen =
+        answer.response; /* RFC 6749 section 5.2: 400 for wrong credentials */
+    if (seen.status == 400)
+        seen.status = 401;
+    TRY(dns_http_error(env, &seen, source->what, JSTR(answer.json, "error"),
+                       JSTR(answer.json, "error_description")));
+    return take_token(env, source, answer.json, ret_token);
+}
+
+struct err *dns_token_of_machine(const struct dns_env *env, const struct dns_token_source *source,
+                                 const struct http_header *header, struct secret *ret_token)
+{
+    if (!env->ambient)
+        return err_new(ERR_DENIED, "CredentialsMissing",
+                       "%s: this issuer names no credentials and may not use those of certroll "
+                       "itself: name a Secret",
+                       source->what);
+    const struct http_request req = {
+        .method = "GET",
+        .url = source->url,
+        .headers = header,
+        .header_count = 1,
+        .timeout = MACHINE_TIMEOUT,
+        .connect_timeout = MACHINE_TIMEOUT,
+        .max_body = MACHINE_BODY_MAX,
+        .flags = HTTP_SECRET | HTTP_NO_REUSE,
+    };
+    AUTO_RESPONSE res = {0};
+    TRY(http_call(env->http, &req, env->stop, &res), "%s: the metadata server", source->what);
+    TRY(dns_http_error(env, &res, source->what, NULL, NULL));
+    json_auto_t *answer = NULL;
+    TRY(json_parse(buf_str(&res.body), res.body.len, &answer), "%s", source->what);
+    return take_token(env, source, answer, ret_token);
+}

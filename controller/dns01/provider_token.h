@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Access tokens that a credential is traded for (OAuth 2.0, RFC 6749 sections 4 and 5), and form bodies. */
+#ifndef CERTROLL_DNS01_PROVIDER_TOKEN_H
+#define CERTROLL_DNS01_PROVIDER_TOKEN_H
+
+#include "dns01/provider_http.h"
+
+#define DNS_FORM "application/x-www-form-urlencoded"
+#define DNS_FORM_MAX 65536
+
+/* Appends "name=value", after a "&" where there is something before; value is escaped. */
+struct err *dns_form_add(struct buf *form, const char *name, const char *value) MUST_CHECK;
+
+/* The token that is remembered under that key; false when there is none. */
+bool dns_token_known(const struct dns_env *env, const char *key, struct secret *ret_token);
+
+struct dns_token_source {
+    const char *key;  /* in the memory, until 5 minutes before it ends */
+    const char *url;  /* of the token endpoint */
+    const char *what; /* for messages: "tenant contoso" */
+    const struct buf *form;
+};
+/* Posts the form. What the endpoint refuses (400, 401) is ERR_DENIED, reason Unauthorized, with its own code and
+ * description. */
+struct err *dns_token_fetch(const struct dns_env *env, const struct dns_token_source *source,
+                            struct secret *ret_token) MUST_CHECK;
+
+/* The token of the machine or workload that certroll itself runs as, from its cloud's metadata server: link-local, so
+ * the one call that is not guarded. url and header are constants of the provider, never of a tenant; ERR_DENIED,
+ * reason CredentialsMissing, unless env->ambient. At most 2 s: where there is no such server nothing answers. */
+struct err *dns_token_of_machine(const struct dns_env *env, const struct dns_token_source *source,
+                                 const struct http_header *header, struct secret *ret_token)
+    MUST_CHECK;
+
+#endif
