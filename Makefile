@@ -65,6 +65,7 @@ UNIT_MAINS := $(filter-out $(SUPPORT_SRCS),$(foreach f,$(UNIT_SRCS),$(if $(filte
 UNIT_HELPERS := $(filter-out $(SUPPORT_SRCS) $(UNIT_MAINS),$(UNIT_SRCS))
 SIM_SRCS := $(sort $(wildcard tests/sim/*.c tests/sim/*/*.c))
 FUZZ_MAINS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+DRIVE_MAINS := $(sort $(wildcard tests/component/drive_*.c))
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$1)
 LIB := $(B)/libcertroll.a
@@ -72,6 +73,7 @@ BIN := $(B)/certroll
 SIM := $(if $(SIM_SRCS),$(B)/tests/sim/certroll-sim)
 UNIT_BINS := $(patsubst %.c,$(B)/%,$(UNIT_MAINS))
 FUZZ_BINS := $(patsubst %.c,$(B)/%,$(FUZZ_MAINS))
+DRIVE_BINS := $(patsubst %.c,$(B)/%,$(DRIVE_MAINS))
 ifneq ($(T),)
 UNIT_BINS := $(foreach b,$(UNIT_BINS),$(if $(findstring $(T),$b),$b))
 endif
@@ -133,12 +135,13 @@ VERSION_FLAG := -DCERTROLL_VERSION='"$(VERSION)"'
 VERSION_SRCS := $(if $(COMPILING),$(shell grep -l CERTROLL_VERSION $(SRCS) $(SIM_SRCS) $(UNIT_SRCS) /dev/null))
 
 # ---- rules
-.PHONY: all lib unit-tests sim fuzz-targets fuzz-objects FORCE
+.PHONY: all lib unit-tests sim fuzz-targets fuzz-objects drivers FORCE
 all: $(BIN) ## Build build/certroll
 lib: $(LIB)
 unit-tests: $(UNIT_BINS)
 sim: $(SIM)
 fuzz-targets: $(FUZZ_BINS)
+drivers: $(DRIVE_BINS)
 fuzz-objects: $(call objs,$(FUZZ_MAINS))
 
 $(BIN): $(call objs,controller/main.c) $(LIB)
@@ -191,6 +194,12 @@ $(FUZZ_BINS): $(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS_ALL)
 
+# Parts of certroll as programs of their own, which component tests run against real servers.
+$(DRIVE_BINS): $(B)/tests/component/%: $(B)/obj/tests/component/%.o $(LIB)
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL)
+
 define registry
 $(GEN)/$(subst /,_,$1)_registry.inc: FORCE
 	@mkdir -p $$(@D); hack/gen-registry $2 $2_ controller/$1 > $$@.$$$$$$$$ && \
@@ -202,14 +211,14 @@ $(foreach r,$(REGISTRY_TABLE),$(eval $(call registry,$(word 1,$(subst :, ,$r)),$
 registries: $(REGISTRIES)
 
 ifneq ($(COMPILING),)
--include $(patsubst %.o,%.d,$(call objs,$(SRCS) $(UNIT_SRCS) $(SIM_SRCS) $(FUZZ_MAINS)))
+-include $(patsubst %.o,%.d,$(call objs,$(SRCS) $(UNIT_SRCS) $(SIM_SRCS) $(FUZZ_MAINS) $(DRIVE_MAINS)))
 endif
 
 # ---- for editors and clang-tidy
 .PHONY: compile_commands.json print-unit-tests print-sim print-fuzz
 compile_commands.json: $(REGISTRIES) ## Write the compile database that editors and clang-tidy read
 	@printf '%s\n' $(SRCS) | hack/gen-compile-commands $(CC) $(CPPFLAGS_ALL) $(VERSION_FLAG) $(CFLAGS_ALL) > $@.tmp
-	@printf '%s\n' $(UNIT_SRCS) $(SIM_SRCS) $(FUZZ_MAINS) | hack/gen-compile-commands --append $@.tmp \
+	@printf '%s\n' $(UNIT_SRCS) $(SIM_SRCS) $(FUZZ_MAINS) $(DRIVE_MAINS) | hack/gen-compile-commands --append $@.tmp \
 		$(CC) $(CPPFLAGS_ALL) $(TEST_CPPFLAGS) $(VERSION_FLAG) $(CFLAGS_ALL) $(TEST_CFLAGS)
 	@mv $@.tmp $@
 
