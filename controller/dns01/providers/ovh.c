@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OVHcloud's API 1.0 (https://api.ovh.com). Each record is an object with an id and one value; what was changed is served
+ * after the zone was refreshed. Calls are signed, for the server's time.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "dns01/provider_http.h"
+#include "dns01/provider_memory.h"
+#include "dns01/provider_zone.h"
+#include "pki/mac.h"
+
+#define TTL 60
+#define RECORDS_MAX 100 /* of one name, that are looked at */
+#define SIGNED_MAX (64 * 1024)
+#define MEMORY_TIME "ovh-time-ahead"
+#define TIME_KEPT NS_PER_HOUR
+#define ID_DIGITS 20
+
+struct ovh {
+    const char *endpoint;
+    struct dns_secret_ref application_key, application_secret, consumer_key;
+};
+
+static const char *const endpoint_names[] = {"ovh-eu", "ovh-ca", "ovh-us", NULL};
+static const char *const endpoint_urls[] = {
+    "https://eu.api.ovh.com/1.0",
+    "https://ca.api.ovh.com/1.0",
+    "https://api.us.ovhcloud.com/1.0",
+};
+
+static const struct bind_field ovh_fields[] = {
+    BIND_ROW(struct ovh, STRING, endpoint, "endpoint", .dflt = "ovh-eu",
+             .enumeration = endpoint_names),
+    BIND_ROW(struct ovh, OBJECT, application_key, "applicationKeySecretRef", .flags = BIND_REQUIRED,
+             .table = &dns_secret_ref_table),
+    BIND_ROW(struct ovh, OBJECT, application_secret, "applicationSecretSecretRef",
+             .flags = BIND_REQUIRED, .table = &dns_secret_ref_table),
+    BIND_ROW(struct ovh, OBJECT, consumer_key, "consumerKeySecretRef", .flags = BIND_REQUIRED,
+             .table = &dns_secret_ref_table),
+};
+static const struct bind_table ovh_table = BIND_TABLE("OVH", struct ovh, ovh_fields);
+
+/* ---- calls ---- */
+
+struct session {
+    const struct dns_env *env;
+    const char *base;
+    struct secret key, secret, consumer;
+    int64_t ahead; /* s that the server's clock is ahead of ours */
+};
+
+static void session_release(struct session *s)
+{
+    secret_release(&s->key);
+    secret_release(&s->secret);
+    secret_release(&s->consumer);
+}
+
+static struct err *read_key(const struct dns_env *env, const struct dns_secret_ref *ref,
+                            const char *field, struct secret *ret_key)
+{
+    AUTO(secret_release) struct secret text = {0};
+    TRY(env->secret(env, ref, field, &text));
+    return dns_http_authorization(NULL, &text, field, ret_key);
+}
+
+/* Seconds since the epoch, as a bare number. */
+static struct err *ask_time(struct session *s)
+{
+    AUTO(secret_release) struct secret known = {0};
+    dns_memory_get(s->env, MEMORY_TIME, &known);
+    if (known.len > 0)
+        return str_to_i64(known.data, INT64_MIN, INT64_MAX, &s->ahead);
+    auto_free char *url = x_printf("%s/auth/time", s->base);
+    const struct dns_http_request req = {.method = "GET", .url = url};
+    json_auto_t *reply = NULL;
+    TRY(dns_http_json(s->env, &req, NULL, "the time of OVH's API", &reply));
+    TRY(dns_http_expect(reply, JSON_INTEGER, "the time of OVH's API"));
+    const int64_t now = clock_wall(s->env->clock);
+    s->ahead = json_number(reply, 0) - now / NS_PER_SEC;
+    char text[ID_DIGITS + 2];
+    const int len = snprintf(text, sizeof(text), "%" PRId64, s->ahead);
+    const struct secret remembered = {text, (size_t)len};
+    dns_memory_set(s->env, MEMORY_TIME, &remembered, now + TIME_KEPT);
+    return NULL;
+}
+
+static struct err *open_session(const struct dns_env *env, const struct ovh *c, struct session *s)
+{
+    size_t i = ARRAY_LEN(endpoint_urls) - 1;
+    while (i > 0 && !str_eq(endpoint_names[i], c->endpoint))
+        i--;
+    s->env = env;
+    s->base = endpoint_urls[i];
+    TRY(read_key(env, &c->application_key, "applicationKeySecretRef", &s->key));
+    TRY(read_key(env, &c->application_secret, "applicationSecretSecretRef", &s->secret));
+    TRY(read_key(env, &c->consumer_key, "consumerKeySecretRef", &s->consumer));
+    return ask_time(s);
+}
+
+struct request {
+    const char *method;
+    const char *path; /* after the base, with the query */
+    const char *what;
+    const json_t *body;
+};
+
+/* "$1$" and a hash of what is sent, with both secrets in it; owned. */
+static struct err *sign(const struct session *s, const struct dns_http_request *r,
+                        const char *seconds, char **ret_signature)
+{
+    AUTO(buf_release) struct buf b = BUF_INIT_SECRET(SIGNED_MAX);
+    TRY(buf_addf(&b, "%s+%s+%s+%s+%.*s+%s", s->secret.data, s->consumer.data, r->method, r->url,
+                 (int)r->body_len, r->body_len > 0 ? (const char *)r->body : "", seconds));
+    unsigned char sum[PKI_HASH_MAX];
+    TRY(pki_digest(PKI_SHA1, (struct pki_bytes){b.data, b.len}, sum));
+    auto_free char *hash = hex_encode(sum, pki_hash_size(PKI_SHA1));
+    *ret_signature = x_printf("$1$%s", hash);
+    return NULL;
+}
+
+static struct err *refusal(const struct session *s, const struct dns_http_answer *a,
+                           const char *what)
+{
+    const char *code = JSTR(a->json, "errorCode");
+    /* The clocks have drifted apart, or it is a signature of other keys: look at the time again. */
+    if (a->response.status == 400 && str_eq(code, "INVALID_SIGNATURE"))
+        dns_memory_drop(s->env, MEMORY_TIME);
+    struct http_response seen = a->response; /* 400 for wrong keys, too */
+    if (seen.status == 400 && code != NULL &&
+        (str_starts(code, "INVALID_") || str_starts(code, "NOT_CREDENTIAL")))
+        seen.status = 401;
+    return dns_http_error(s->env, &seen, what, code, JSTR(a->json, "message"));
+}
+
+static struct err *call(const struct session *s, const struct request *r, json_t **ret_reply)
+{
+    AUTO(buf_release) struct buf body = BUF_INIT(SIGNED_MAX / 2);
+    if (r->body != NULL)
+        TRY(json_print(r->body, &body), "%s", r->what);
+    auto_free char *url = x_printf("%s%s", s->base, r->path);
+    auto_free char *seconds =
+        x_printf("%" PRId64, clock_wall(s->env->clock) / NS_PER_SEC + s->ahead);
+    struct dns_http_request req = {
+        .method = r->method, .url = url, .body = body.data, .body_len = body.len};
+    auto_free char *signature = NULL;
+    TRY(sign(s, &req, seconds, &signature), "%s", r->what);
+    const struct http_header headers[] = {{"X-Ovh-Application", s->key.data},
+                                          {"X-Ovh-Consumer", s->consumer.data},
+                                          {"X-Ovh-Timestamp", seconds},
+                                          {"X-Ovh-Signature", signature}};
+    req.headers = headers;
+    req.header_count = ARRAY_LEN(headers);
+    AUTO_DNS_HTTP_ANSWER answer = {0};
+    TRY(dns_http_ask(s->env, &req, NULL, &answer), "%s", r->what);
+    TRY(refusal(s, &answer, r->what));
+    *ret_reply = TAKE(answer.json);
+    return NULL;
+}
+
+/* ---- zones ---- */
+
+static struct err *look_up_zone(void *arg, const char *zone, char **ret_id)
+{
+    auto_free char *name = dns_url_escape(zone);
+    auto_free char *path = x_printf("/domain/zone/%s", name);
+    auto_free char *what = x_printf("zone %s", zone);
+    json_auto_t *reply = NULL;
+    const struct request r = {"GET", path, what, NULL};
+    AUTO_ERR e = call(arg, &r, &reply);
+    if (err_is(e, ERR_NOT_FOUND))
+        return NULL;
+    TRY(TAKE(e));
+    TRY(dns_http_expect(JGET(reply, "name"), JSON_STRING, what));
+    *ret_id = x_strdup(zone);
+    return NULL;
+}
+
+/* ---- records ---- */
+
+struct place {
+    char *zone; /* path: "/domain/zone/example.com" */
+    char *relative;
+    char *what;
+    const struct dns_value *value;
+};
+
+static void place_release(struct place *p)
+{
+    free(p->zone);
+    free(p->relative);
+    free(p->what);
+}
+
+static struct err *find_place(struct session *s, const struct dns_value *v, struct place *p)
+{
+    struct dns_hosted_zone zone;
+    TRY(dns_hosted_zone_find(s->env, v, look_up_zone, s, &zone));
+    auto_free char *name = dns_url_escape(zone.name);
+    auto_free char *relative = dns_relative_name(v->name, zone.name);
+    p->zone = x_printf("/domain/zone/%s", name);
+    p->relative = x_strdup(str_eq(relative, "@") ? "" : str_or(relative, ""));
+    p->what = x_printf("record %s in zone %s", v->name, zone.name);
+    p->value = v;
+    return NULL;
+}
+
+/* The target may come back in quotes. */
+static bool same_text(const char *target, const char *text)
+{
+    if (target == NULL)
+        return false;
+    const size_t len = strlen(target);
+    const bool quoted = len >= 2 && *target == '"' && target[len - 1] == '"';
+    return len - (quoted ? 2 : 0) == strlen(text) &&
+           memcmp(target + quoted, text, strlen(text)) == 0;
+}
+
+/* The id of our value among those of that name: 0 when it is not there. */
+static struct err *find_value(const struct session *s, const struct place *p, int64_t *ret_id)
+{
+    auto_free char *relative = dns_url_escape(p->relative);
+    auto_free char *path = x_printf("%s/record?fieldType=TXT&subDomain=%s", p->zone, relative);
+    json_auto_t *ids = NULL;
+    TRY(call(s, &(struct request){"GET", path, p->what, NULL}, &ids));
+    TRY(dns_http_expect(ids, JSON_ARRAY, p->what));
+    *ret_id = 0;
+    for (size_t i = 0; i < json_count(ids) && i < RECORDS_MAX; i++) {
+        const int64_t id = json_number(json_item(ids, i), 0);
+        auto_free char *one = x_printf("%s/record/%" PRId64, p->zone, id);
+        json_auto_t *record = NULL;
+        AUTO_ERR e = call(s, &(struct request){"GET", one, p->what, NULL}, &record);
+        if (err_is(e, ERR_NOT_FOUND))
+            continue; /* gone since the list was made */
+        TRY(TAKE(e));
+        if (same_text(JSTR(record, "target"), p->value->text)) {
+            *ret_id = id;
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Without it what was changed is not served. */
+static struct err *refresh(const struct session *s, const struct place *p)
+{
+    auto_free char *path = x_printf("%s/refresh", p->zone);
+    json_auto_t *reply = NULL;
+    return call(s, &(struct request){"POST", path, p->what, NULL}, &reply);
+}
+
+static struct err *add(const struct session *s, const struct place *p, int64_t *ret_id)
+{
+    auto_free char *path = x_printf("%s/record", p->zone);
+    json_auto_t *body = json_build("{s:s,s:s,s:s,s:i}", "fieldType", "TXT", "subDomain",
+                                   p->relative, "target", p->value->text, "ttl", TTL);
+    json_auto_t *reply = NULL;
+    TRY(call(s, &(struct request){"POST", path, p->what, body}, &reply));
+    TRY(dns_http_expect(JGET(reply, "id"), JSON_INTEGER, p->what));
+    *ret_id = JINT(reply, 0, "id");
+    return NULL;
+}
+
+/* A value that is there is refreshed all the same: the call that made it may have failed before. */
+static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
+                           char **ret_id)
+{
+    AUTO(session_release) struct session s = {0};
+    AUTO(place_release) struct place p = {0};
+    int64_t id = 0;
+    TRY(open_session(env, config, &s));
+    TRY(find_place(&s, v, &p));
+    TRY(dns_hosted_zone_doubt(env, v, find_value(&s, &p, &id)));
+    if (id == 0)
+        TRY(dns_hosted_zone_doubt(env, v, add(&s, &p, &id)));
+    TRY(refresh(&s, &p));
+    *ret_id = x_printf("%" PRId64, id);
+    return NULL;
+}
+
+static struct err *remove_value(struct session *s, const struct dns_value *v)
+{
+    AUTO(place_release) struct place p = {0};
+    int64_t id = 0;
+    TRY(find_place(s, v, &p));
+    TRY(find_value(s, &p, &id));
+    if (id != 0) {
+        auto_free char *path = x_printf("%s/record/%" PRId64, p.zone, id);
+        json_auto_t *reply = NULL;
+        TRY(err_ignore(call(s, &(struct request){"DELETE", path, p.what, NULL}, &reply),
+                       ERR_NOT_FOUND));
+    }
+    return refresh(s, &p);
+}
+
+/* By its text and not by the id: ids of records that are gone may be given to others. */
+static struct err *clean_up(const struct dns_env *env, const void *config,
+                            const struct dns_value *v)
+{
+    AUTO(session_release) struct session s = {0};
+    TRY(open_session(env, config, &s));
+    struct err *e = dns_hosted_zone_doubt(env, v, remove_value(&s, v));
+    return err_ignore(e, ERR_NOT_FOUND);
+}
+
+const struct dns_provider dns_provider_ovh = {
+    .name = "ovh",
+    .config = &ovh_table,
+    .present = present,
+    .clean_up = clean_up,
+};

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake_ovh.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "support/expect.h"
+
+#define ZONE "example.com"
+#define NAME "_acme-challenge.example.com"
+#define KEYS                                                                                       \
+    "\"applicationKeySecretRef\":{\"name\":\"ovh\",\"key\":\"application-key\"},"                  \
+    "\"applicationSecretSecretRef\":{\"name\":\"ovh\",\"key\":\"application-secret\"},"            \
+    "\"consumerKeySecretRef\":{\"name\":\"ovh\",\"key\":\"consumer-key\"}"
+
+static const struct provider_contract contract = {
+    .provider = "ovh",
+    .config = "{" KEYS "}",
+    .open = fake_ovh_open,
+    .present_calls = 4,  /* ids of the name, the other value, the new one, refresh */
+    .clean_up_calls = 5, /* ids of the name, two values, the end of one, refresh */
+};
+
+static void another_endpoint_is_another_host(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    expect_err(scene_configure(&s, "{\"endpoint\":\"ovh-mars\"," KEYS "}"), ERR_INVALID, NULL,
+               "endpoint");
+    expect_ok(scene_configure(&s, "{\"endpoint\":\"ovh-eu\"," KEYS "}"));
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_ok(scene_present(&s, &v, NULL));
+    expect_values(&s, ZONE, NAME, "text");
+}
+
+/* Signatures are for the server's time; it is asked again when one is refused. */
+static void a_clock_that_drifts_is_read_again(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_ok(scene_present(&s, &v, NULL));
+    fake_ovh_clock(90000);
+    const struct dns_value w = scene_value(NAME, ZONE, "other");
+    expect_err(scene_present(&s, &w, NULL), ERR_DENIED, "Unauthorized", "INVALID_SIGNATURE");
+    expect_ok(scene_present(&s, &w, NULL));
+    expect_values(&s, ZONE, NAME, "other, text");
+}
+
+static void a_wrong_secret_is_said_so(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    s.secret_value = "EXEgWIz07P0HYwtQDs7cNIqCiQaWSOther";
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "Unauthorized", "INVALID_CREDENTIAL");
+}
+
+/* The fake judges by what OVH's first steps with the API print for these keys. */
+static void the_fake_knows_the_published_signature(void **state)
+{
+    (void)state;
+    char signature[FAKE_OVH_SIGNATURE];
+    fake_ovh_signature("GET", "https://eu.api.ovh.com/1.0/domains/", "", "1366560945", signature);
+    assert_string_equal(signature, "$1$d3705e8afb27a0d2970a322b96550abfc67bb798");
+}
+
+int main(void)
+{
+    const struct CMUnitTest own[] = {
+        cmocka_unit_test(the_fake_knows_the_published_signature),
+        cmocka_unit_test(another_endpoint_is_another_host),
+        cmocka_unit_test(a_clock_that_drifts_is_read_again),
+        cmocka_unit_test(a_wrong_secret_is_said_so),
+    };
+    return CONTRACT_RUN(&contract, own);
+}
