@@ -28,15 +28,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct {
     const char *provider, *config;
+    const char *token; /* the key of one that is remembered: no answer is asked for it */
 } configs[] = {
-    {"cloudflare", "{\"apiTokenSecretRef\":{\"name\":\"s\",\"key\":\"k\"}}"},
-    {"desec", TOKEN_CONFIG},
-    {"digitalocean", TOKEN_CONFIG},
-    {"gandi", TOKEN_CONFIG},
-    {"hetzner", TOKEN_CONFIG},
-    {"linode", TOKEN_CONFIG},
+    {"akamai",
+     "{\"serviceConsumerDomain\":\"a.akamaiapis.net\",\"clientTokenSecretRef\":{\"name\":\"s\","
+     "\"key\":\"k\"},\"clientSecretSecretRef\":{\"name\":\"s\",\"key\":\"k\"},"
+     "\"accessTokenSecretRef\":{\"name\":\"s\",\"key\":\"k\"}}",
+     NULL},
+    {"azureDNS", "{\"subscriptionID\":\"s\",\"resourceGroupName\":\"g\"}", "azure-token"},
+    {"cloudDNS", "{\"project\":\"p\"}", "google-token"},
+    {"cloudflare", "{\"apiTokenSecretRef\":{\"name\":\"s\",\"key\":\"k\"}}", NULL},
+    {"desec", TOKEN_CONFIG, NULL},
+    {"digitalocean", TOKEN_CONFIG, NULL},
+    {"gandi", TOKEN_CONFIG, NULL},
+    {"hetzner", TOKEN_CONFIG, NULL},
+    {"linode", TOKEN_CONFIG, NULL},
+    {"ovh",
+     "{\"applicationKeySecretRef\":{\"name\":\"s\",\"key\":\"k\"},\"applicationSecretSecretRef\":"
+     "{\"name\":\"s\",\"key\":\"k\"},\"consumerKeySecretRef\":{\"name\":\"s\",\"key\":\"k\"}}",
+     NULL},
     {"powerdns",
-     "{\"url\":\"https://pdns.test\",\"apiKeySecretRef\":{\"name\":\"s\",\"key\":\"k\"}}"},
+     "{\"url\":\"https://pdns.test\",\"apiKeySecretRef\":{\"name\":\"s\",\"key\":\"k\"}}", NULL},
+    {"route53",
+     "{\"accessKeyID\":\"AKIA\",\"secretAccessKeySecretRef\":{\"name\":\"s\",\"key\":\"k\"}}",
+     NULL},
 };
 
 struct server {
@@ -83,6 +98,13 @@ static struct err *secret(const struct dns_env *env, const struct dns_secret_ref
     return NULL;
 }
 
+static const char *variable(const struct dns_env *env, const char *name)
+{
+    (void)env;
+    (void)name;
+    return NULL;
+}
+
 static void check_error(const struct err *e)
 {
     MUST(e->kind != ERR_BUG && e->kind != ERR_CANCELLED && *e->reason >= 'A' && *e->reason <= 'Z');
@@ -112,8 +134,8 @@ static struct err *run(const struct dns_provider *p, const struct dns_env *env, 
     return p->settled != NULL ? p->settled(env, config, &v, &settled) : NULL;
 }
 
-static void run_provider(const struct dns_provider *p, const char *config_text, const char *what,
-                         const char *answers)
+static void run_provider(const struct dns_provider *p, const char *config_text, const char *token,
+                         const char *what, const char *answers)
 {
     json_auto_t *json = NULL;
     void *config = NULL;
@@ -129,8 +151,14 @@ static void run_provider(const struct dns_provider *p, const char *config_text, 
         .http = &http,
         .memory = dns_memory_new(),
         .scope = "fuzz",
+        .rng = rng_system(),
         .secret = secret,
+        .variable = variable,
     };
+    if (token != NULL) {
+        AUTO(secret_release) struct secret text = secret_copy("t", 1);
+        dns_memory_set(&env, token, &text, INT64_MAX);
+    }
     for (int i = 0; i < 2; i++) { /* the second time with what was remembered */
         s.calls = 0;
         AUTO_ERR e = run(p, &env, config, what);
@@ -162,6 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     *what++ = '\0';
     for (size_t i = 0; i < ARRAY_LEN(configs); i++)
         if (str_eq(configs[i].provider, text))
-            run_provider(dns_provider_of(text), configs[i].config, what, line_end + 1);
+            run_provider(dns_provider_of(text), configs[i].config, configs[i].token, what,
+                         line_end + 1);
     return 0;
 }

@@ -21,8 +21,8 @@
     "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token"
 #define MEMORY_TOKEN "google-token"
 #define TTL 60
-#define TRIES 2 /* when somebody else was faster */
-#define PAGES_MAX 50
+#define TRIES 2         /* when somebody else was faster */
+#define PAGES_MAX 20    /* of zones of one name */
 #define TOKEN_LIFE 3600 /* s, the longest that is allowed */
 #define CLAIMS_MAX 4096
 #define CHANGE_ID_MAX 64

@@ -15,7 +15,7 @@
 #include "pki/mac.h"
 
 #define TTL 60
-#define RECORDS_MAX 100 /* of one name, that are looked at */
+#define RECORDS_MAX 24 /* of one name: each is a call */
 #define SIGNED_MAX (64 * 1024)
 #define MEMORY_TIME "ovh-time-ahead"
 #define TIME_KEPT NS_PER_HOUR
@@ -221,27 +221,45 @@ static bool same_text(const char *target, const char *text)
            memcmp(target + quoted, text, strlen(text)) == 0;
 }
 
-/* The id of our value among those of that name: 0 when it is not there. */
-static struct err *find_value(const struct session *s, const struct place *p, int64_t *ret_id)
+/* Ids of the records of that name, owned. */
+static struct err *list_ids(const struct session *s, const struct place *p, json_t **ret_ids)
 {
     auto_free char *relative = dns_url_escape(p->relative);
     auto_free char *path = x_printf("%s/record?fieldType=TXT&subDomain=%s", p->zone, relative);
     json_auto_t *ids = NULL;
     TRY(call(s, &(struct request){"GET", path, p->what, NULL}, &ids));
     TRY(dns_http_expect(ids, JSON_ARRAY, p->what));
+    if (json_count(ids) > RECORDS_MAX)
+        return err_new(
+            ERR_INVALID, "RecordUnusable",
+            "%s has %zu values, each of which is a call: remove those that are left over", p->what,
+            json_count(ids));
+    *ret_ids = TAKE(ids);
+    return NULL;
+}
+
+static struct err *is_ours(const struct session *s, const struct place *p, int64_t id,
+                           bool *ret_ours)
+{
+    auto_free char *path = x_printf("%s/record/%" PRId64, p->zone, id);
+    json_auto_t *record = NULL;
+    /* One that is not found has gone since the list was made. */
+    TRY(err_ignore(call(s, &(struct request){"GET", path, p->what, NULL}, &record), ERR_NOT_FOUND));
+    *ret_ours = same_text(JSTR(record, "target"), p->value->text);
+    return NULL;
+}
+
+/* The id of our value, 0 when it is not there. */
+static struct err *find_value(const struct session *s, const struct place *p, int64_t *ret_id)
+{
+    json_auto_t *ids = NULL;
+    bool ours = false;
+    TRY(list_ids(s, p, &ids));
     *ret_id = 0;
-    for (size_t i = 0; i < json_count(ids) && i < RECORDS_MAX; i++) {
+    for (size_t i = 0; i < json_count(ids) && !ours; i++) {
         const int64_t id = json_number(json_item(ids, i), 0);
-        auto_free char *one = x_printf("%s/record/%" PRId64, p->zone, id);
-        json_auto_t *record = NULL;
-        AUTO_ERR e = call(s, &(struct request){"GET", one, p->what, NULL}, &record);
-        if (err_is(e, ERR_NOT_FOUND))
-            continue; /* gone since the list was made */
-        TRY(TAKE(e));
-        if (same_text(JSTR(record, "target"), p->value->text)) {
-            *ret_id = id;
-            return NULL;
-        }
+        TRY(is_ours(s, p, id, &ours));
+        *ret_id = ours ? id : 0;
     }
     return NULL;
 }
@@ -283,17 +301,27 @@ static struct err *present(const struct dns_env *env, const void *config, const 
     return NULL;
 }
 
+static struct err *remove_record(const struct session *s, const struct place *p, int64_t id)
+{
+    auto_free char *path = x_printf("%s/record/%" PRId64, p->zone, id);
+    json_auto_t *reply = NULL;
+    return err_ignore(call(s, &(struct request){"DELETE", path, p->what, NULL}, &reply),
+                      ERR_NOT_FOUND);
+}
+
+/* All that have it: two calls at once may have added it twice. */
 static struct err *remove_value(struct session *s, const struct dns_value *v)
 {
     AUTO(place_release) struct place p = {0};
-    int64_t id = 0;
+    json_auto_t *ids = NULL;
     TRY(find_place(s, v, &p));
-    TRY(find_value(s, &p, &id));
-    if (id != 0) {
-        auto_free char *path = x_printf("%s/record/%" PRId64, p.zone, id);
-        json_auto_t *reply = NULL;
-        TRY(err_ignore(call(s, &(struct request){"DELETE", path, p.what, NULL}, &reply),
-                       ERR_NOT_FOUND));
+    TRY(list_ids(s, &p, &ids));
+    for (size_t i = 0; i < json_count(ids); i++) {
+        const int64_t id = json_number(json_item(ids, i), 0);
+        bool ours = false;
+        TRY(is_ours(s, &p, id, &ours));
+        if (ours)
+            TRY(remove_record(s, &p, id));
     }
     return refresh(s, &p);
 }

@@ -17,7 +17,7 @@
 #define VALUE_MAX 8192
 #define BODY_MAX (1024 * 1024)
 #define ZONES_PER_PAGE "100"
-#define ZONE_PAGES 20 /* of zones of one name */
+#define ZONE_PAGES 10 /* of zones of one name */
 #define ID_MAX 64
 #define ID_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 

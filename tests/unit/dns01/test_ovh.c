@@ -55,6 +55,30 @@ static void a_wrong_secret_is_said_so(void **state)
     expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "Unauthorized", "INVALID_CREDENTIAL");
 }
 
+static void a_value_that_is_there_twice_goes(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    s.fake.add_foreign(s.fake.state, ZONE, NAME, "text");
+    s.fake.add_foreign(s.fake.state, ZONE, NAME, "other");
+    s.fake.add_foreign(s.fake.state, ZONE, NAME, "text");
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_ok(scene_clean_up(&s, &v));
+    expect_values(&s, ZONE, NAME, "other");
+}
+
+static void a_name_with_too_many_values_is_said_so(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    for (unsigned i = 0; i < 25; i++) {
+        auto_free char *text = x_printf("left over %u", i);
+        s.fake.add_foreign(s.fake.state, ZONE, NAME, text);
+    }
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_err(scene_present(&s, &v, NULL), ERR_INVALID, "RecordUnusable", "25 values");
+}
+
 /* The fake judges by what OVH's first steps with the API print for these keys. */
 static void the_fake_knows_the_published_signature(void **state)
 {
@@ -71,6 +95,8 @@ int main(void)
         cmocka_unit_test(another_endpoint_is_another_host),
         cmocka_unit_test(a_clock_that_drifts_is_read_again),
         cmocka_unit_test(a_wrong_secret_is_said_so),
+        cmocka_unit_test(a_value_that_is_there_twice_goes),
+        cmocka_unit_test(a_name_with_too_many_values_is_said_so),
     };
     return CONTRACT_RUN(&contract, own);
 }
