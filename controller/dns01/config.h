@@ -26,10 +26,20 @@ struct dns_config {
 void dns_config_release(struct dns_config *c);
 #define AUTO_DNS_CONFIG AUTO(dns_config_release) struct dns_config
 
+/* What is beside the provider's member in dns01: cnameStrategy, selfCheck. */
+extern const struct bind_table dns_common_table;
+
 /* text is the JSON of solvers[].dns01, wait_instead the solver's waitInsteadOfSelfCheck or NULL. ERR_INVALID,
  * reason InvalidSolver: the field and what to write, for no provider or two, one that this version does not
  * know, and what its check() finds. */
 struct err *dns_config_parse(const char *text, const char *wait_instead,
                              struct dns_config *ret_config) MUST_CHECK;
+
+/* Calls fn for each reference to a Secret that is written in the provider's member; field is its path there:
+ * "tsigSecretSecretRef". The first error ends it and is returned. */
+struct err *dns_config_secrets(const struct dns_config *c,
+                               struct err *(*fn)(void *arg, const char *field,
+                                                 const struct dns_secret_ref *ref),
+                               void *arg) MUST_CHECK;
 
 #endif

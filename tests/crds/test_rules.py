@@ -103,6 +103,12 @@ ACCEPTED = [
         "ordersPerAccount": {"count": 300, "period": "3h"}, "failedAuthorizations": {"count": 0, "period": "1s"},
         "certificatesPerRegisteredDomain": {"count": 50, "period": "168h"}, "maxIssuancesPerDay": 0,
         "certificatesPerExactSet": {"count": 1000000000, "period": "8784h0m0s"}}}}),
+    *[("Issuer", {"acme": {**ACME, "solvers": [{"dns01": {
+        "cloudflare": {"apiTokenSecretRef": {"name": "cf", "key": "token"}}, **more}}]}}) for more in (
+        {}, {"cnameStrategy": "None"}, {"selfCheck": {"mode": "wait", "wait": "2m"}}, {"selfCheck": {"mode": "none"}},
+        {"selfCheck": {"nameservers": ["192.0.2.53:5353"]}},
+        {"selfCheck": {"mode": "resolvers", "nameservers": ["192.0.2.53", "[2001:db8::1]:53"]}},
+        {"selfCheck": {"mode": "https", "url": "https://dns.example.com/dns-query"}})],
     ("Issuer", {"acme": {**ACME, "solvers": [
         {"selector": {"matchLabels": {"a": "b"}, "dnsNames": ["*.example.com"], "dnsZones": ["example.com"]},
          "http01": {"ingress": {"serviceType": "ClusterIP", "ingressClassName": "haproxy",
@@ -152,7 +158,9 @@ RSA = "an RSA key has 2048 to 8192 bits; for a small key set algorithm to ECDSA"
 ECDSA = "an ECDSA key has the size 256, 384 or 521"
 SECRET = "write the name of a Secret: lower-case letters"
 ONE_ISSUER = "write exactly one kind of issuer, acme or selfSigned"
-SOLVER = "write how this solver proves control: http01"
+SOLVER = "write how this solver proves control, either http01 or dns01"
+CLOUDFLARE = {"cloudflare": {"apiTokenSecretRef": {"name": "cf", "key": "token"}}}
+PROVIDER = "write one DNS provider, one of:"
 ROUTE = "write how the challenge is routed, one of: ingress"
 CLASS = "write either ingressClassName (spec.ingressClassName) or class (the older annotation), not both"
 ONE_INGRESS = "write at most one of: ingressClassName (spec.ingressClassName), class (the older annotation), name"
@@ -167,7 +175,31 @@ def with_solver(one):
 SOLVERS = [
     ({}, "", SOLVER),
     ({"selector": {"dnsZones": ["example.com"]}}, "", SOLVER),
-    ({"dns01": {}}, "", SOLVER),
+    ({"http01": {"ingress": {}}, "dns01": CLOUDFLARE}, "", SOLVER),
+    ({"dns01": {}}, ".dns01", PROVIDER),
+    ({"dns01": {"unheardOf": {}}}, ".dns01", PROVIDER),
+    ({"dns01": {**CLOUDFLARE, "digitalocean": {"tokenSecretRef": {"name": "do", "key": "token"}}}}, ".dns01", PROVIDER),
+    ({"dns01": {**CLOUDFLARE, "cnameStrategy": "Maybe"}}, ".dns01.cnameStrategy", "supported values"),
+    *[({"dns01": {**CLOUDFLARE, "selfCheck": check}}, f".dns01.selfCheck{field}", complaint) for check, field, complaint in (
+        ({"mode": "dns"}, ".mode", "supported values"),
+        ({"mode": "wait"}, "", "mode wait needs it"),
+        ({"mode": "https"}, "", "mode https needs it"),
+        ({"mode": "resolvers"}, "", "mode resolvers needs nameservers"),
+        ({"mode": "wait", "wait": "0s"}, ".wait", "write more than 0s"),
+        ({"mode": "https", "url": "http://dns.example.com"}, ".url", "write an https URL"),
+        ({"nameservers": ["dns.example.com"]}, ".nameservers[0]", "write an IP address"))],
+    ({"dns01": {**CLOUDFLARE, "selfCheck": {}}, "waitInsteadOfSelfCheck": "1s"}, "", "write either"),
+    # What providers want beyond types.
+    *[({"dns01": {provider: config}}, f".dns01.{provider}{field}", complaint) for provider, config, field, complaint in (
+        ("cloudflare", {}, "", "write one of apiTokenSecretRef and apiKeySecretRef"),
+        ("cloudflare", {"apiKeySecretRef": {"name": "cf", "key": "key"}}, "", "write email beside apiKeySecretRef"),
+        ("powerdns", {"url": "https://u@pdns.example.com", "apiKeySecretRef": {"name": "p", "key": "k"}}, ".url",
+         "write where the API is"),
+        ("webhook", {"groupName": "acme", "solverName": "a"}, ".groupName", "write the API group of the webhook"),
+        ("webhook", {"groupName": "acme.example.com", "solverName": "A"}, ".solverName", "write the name that the webhook"),
+        ("rfc2136", {"nameserver": "udp://ns1"}, ".nameserver", "write HOST or HOST:PORT"),
+        ("rfc2136", {"nameserver": "ns1", "tsigAlgorithm": "SHA256"}, ".tsigAlgorithm", "write HMACSHA256, or HMACMD5"),
+        ("rfc2136", {"nameserver": "ns1", "tsigKeyName": "k"}, "", "write both tsigKeyName and tsigSecretSecretRef"))],
     ({"http01": {}}, ".http01", ROUTE),
     ({"http01": {"gatewayHTTPRoute": {"parentRefs": [{"name": "a"}]}, "shared": {}}}, ".http01", ROUTE),
     ({"http01": {"gatewayHTTPRoute": {}}}, ".http01.gatewayHTTPRoute.parentRefs", "Required value"),

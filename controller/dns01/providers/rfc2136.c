@@ -26,9 +26,12 @@ struct rfc2136_config {
     const char *algorithm;
 };
 
+static const char *const protocols[] = {"TCP", "UDP", NULL};
+
 static const struct bind_field fields[] = {
     BIND_ROW(struct rfc2136_config, STRING, nameserver, "nameserver", .flags = BIND_REQUIRED),
-    BIND_ROW(struct rfc2136_config, STRING, protocol, "protocol", .dflt = "UDP"),
+    BIND_ROW(struct rfc2136_config, STRING, protocol, "protocol", .dflt = "UDP",
+             .enumeration = protocols),
     BIND_ROW(struct rfc2136_config, STRING, key_name, "tsigKeyName"),
     BIND_ROW(struct rfc2136_config, OBJECT, secret, KEY_FIELD, .table = &dns_secret_ref_table),
     BIND_ROW(struct rfc2136_config, STRING, algorithm, "tsigAlgorithm", .dflt = "HMACMD5"),
@@ -208,9 +211,6 @@ static struct err *check(const void *config)
                        "tsigAlgorithm \"%.32s\": write HMACSHA256 or HMACMD5, HMACSHA1, "
                        "HMACSHA224, HMACSHA384 or HMACSHA512",
                        c->algorithm);
-    if (!str_eq(c->protocol, "UDP") && !str_eq(c->protocol, "TCP"))
-        return err_new(ERR_INVALID, "InvalidSolver", "protocol \"%.32s\": write UDP or TCP",
-                       c->protocol);
     if (str_empty(c->key_name) != str_empty(c->secret.name))
         return err_new(ERR_INVALID, "InvalidSolver",
                        "write both of tsigKeyName and " KEY_FIELD ", or none for unsigned updates");

@@ -87,7 +87,7 @@ static void configs_say_what_to_write(void **state)
         {"{\"nameserver\":\"ns1\",\"tsigSecretSecretRef\":{\"name\":\"tsig\",\"key\":\"key\"}}",
          "both of tsigKeyName"},
         {"{\"nameserver\":\"ns1\",\"tsigAlgorithm\":\"SHA256\"}", "write HMACSHA256"},
-        {"{\"nameserver\":\"ns1\",\"protocol\":\"udp\"}", "write UDP or TCP"},
+        {"{\"nameserver\":\"ns1\",\"protocol\":\"udp\"}", "protocol: "},
     };
     UPDATE_ENV u;
     update_env_init(&u, NULL, NULL);

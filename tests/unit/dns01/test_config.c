@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dns01 member of a solver: what is read of it, and what is refused with which words. */
+#include "dns01/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "support/expect.h"
+
+#define PROVIDER "\"cloudflare\":{\"apiTokenSecretRef\":{\"name\":\"cf\",\"key\":\"token\"}}"
+
+static void the_usual_is_read(void **state)
+{
+    (void)state;
+    AUTO_DNS_CONFIG c = {0};
+    expect_ok(dns_config_parse("{" PROVIDER "}", NULL, &c));
+    assert_string_equal(c.provider->name, "cloudflare");
+    assert_non_null(c.provider_config);
+    assert_true(c.follow);
+    assert_int_equal(c.mode, DNS_CHECK_AUTHORITATIVE);
+}
+
+static void all_of_it_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more;
+        const char *wait_instead;
+        enum dns_check_mode mode;
+        int64_t wait;
+    } rows[] = {
+        {"", "30s", DNS_CHECK_WAIT, 30 * NS_PER_SEC},
+        {"", "0s", DNS_CHECK_NONE, 0},
+        {",\"selfCheck\":{\"mode\":\"wait\",\"wait\":\"2m\"}", NULL, DNS_CHECK_WAIT,
+         2 * NS_PER_MIN},
+        {",\"selfCheck\":{\"mode\":\"none\"}", NULL, DNS_CHECK_NONE, 0},
+        {",\"selfCheck\":{\"nameservers\":[\"192.0.2.1\"]}", NULL, DNS_CHECK_AUTHORITATIVE, 0},
+        {",\"selfCheck\":{\"mode\":\"resolvers\",\"nameservers\":[\"192.0.2.1\"]}", NULL,
+         DNS_CHECK_RESOLVERS, 0},
+        {",\"selfCheck\":{\"mode\":\"https\",\"url\":\"https://r.test/q\"}", NULL, DNS_CHECK_HTTPS,
+         0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO_DNS_CONFIG c = {0};
+        auto_free char *text =
+            x_printf("{\"cnameStrategy\":\"None\"," PROVIDER "%s}", rows[i].more);
+        expect_ok(dns_config_parse(text, rows[i].wait_instead, &c));
+        assert_int_equal(c.mode, rows[i].mode);
+        assert_int_equal(c.wait, rows[i].wait);
+        assert_false(c.follow);
+    }
+}
+
+static void what_is_wrong_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *wait_instead, *told;
+    } rows[] = {
+        {"{}", NULL, "dns01: write a provider, one of"},
+        {"{\"cnameStrategy\":\"None\"}", NULL, "write a provider"},
+        {"{" PROVIDER ",\"other\":{}}", NULL, "write one provider"},
+        {"{\"nobody\":{}}", NULL, "dns01.nobody: this version knows no such provider"},
+        {"{\"cloudflare\":{\"apiTokenSecretRef\":7}}", NULL, "dns01.cloudflare: "},
+        {"{" PROVIDER ",\"cnameStrategy\":\"Maybe\"}", NULL, "cnameStrategy"},
+        {"{" PROVIDER ",\"selfCheck\":{\"mode\":\"resolvers\"}}", NULL, "selfCheck.nameservers"},
+        {"{" PROVIDER ",\"selfCheck\":{\"mode\":\"https\"}}", NULL, "selfCheck.url"},
+        {"{" PROVIDER ",\"selfCheck\":{\"mode\":\"https\",\"url\":\"http://r.test\"}}", NULL,
+         "selfCheck.url"},
+        {"{" PROVIDER ",\"selfCheck\":{\"mode\":\"wait\"}}", NULL, "selfCheck.wait"},
+        {"{" PROVIDER "}", "-3s", "waitInsteadOfSelfCheck"},
+        {"{" PROVIDER, NULL, "dns01"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO_DNS_CONFIG c = {0};
+        expect_err(dns_config_parse(rows[i].text, rows[i].wait_instead, &c), ERR_INVALID,
+                   "InvalidSolver", rows[i].told);
+        assert_null(c.provider);
+    }
+}
+
+static struct err *note(void *arg, const char *field, const struct dns_secret_ref *ref)
+{
+    struct buf *b = arg;
+    buf_putf(b, "%s=%s/%s ", field, ref->name, ref->key);
+    return NULL;
+}
+
+static void its_secrets_are_found(void **state)
+{
+    (void)state;
+    AUTO_DNS_CONFIG c = {0};
+    AUTO(buf_release) struct buf seen = BUF_INIT(4096);
+    expect_ok(dns_config_parse("{" PROVIDER "}", NULL, &c));
+    expect_ok(dns_config_secrets(&c, note, &seen));
+    assert_string_equal(buf_str(&seen), "apiTokenSecretRef=cf/token ");
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    json_room_init();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_usual_is_read),
+        cmocka_unit_test(all_of_it_is_read),
+        cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(its_secrets_are_found),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
