@@ -4,14 +4,12 @@
 #define CERTROLL_DNS01_PROPAGATION_H
 
 #include "dns01/zone.h"
-#include "net/http.h"
 
 struct dns_look {
     const struct dns_config *config;
     const struct dns_place *place;
-    const char *text;                  /* the value */
-    int64_t since;                     /* wall ns: when it was written */
-    const struct http_transport *http; /* DNS over HTTPS */
+    const char *text; /* the value */
+    int64_t since;    /* wall ns: when it was written */
 };
 
 /* NULL: the CA may be asked now. ERR_TRANSIENT, reason NotPropagated: which servers lack it ("2 of 4 servers: 192.0.2.1
