@@ -11,7 +11,7 @@
 
 /* ---- certroll controller ---- */
 
-#define CONTROLLER_FLAGS 25
+#define CONTROLLER_FLAGS 27
 
 static size_t controller_table(struct controller_flags *f, struct flag out[CONTROLLER_FLAGS])
 {
@@ -52,6 +52,10 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
                     .min = 1, .max = 256);
     out[n++] = FLAG(BOOL, &f->allow_private_urls, "allow-private-urls", "false",
                     "let Issuers name loopback and link-local addresses");
+    out[n++] = FLAG(BOOL, &f->cluster_issuer_ambient, "cluster-issuer-ambient-credentials", "true",
+                    "let DNS providers of ClusterIssuers use certroll's own environment and files");
+    out[n++] = FLAG(BOOL, &f->issuer_ambient, "issuer-ambient-credentials", "false",
+                    "let those of Issuers, too");
     out[n++] = FLAG(BOOL, &f->help, "help", "false", "this text");
     return n;
 }

@@ -32,6 +32,8 @@ struct controller_flags {
     int64_t workers;
     int64_t external_workers;
     bool allow_private_urls;
+    bool cluster_issuer_ambient;
+    bool issuer_ambient;
     bool help;
 };
 /* argv ends with NULL and starts after the subcommand. The configuration file is read, too. */

@@ -218,7 +218,7 @@ struct err *kube_create(struct kube_client *c, const struct kube_ref *ref, unsig
 {
     const struct call call = {.method = "POST",
                               .ref = ref,
-                              .collection = true,
+                              .collection = ref->subresource == NULL,
                               .content_type = "application/json",
                               .body = object,
                               .flags = flags};
@@ -341,5 +341,18 @@ struct err *kube_raw_get(struct kube_client *c, const char *path, char **ret_tex
     TRY(exchange(c, &call, url, &res));
     TRY(check_answer(c, path, &res, NULL));
     *ret_text = buf_take(&res.body);
+    return NULL;
+}
+
+struct err *kube_raw_post(struct kube_client *c, const char *path, const json_t *body,
+                          int *ret_status, json_t **ret_reply)
+{
+    const struct call call = {.method = "POST", .content_type = "application/json", .body = body};
+    auto_free char *url = kube_client_url(c, path);
+    AUTO_RESPONSE res = {0};
+    TRY(exchange(c, &call, url, &res));
+    *ret_status = res.status;
+    *ret_reply = NULL;
+    err_drop(json_parse(buf_str(&res.body), res.body.len, ret_reply)); /* a proxy's page */
     return NULL;
 }

@@ -40,7 +40,8 @@ enum kube_flag {
     KUBE_METADATA = 1 << 1, /* ask for PartialObjectMetadata */
 };
 
-/* ret_object may be NULL where the answer is of no interest; else owned. */
+/* ret_object may be NULL where the answer is of no interest; else owned. Creating a subresource ("token") is a POST to
+ * that of the object. */
 struct err *kube_get(struct kube_client *c, const struct kube_ref *ref, unsigned flags,
                      json_t **ret_object) MUST_CHECK;
 struct err *kube_create(struct kube_client *c, const struct kube_ref *ref, unsigned flags,
@@ -65,6 +66,10 @@ struct err *kube_list(struct kube_client *c, const struct kube_ref *ref, const c
                       struct err *(*fn)(void *arg, const json_t *item), void *arg) MUST_CHECK;
 /* GET of any path ("/readyz", "/version"): the body as text, owned. */
 struct err *kube_raw_get(struct kube_client *c, const char *path, char **ret_text) MUST_CHECK;
+
+/* POST to any path, for aggregated APIs: any status is success; *ret_reply is owned, NULL for what is no JSON. */
+struct err *kube_raw_post(struct kube_client *c, const char *path, const json_t *body,
+                          int *ret_status, json_t **ret_reply) MUST_CHECK;
 
 /* For streams: the absolute URL of a path, TLS settings and the Authorization header now in force
  * ("" = none; owned). kube_client_unauthorized() is told of a 401 and re-reads the token. */
