@@ -218,6 +218,8 @@ static void make_reconcilers(struct app *app)
                 .prepare_namespaces = f->prepare_namespaces,
                 .solver_image = f->solver_image,
                 .responder = {.ns = app->own_namespace, .service = f->http01_service},
+                .cluster_issuer_ambient = f->cluster_issuer_ambient,
+                .issuer_ambient = f->issuer_ambient,
                 .solver_linger = f->solver_linger,
                 .failure_backoff_min = f->failure_backoff_min,
                 .failure_backoff_max = f->failure_backoff_max,

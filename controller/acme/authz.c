@@ -6,6 +6,7 @@
 #include "acme/internal.h"
 #include "acme/order.h"
 #include "acme/problem.h"
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "pki/jws.h"
@@ -131,4 +132,12 @@ char *acme_key_authorization(const struct pki_key *key, const char *token)
 {
     auto_free char *thumbprint = pki_jwk_thumbprint(key);
     return x_printf("%s.%s", token, thumbprint);
+}
+
+char *acme_dns_value(const struct pki_key *key, const char *token)
+{
+    unsigned char digest[32];
+    auto_free char *answer = acme_key_authorization(key, token);
+    pki_sha256(answer, strlen(answer), digest);
+    return base64url_encode(digest, sizeof(digest));
 }

@@ -85,5 +85,7 @@ struct err *acme_challenge_accept(const struct acme_account *account, const char
 
 /* token.thumbprint (section 8.1). Owned. */
 char *acme_key_authorization(const struct pki_key *key, const char *token);
+/* The value of the TXT record for dns-01 (section 8.4): base64url of the SHA-256 of that. Owned. */
+char *acme_dns_value(const struct pki_key *key, const char *token);
 
 #endif

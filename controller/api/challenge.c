@@ -19,6 +19,16 @@ static const struct bind_field spec_fields[] = {
 const struct bind_table challenge_spec_table =
     BIND_TABLE("ChallengeSpec", struct challenge_spec, spec_fields);
 
+#define RECORD(type, member, name, ...)                                                            \
+    BIND_ROW(struct challenge_record, type, member, name, __VA_ARGS__)
+static const struct bind_field record_fields[] = {
+    RECORD(STRING, name, "name"),          RECORD(STRING, zone, "zone"),
+    RECORD(STRING, value, "value"),        RECORD(STRING, provider, "provider"),
+    RECORD(STRING, record_id, "recordID"), RECORD(TIME, since, "since"),
+};
+static const struct bind_table record_table =
+    BIND_TABLE("ChallengeRecord", struct challenge_record, record_fields);
+
 #define STATUS(type, member, name, ...)                                                            \
     BIND_ROW(struct challenge_status, type, member, name, __VA_ARGS__)
 static const struct bind_field status_fields[] = {
@@ -28,6 +38,7 @@ static const struct bind_field status_fields[] = {
     STATUS(STRING, reason, "reason"),
     STATUS(STRING, state, "state"),
     STATUS(STRING, next_action, "nextAction"),
+    STATUS(OBJECT, dns01, "dns01", .table = &record_table),
 };
 const struct bind_table challenge_status_table =
     BIND_TABLE("ChallengeStatus", struct challenge_status, status_fields);

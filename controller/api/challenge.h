@@ -17,6 +17,16 @@ struct challenge_spec {
     struct issuer_ref issuer_ref;
 };
 
+/* What may be in a zone: written before it is put there, and so found again after a crash. */
+struct challenge_record {
+    const char *name; /* where the CNAMEs of _acme-challenge lead; NULL = there is none */
+    const char *zone;
+    const char *value;
+    const char *provider;  /* the member of the solver's dns01 */
+    const char *record_id; /* the provider's own, when it is known */
+    int64_t since;         /* wall ns */
+};
+
 struct challenge_status {
     bool processing;
     bool presented;
@@ -24,6 +34,7 @@ struct challenge_status {
     const char *reason;
     const char *state; /* as orders */
     const char *next_action;
+    struct challenge_record dns01;
 };
 
 struct challenge {

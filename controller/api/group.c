@@ -67,6 +67,7 @@ struct err *api_init(const char *group)
         set_name(rows[i].offset, x_printf("%s/%s", group, rows[i].suffix));
     set_name(offsetof(struct api_names, fao), x_printf("controller.%s/fao", group));
     set_name(offsetof(struct api_names, http01_solver), x_printf("acme.%s/http01-solver", group));
+    set_name(offsetof(struct api_names, dns01_finalizer), x_printf("acme.%s/finalizer", group));
     names.field_manager =
         str_eq(group, "cert-manager.io") ? "cert-manager-certificates-issuing" : "certroll";
     kinds_set_group(names.group, names.acme_group);

@@ -40,6 +40,7 @@ struct api_names {
     const char *next_private_key; /* label on the Secret that holds the key of a running issuance */
     const char *fao;              /* label on every Secret of a Certificate */
     const char *http01_solver;    /* label on solver pods, Services and Ingresses */
+    const char *dns01_finalizer;  /* on a Challenge: a record may be in a zone */
 };
 
 #define API_FINGERPRINT "certroll.dev/fingerprint" /* on the Secret: SHA-256 of the leaf */

@@ -16,6 +16,8 @@
 #include "api/order.h"
 #include "api/tls_secret.h"
 #include "budget/budgets.h"
+#include "dns01/access.h"
+#include "dns01/zone.h"
 #include "http01/tier.h"
 #include "issuers/acme_account.h"
 #include "issuers/issuer.h"
@@ -26,6 +28,7 @@
 #include "reconcilers/memo.h"
 #include "rollout/workload.h"
 
+struct dns_turns;
 struct renewal_board;
 struct solver_needs;
 
@@ -36,8 +39,10 @@ struct env_config {
     const char *prepare_namespaces;         /* "a,b": where prepare hooks may run; NULL = nowhere */
     const char *solver_image;
     struct http01_responder responder; /* where our own replicas answer */
-    int64_t solver_linger;             /* ns a solver stays after it was last needed */
-    int64_t failure_backoff_min;       /* ns after the first failed issuance, doubling */
+    bool cluster_issuer_ambient; /* a ClusterIssuer's DNS providers may use what certroll itself */
+    bool issuer_ambient;         /* has: environment, files; and those of an Issuer */
+    int64_t solver_linger;       /* ns a solver stays after it was last needed */
+    int64_t failure_backoff_min; /* ns after the first failed issuance, doubling */
     int64_t failure_backoff_max;
 };
 
@@ -83,6 +88,7 @@ struct env {
     int orders_by_issuer;
     int challenges_by_owner;
     int challenges_by_token;
+    int challenges_by_issuer;
     int secrets_by_owner;
     int issuers_by_secret;
     int cluster_issuers_by_secret;
@@ -97,6 +103,11 @@ struct env {
     struct memo *abandoned; /* see order_abandon.c: authorizations that nobody needs */
     struct memo *presented; /* by key of the Order: when, by which tiers, and what is waited for */
     struct http01_env http01;
+    struct dns_services dns01;
+    struct dns_zones *dns_zones;
+    struct dns_held *dns_held;   /* by uid of the Challenge: with what its record was made */
+    struct dns_turns *dns_turns; /* "record NAME", "zone ZONE", "look" */
+    unsigned dns_looks;          /* at once, so that there are threads for others */
     struct renewal_board *renewal_board;
     struct memo *outages; /* see outage.h */
     struct memo

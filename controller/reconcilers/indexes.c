@@ -57,11 +57,45 @@ void index_order_issuer(const void *object, emit_fn emit, void *arg)
     emit_issuer(&o->spec.issuer_ref, o->obj.meta.namespace, emit, arg);
 }
 
+void index_challenge_issuer(const void *object, emit_fn emit, void *arg)
+{
+    const struct challenge *c = object;
+    emit_issuer(&c->spec.issuer_ref, c->obj.meta.namespace, emit, arg);
+}
+
 void index_challenge_token(const void *object, emit_fn emit, void *arg)
 {
     const struct challenge *c = object;
     if (!str_empty(c->spec.token))
         emit(arg, c->spec.token);
+}
+
+struct secrets_of {
+    const char *ns;
+    emit_fn emit;
+    void *arg;
+};
+
+static struct err *emit_ref(void *arg, const char *field, const struct dns_secret_ref *ref)
+{
+    const struct secrets_of *s = arg;
+    (void)field;
+    emit_secret(s->ns, ref->name, s->emit, s->arg);
+    return NULL;
+}
+
+/* A solver that cannot be read uses none. */
+static void emit_solver_secrets(const struct acme_solver *solver, const char *ns, emit_fn emit,
+                                void *arg)
+{
+    struct secrets_of s = {ns, emit, arg};
+    AUTO_DNS_CONFIG config = {0};
+    if (solver->dns01 == NULL)
+        return;
+    struct err *e = dns_config_parse(solver->dns01, NULL, &config);
+    if (e == NULL)
+        e = dns_config_secrets(&config, emit_ref, &s);
+    err_free(e);
 }
 
 void index_issuer_secret(const void *object, emit_fn emit, void *arg)
@@ -73,6 +107,8 @@ void index_issuer_secret(const void *object, emit_fn emit, void *arg)
     const struct acme_external_account *x = i->spec.acme->external_account_binding;
     if (x != NULL && !str_eq(x->key_secret_ref.name, i->spec.acme->private_key_secret_ref.name))
         emit_secret(i->obj.meta.namespace, x->key_secret_ref.name, emit, arg);
+    for (size_t n = 0; n < i->spec.acme->solvers.len; n++)
+        emit_solver_secrets(&i->spec.acme->solvers.items[n], i->obj.meta.namespace, emit, arg);
 }
 
 void index_workload_secret(const void *object, emit_fn emit, void *arg)

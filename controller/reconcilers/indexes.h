@@ -14,10 +14,12 @@ void index_certificate_issuer(const void *object, void (*emit)(void *arg, const 
 void index_request_issuer(const void *object, void (*emit)(void *arg, const char *value),
                           void *arg);
 void index_order_issuer(const void *object, void (*emit)(void *arg, const char *value), void *arg);
+void index_challenge_issuer(const void *object, void (*emit)(void *arg, const char *value),
+                            void *arg);
 /* spec.token. */
 void index_challenge_token(const void *object, void (*emit)(void *arg, const char *value),
                            void *arg);
-/* "ns/secret" of the account key; a ClusterIssuer's is found under "secret". */
+/* "ns/secret" of the account key and of what DNS providers need; a ClusterIssuer's are found under "secret". */
 void index_issuer_secret(const void *object, void (*emit)(void *arg, const char *value), void *arg);
 /* "ns/secret" of each Secret that the pods use. */
 void index_workload_secret(const void *object, void (*emit)(void *arg, const char *value),

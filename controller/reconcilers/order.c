@@ -123,24 +123,37 @@ struct err *order_profile(const struct order_pass *p, const struct acme_director
                    required, d->profiles.len > 0 ? "it offers " : "it offers no profiles", offered);
 }
 
+static struct err *check_solver(const struct acme_solver *s, const struct acme_identifier *id)
+{
+    if (s->http01 != NULL && str_starts(id->value, "*."))
+        return err_new(ERR_INVALID, "InvalidSolver",
+                       "a wildcard cannot be proven by HTTP-01 (RFC 8555 section 8.3): add a dns01 "
+                       "solver for it");
+    if (s->dns01 == NULL)
+        return NULL;
+    if (s->http01 != NULL)
+        return err_new(ERR_INVALID, "InvalidSolver",
+                       "its solver has http01 and dns01: make two solvers of it");
+    if (str_eq(id->type, "ip"))
+        return err_new(
+            ERR_INVALID, "InvalidSolver",
+            "an IP address cannot be proven by DNS-01 (RFC 8738 section 7): add an http01 "
+            "solver for it");
+    AUTO_DNS_CONFIG config = {0};
+    return dns_config_parse(s->dns01, s->wait_instead_of_self_check, &config);
+}
+
 /* What can be known to fail is not ordered: CAs count failures. Without a solver at all, the CA may know the
  * names already. */
 static struct err *check_solvers(const struct order_pass *p, const struct acme_identifier *ids,
                                  size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        bool wildcard = str_starts(ids[i].value, "*.");
-        const char *name = ids[i].value + (wildcard ? 2 : 0);
-        const struct acme_solver *s = acme_chain_solver(&p->chain, name);
+        const struct acme_solver *s = acme_chain_solver(&p->chain, ids[i].value);
         if (s == NULL)
             continue;
         TRY(solver_check(p->chain.issuer, s->http01));
-        if (wildcard && s->http01 != NULL)
-            return err_new(
-                ERR_INVALID, "InvalidSolver",
-                "%s: a wildcard cannot be proven by HTTP-01 (RFC 8555 section 8.3): add a "
-                "dns01 solver for it; nothing was ordered",
-                ids[i].value);
+        TRY(check_solver(s, &ids[i]), "nothing was ordered: %s", ids[i].value);
     }
     return NULL;
 }

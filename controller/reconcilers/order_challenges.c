@@ -35,27 +35,39 @@ static struct err *pick_solver(struct order_pass *p, const struct acme_authz *a,
                                const struct acme_challenge **ret_challenge,
                                const struct acme_solver **ret_solver)
 {
-    const struct acme_solver *s = acme_chain_solver(&p->chain, a->identifier);
+    auto_free char *name = x_printf("%s%s", a->wildcard ? "*." : "", a->identifier);
+    const struct acme_solver *s = acme_chain_solver(&p->chain, name);
     if (s == NULL)
         return err_new(ERR_INVALID, "InvalidSolver",
-                       "no solver of the issuer fits %s: add one to spec.acme.solvers",
-                       a->identifier);
-    if (http01_tier_of(s->http01) == NULL)
+                       "no solver of the issuer fits %s: add one to spec.acme.solvers", name);
+    if (s->dns01 == NULL && http01_tier_of(s->http01) == NULL)
         return err_new(ERR_INVALID, "InvalidSolver",
                        "the solver for %s has no http01 tier that this version knows: write "
                        "http01.ingress",
-                       a->identifier);
-    if (a->wildcard)
+                       name);
+    if (a->wildcard && s->dns01 == NULL)
         return err_new(ERR_INVALID, "InvalidSolver",
-                       "*.%s: a wildcard cannot be proven by HTTP-01 (RFC 8555 section 7.1.3): use "
+                       "%s: a wildcard cannot be proven by HTTP-01 (RFC 8555 section 7.1.3): use "
                        "a dns01 solver",
-                       a->identifier);
-    *ret_challenge = acme_authz_challenge(a, "http-01");
+                       name);
+    const char *type = s->dns01 != NULL ? "dns-01" : "http-01";
+    *ret_challenge = acme_authz_challenge(a, type);
     *ret_solver = s;
     if (*ret_challenge == NULL || (*ret_challenge)->token == NULL)
-        return err_new(ERR_INVALID, "InvalidSolver", "the CA offers no http-01 challenge for %s",
-                       a->identifier);
+        return err_new(ERR_INVALID, "InvalidSolver", "the CA offers no %s challenge for %s", type,
+                       name);
     return NULL;
+}
+
+/* A DNS-01 challenge is held from the start, which costs no write: its record is taken out before it goes. */
+static json_t *challenge_meta(const struct order_pass *p, const char *name, bool dns01)
+{
+    const struct object_meta *owner = &p->order->obj.meta;
+    json_t *meta = json_build("{s:s,s:s,s:[o]}", "name", name, "namespace", owner->namespace,
+                              "ownerReferences", owner_reference_json(&kind_order.res, owner));
+    if (dns01)
+        json_put(meta, "finalizers", json_build("[s]", api_names()->dns01_finalizer));
+    return meta;
 }
 
 static void challenge_name(const struct order_pass *p, const char *authz_url,
@@ -73,7 +85,10 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
     const struct acme_challenge *c = NULL;
     const struct acme_solver *solver = NULL;
     TRY(pick_solver(p, a, &c, &solver));
-    auto_free char *key = acme_key_authorization(p->chain.account.account.key, c->token);
+    bool dns01 = solver->dns01 != NULL;
+    const struct pki_key *account = p->chain.account.account.key;
+    auto_free char *key =
+        dns01 ? acme_dns_value(account, c->token) : acme_key_authorization(account, c->token);
     json_auto_t *solver_json = bind_encode(&acme_solver_table, solver);
     auto_free char *solver_text = NULL;
     TRY(json_to_string(solver_json, 1024 * 1024, &solver_text));
@@ -82,7 +97,7 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
         .authorization_url = authz_url,
         .dns_name = a->identifier,
         .wildcard = a->wildcard,
-        .type = "HTTP-01",
+        .type = dns01 ? "DNS-01" : "HTTP-01",
         .token = c->token,
         .key = key,
         .solver = solver_text,
@@ -90,12 +105,9 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
     };
     char name[KUBE_NAME_MAX + 1];
     challenge_name(p, authz_url, name);
-    const struct object_meta *owner = &p->order->obj.meta;
-    json_auto_t *body = json_build("{s:{s:s,s:s,s:[o]},s:o}", "metadata", "name", name, "namespace",
-                                   owner->namespace, "ownerReferences",
-                                   owner_reference_json(&kind_order.res, owner), "spec",
+    json_auto_t *body = json_build("{s:o,s:o}", "metadata", challenge_meta(p, name, dns01), "spec",
                                    bind_encode(&challenge_spec_table, &spec));
-    return store_create(&p->env->challenges, owner->namespace, name, body);
+    return store_create(&p->env->challenges, p->order->obj.meta.namespace, name, body);
 }
 
 static void fail_authz(struct order_pass *p, const char *identifier, const char *state,

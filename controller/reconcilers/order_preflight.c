@@ -28,9 +28,11 @@ static struct err *check_names(struct order_pass *p, const struct acme_identifie
         if (!str_eq(ids[i].type, "dns"))
             continue;
         bool wildcard = str_starts(ids[i].value, "*.");
+        const struct acme_solver *s = acme_chain_solver(&p->chain, ids[i].value);
         const struct acme_caa_ask ask = {.identities = identities,
                                          .account_url = p->chain.account.url,
-                                         .method = "http-01",
+                                         .method =
+                                             s != NULL && s->dns01 != NULL ? "dns-01" : "http-01",
                                          .wildcard = wildcard};
         const char *name = ids[i].value + (wildcard ? 2 : 0);
         AUTO_ERR e = acme_caa_check(p->env->caa, p->env->stop, name, &ask);

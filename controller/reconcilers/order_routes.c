@@ -178,7 +178,8 @@ struct err *order_clean_up(struct order_pass *p)
     TRY(order_clear_routes(p->env, p->key, &order));
     for (size_t i = 0; i < p->challenges.len; i++) {
         const struct challenge *c = p->challenges.items[i];
-        TRY(store_delete(&p->env->challenges, c), "Challenge");
+        if (c->obj.meta.deletion_timestamp == 0) /* else its record is on the way out */
+            TRY(store_delete(&p->env->challenges, c), "Challenge");
         memo_drop(p->env->proven, c->obj.meta.uid);
     }
     memo_drop(p->env->polls, m->uid);

@@ -5,11 +5,14 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "dns01/provider_memory.h"
+#include "dns01/turns.h"
 #include "http01/hosts.h"
 #include "http01/replicas.h"
 #include "net/http_share.h"
 #include "reconcilers/certificate.h"
 #include "reconcilers/challenge.h"
+#include "reconcilers/challenge_record.h"
 #include "reconcilers/indexes.h"
 #include "reconcilers/issuer.h"
 #include "reconcilers/order.h"
@@ -74,6 +77,7 @@ static void make_caches(struct reconcilers *r)
     env->orders_by_issuer = cache_add_index(env->orders.cache, index_order_issuer);
     env->challenges = add_cache(r, &kind_challenge);
     env->challenges_by_owner = cache_add_index(env->challenges.cache, index_owner);
+    env->challenges_by_issuer = cache_add_index(env->challenges.cache, index_challenge_issuer);
     env->challenges_by_token = cache_add_index(env->challenges.cache, index_challenge_token);
     env->secrets = add_cache(r, &kind_secret);
     env->secrets_by_owner = cache_add_index(env->secrets.cache, index_owner);
@@ -113,15 +117,26 @@ static void wake_secret_users(const struct env *env, const char *ns, const char 
                  key);
 }
 
-/* An account key that was replaced or deleted is another account. */
+static void wake_issuers(const struct env *env, struct cache *cache, int index, const char *secret)
+{
+    AUTO_OBJECT_LIST found = {0};
+    err_drop(cache_by_index(cache, index, secret, &found)); /* as in wake_all() */
+    for (size_t i = 0; i < found.len; i++) {
+        const struct issuer *issuer = found.items[i];
+        controller_enqueue(env->controllers.issuer, issuer->obj.meta.namespace,
+                           issuer->obj.meta.name);
+        challenge_retry_all(env, issuer);
+    }
+}
+
+/* An account key that was replaced or deleted is another account; and a DNS provider may take the new credential. */
 static void wake_key_users(const struct env *env, const char *ns, const char *secret)
 {
     char key[KUBE_KEY_MAX];
     object_key(ns, secret, key);
-    wake_all(env->controllers.issuer, env->issuers.cache, env->issuers_by_secret, key);
+    wake_issuers(env, env->issuers.cache, env->issuers_by_secret, key);
     if (str_eq(ns, env->config.cluster_resource_namespace))
-        wake_all(env->controllers.issuer, env->cluster_issuers.cache,
-                 env->cluster_issuers_by_secret, secret);
+        wake_issuers(env, env->cluster_issuers.cache, env->cluster_issuers_by_secret, secret);
 }
 
 static void on_secret(void *arg, const struct cache_change *change)
@@ -158,6 +173,7 @@ static void wake_issuer_users(const struct env *env, const struct issuer *issuer
              key);
     wake_all(env->controllers.request, env->requests.cache, env->requests_by_issuer, key);
     wake_all(env->controllers.order, env->orders.cache, env->orders_by_issuer, key);
+    challenge_retry_all(env, issuer);
 }
 
 /* A person can ask for something by an annotation, which moves no generation. */
@@ -337,6 +353,19 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
         .replicas = http01_replicas_new(o->clock),
         .hosts = http01_hosts_new(o->clock),
     };
+    env->dns01 = (struct dns_services){
+        .clock = o->clock,
+        .rng = o->rng,
+        .stop = o->stop,
+        .kube = o->kube,
+        .http = env->outside,
+        .dns = o->dns,
+        .memory = dns_memory_new(),
+    };
+    env->dns_zones = dns_zones_new();
+    env->dns_held = dns_held_new();
+    env->dns_turns = dns_turns_new();
+    env->dns_looks = 1;
     env->renewal_board = renewal_board_new();
     env->revoked = memo_new();
     env->outages = memo_new();
@@ -400,6 +429,10 @@ void reconcilers_free(struct reconcilers *r)
     solver_needs_free(r->env.solver_needs);
     http01_replicas_free(r->env.http01.replicas);
     http01_hosts_free(r->env.http01.hosts);
+    dns_memory_free(r->env.dns01.memory);
+    dns_zones_free(r->env.dns_zones);
+    dns_held_free(r->env.dns_held);
+    dns_turns_free(r->env.dns_turns);
     budgets_free(r->env.budgets);
     http_share_free(r->share);
     free(r);
@@ -425,6 +458,7 @@ void reconcilers_start(struct reconcilers *r, unsigned workers, unsigned externa
     solver_adopt(&r->env);
     order_recall_adopt(&r->env);
     http_share_set_threads(r->share, external_workers);
+    r->env.dns_looks = external_workers - external_workers / 4;
     r->inside = worker_pool_start(r->controllers, INSIDE_CONTROLLERS, workers);
     r->outside = worker_pool_start(r->controllers + INSIDE_CONTROLLERS,
                                    r->controller_count - INSIDE_CONTROLLERS, external_workers);

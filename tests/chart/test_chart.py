@@ -23,7 +23,7 @@ CONTROLLER = {
     ("@G@", "issuers"): FOLLOW,
     ("@G@", "clusterissuers"): FOLLOW,
     ("acme.@G@", "orders"): FOLLOW | {"create", "patch"},
-    ("acme.@G@", "challenges"): FOLLOW | {"create", "delete"},
+    ("acme.@G@", "challenges"): FOLLOW | {"create", "delete", "patch"},
     **{("@G@", f"{kind}/{part}"): {"update"} for part in ("status", "finalizers")
        for kind in ("certificates", "certificaterequests", "issuers", "clusterissuers")},
     ("acme.@G@", "orders/status"): {"update"},
@@ -456,3 +456,14 @@ def test_prepare_hooks_have_rights_where_they_are_allowed(render):
     found = sorted((o["kind"], o["metadata"]["namespace"]) for o in chart.objects if "prepare" in o["metadata"]["name"])
     assert found == [("Role", "a"), ("Role", "b"), ("RoleBinding", "a"), ("RoleBinding", "b")]
     assert flags(chart.container)["prepare-namespaces"] == "a,b"
+
+
+def test_dns_providers_have_the_rights_that_are_asked_for(render):
+    def granted(values):
+        role = next(o for o in render(values).all("ClusterRole") if o["metadata"]["name"].endswith("-controller"))
+        return [(rule["apiGroups"], rule["resources"], rule["verbs"]) for rule in role["rules"]]
+    tokens = ([""], ["serviceaccounts/token"], ["create"])
+    webhooks = (["acme.example.com", "b.example"], ["*"], ["create"])
+    assert tokens not in granted({}) and not [rule for rule in granted({}) if "*" in rule[1]]
+    assert tokens in granted({"dns01": {"serviceAccountTokens": True}})
+    assert webhooks in granted({"dns01": {"webhookGroups": ["acme.example.com", "b.example"]}})

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP-01: a self-check until the answer can be seen. Solver and route are the Order's. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "http01/replicas.h"
+#include "http01/selfcheck.h"
+#include "reconcilers/challenge_check.h"
+#include "reconcilers/challenge_pass.h"
+
+/* Between self-checks the CA is asked only now and then whether the authorization still stands. */
+#define CHECKS_PER_READ 30
+
+static void say_waiting(struct challenge_pass *p, const struct err *e, int64_t since)
+{
+    if (p->now - since < CHALLENGE_PATIENCE)
+        return;
+    auto_free char *reason = x_printf("Waiting for HTTP-01 challenge propagation: %s", e->message);
+    challenge_say(p, reason);
+    p->status.next_action = "the self-check to see the key authorization";
+    p->status.state = "pending";
+    p->status.processing = true;
+    p->status.presented = true;
+    if (p->status.presented_at == 0)
+        p->status.presented_at = since;
+}
+
+/* Where certroll's own replicas answer, the CA may meet any of them. */
+static struct err *ask_replicas(const struct challenge_pass *p, const char *expected)
+{
+    const struct challenge_spec *spec = &p->challenge->spec;
+    const struct acme_solver *s = acme_chain_solver(&p->chain, spec->dns_name);
+    const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
+    if (tier == NULL || tier->host == NULL)
+        return NULL;
+    char host[DNS_NAME_MAX + 1];
+    tier->host(s->http01, spec->dns_name, host);
+    const struct http01_question q = {
+        .host = host, .token = spec->token, .key_authorization = expected};
+    return http01_replicas_answer(&p->env->http01, p->env->outside, p->env->stop, &q);
+}
+
+/* URL and token were compared with the CA's when the authorization was read. */
+static struct err *check(struct challenge_pass *p)
+{
+    const struct challenge_spec *spec = &p->challenge->spec;
+    auto_free char *expected = acme_key_authorization(p->chain.account.account.key, spec->token);
+    struct err *e = challenge_check(p->env, &p->chain, p->order, p->challenge);
+    if (e == NULL)
+        e = ask_replicas(p, expected);
+    unsigned tries = memo_count(p->env->polls, p->check_key, p->now).count;
+    if (e == NULL)
+        return challenge_accept(p);
+    if (err_is(e, ERR_CANCELLED) || err_is(e, ERR_CONFLICT))
+        return e;
+    say_waiting(p, e, p->challenge->obj.meta.creation_timestamp);
+    challenge_wait(p, e->retry_at != 0 ? e->retry_at : p->now + http01_self_check_delay(tries));
+    err_free(e);
+    return NULL;
+}
+
+struct err *challenge_http01(struct challenge_pass *p)
+{
+    unsigned checks = memo_get(p->env->polls, p->check_key).count;
+    if (checks % CHECKS_PER_READ == 0)
+        TRY(challenge_read_authorization(p));
+    return p->stop || p->accepted ? NULL : check(p);
+}

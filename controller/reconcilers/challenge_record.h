@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TXT record of a DNS-01 challenge: what may be in a zone is in status.dns01 before it is put there, and the
+ * Challenge has a finalizer until it is out again. Internal to challenge*.c.
+ */
+#ifndef CERTROLL_RECONCILERS_CHALLENGE_RECORD_H
+#define CERTROLL_RECONCILERS_CHALLENGE_RECORD_H
+
+#include "dns01/access.h"
+#include "reconcilers/challenge_pass.h"
+
+/* What is remembered of a record, by the Challenge's uid, may be lost: then it is put there again. */
+enum challenge_note {
+    NOTE_READ,    /* time: the authorization was read */
+    NOTE_SHOWN,   /* time: the provider took the value; text: its id */
+    NOTE_SETTLED, /* time: it is on its way to the servers no more */
+    NOTE_LOOKS,   /* count */
+    NOTE_SEEN,    /* time: the servers show it */
+    NOTE_TROUBLE, /* count: failures in a row */
+    NOTE_PAUSE,   /* time: not before */
+    NOTE_END,     /* time: the clean-up failed first */
+    NOTES,
+};
+struct memo_entry challenge_noted(const struct challenge_pass *p, enum challenge_note n);
+void challenge_note(const struct challenge_pass *p, enum challenge_note n, int64_t time);
+/* Counts; returns how many there were before. */
+unsigned challenge_count(const struct challenge_pass *p, enum challenge_note n);
+void challenge_forget(const struct challenge_pass *p, enum challenge_note n);
+/* The provider took the value, and calls it so; id may be NULL. */
+void challenge_note_shown(const struct challenge_pass *p, const char *id);
+/* The provider's id of the record or NULL; owned. */
+char *challenge_record_id(const struct challenge_pass *p);
+
+bool challenge_record_is_held(const struct challenge *c);
+
+/* What a solver of this issuer lets a provider use. */
+struct err *challenge_access(const struct challenge_pass *p, const struct issuer *issuer,
+                             const struct acme_solver *solver, struct dns_access **ret_access)
+    MUST_CHECK;
+/* Something failed that is not the CA's: said in status and by an Event of that reason, and tried again in 5 s to 5 min,
+ * or when Issuer or Secret change. Takes over the error; NULL unless it is to be passed on. Ends the pass. */
+struct err *challenge_trouble(struct challenge_pass *p, const char *event, struct err *e)
+    MUST_CHECK;
+
+/* Takes the recorded value out of its zone; the pass has ended when it could not be done yet. What cannot be done
+ * for ten minutes, or by nobody any more, is told and left. */
+struct err *challenge_record_remove(struct challenge_pass *p) MUST_CHECK;
+/* The same, and the Challenge may go. Nothing for one that is not held. */
+struct err *challenge_record_end(struct challenge_pass *p) MUST_CHECK;
+/* A turn at the record's name: who else writes there now goes first, and the pass ends. */
+bool challenge_record_turn(struct challenge_pass *p, const char *name);
+void challenge_record_turn_end(const struct challenge_pass *p, const char *name);
+
+/* Issuer or Secret changed: its challenges that wait for a provider try again now. */
+void challenge_retry_all(const struct env *env, const struct issuer *issuer);
+
+#endif

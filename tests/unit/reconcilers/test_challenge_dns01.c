@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a DNS-01 challenge: recorded before it is put anywhere, looked at, proven, and taken out again. */
+#include "reconcilers/challenge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "acme_scene.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "reconcilers/challenge_record.h"
+#include "reconcilers/order.h"
+#include "support/scripted_kube.h"
+#include "support/scripted_zones.h"
+
+#define CHALLENGE "https://api/apis/acme.certroll.dev/v1/namespaces/shop/challenges/c"
+#define SECRET "GET https://api/api/v1/namespaces/shop/secrets/cf"
+#define API "https://api.cloudflare.com/client/v4"
+#define TOKEN "0123456789abcdef"
+#define RECORD "_acme-challenge.a.test"
+#define ANY_VALUE "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
+#define SOLVERS                                                                                    \
+    ",\"solvers\":[{\"dns01\":{\"cloudflare\":{\"apiTokenSecretRef\":{\"name\":\"cf\",\"key\":"    \
+    "\"token\"}}}}]"
+#define FINALIZERS ",\"finalizers\":[\"acme.certroll.dev/finalizer\"]"
+#define DELETED ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""
+
+struct stage {
+    struct scene s;
+    struct scripted_zones net;
+    char *value; /* that the account's key makes of the token */
+    int64_t next;
+};
+
+static char *challenge_text(int version, const char *meta, const char *status)
+{
+    return x_printf(
+        "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\",\"resourceVersion\":"
+        "\"%d\"%s,\"ownerReferences\":[{\"apiVersion\":\"acme.certroll.dev/v1\",\"kind\":\"Order\","
+        "\"name\":\"o\",\"uid\":\"o\",\"controller\":true}]},\"spec\":{\"url\":\"" ACME_CA
+        "/chall/1\",\"authorizationURL\":\"" ACME_CA
+        "/authz/1\",\"dnsName\":\"a.test\",\"wildcard\":"
+        "true,\"type\":\"DNS-01\",\"token\":\"" TOKEN
+        "\",\"key\":\"k\",\"solver\":{},\"issuerRef\":"
+        "{\"name\":\"acme\"}},\"status\":{%s}}",
+        version, meta, status);
+}
+
+static char *record_text(const char *value)
+{
+    return x_printf("\"state\":\"pending\",\"processing\":true,\"dns01\":{\"name\":\"" RECORD
+                    "\",\"zone\":\"a.test\",\"value\":\"%s\",\"provider\":\"cloudflare\",\"since\":"
+                    "\"2026-01-01T00:00:00Z\"}",
+                    value);
+}
+
+static void put_challenge(struct stage *t, int version, const char *meta, const char *status)
+{
+    auto_free char *text = challenge_text(version, meta, status);
+    scene_put(&t->s.env->challenges, text);
+}
+
+static void put_order(struct stage *t, int version, const char *status)
+{
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\",\"resourceVersion\":"
+        "\"%d\",\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":"
+        "\"CertificateRequest\",\"name\":\"web-1\",\"uid\":\"r\",\"controller\":true}]},\"spec\":{"
+        "\"request\":\"Q1NS\",\"dnsNames\":[\"*.a.test\"],\"issuerRef\":{\"name\":\"acme\"}},"
+        "\"status\":{\"url\":\"" ACME_CA "/order/1\",\"authorizations\":[{\"url\":\"" ACME_CA
+        "/authz/1\"}]%s}}",
+        version, status);
+    scene_put(&t->s.env->orders, text);
+}
+
+static void stage_open(struct stage *t)
+{
+    *t = (struct stage){0};
+    scene_open(&t->s);
+    scripted_zones_init(&t->net);
+    scripted_zones_zone(&t->net, "a.test", "ns1.a.test", "192.0.2.1");
+    t->s.dns.transport = t->net.transport;
+    acme_scene_issuer(&t->s, SOLVERS);
+    put_order(t, 2, "");
+    scene_put(&t->s.env->requests,
+              "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{\"name\":"
+              "\"acme\"}}}");
+}
+
+static void stage_close(struct stage *t)
+{
+    free(t->value);
+    scene_close(&t->s);
+}
+#define STAGE(name)                                                                                \
+    AUTO(stage_close) struct stage name;                                                           \
+    stage_open(&(name))
+
+static void reconcile(struct stage *t)
+{
+    static const struct object_name name = {.ns = "shop", .name = "c"};
+    t->next = 0;
+    expect_ok(challenge_reconcile((void *)(uintptr_t)t->s.env, &name, &t->next));
+}
+
+/* ---- what the world says ---- */
+
+static void plan_authz(struct stage *t, const char *status)
+{
+    auto_free char *body =
+        x_printf("{\"status\":\"%s\",\"wildcard\":true,\"identifier\":{\"type\":\"dns\",\"value\":"
+                 "\"a.test\"},\"challenges\":[{\"type\":\"http-01\",\"url\":\"" ACME_CA
+                 "/chall/0\",\"token\":\"" TOKEN
+                 "\",\"status\":\"%s\"},{\"type\":\"dns-01\",\"url\":\"" ACME_CA
+                 "/chall/1\",\"token\":\"" TOKEN "\",\"status\":\"%s\"}]}",
+                 status, status, status);
+    acme_scene_post(&t->s, "/authz/1", 200, "", body);
+}
+
+static void plan_status(struct stage *t, int version, const char *status)
+{
+    auto_free char *text = challenge_text(version, FINALIZERS, status);
+    scripted_plan(&t->s.world, "PUT " CHALLENGE "/status", 200, text);
+}
+
+static void plan_secret(struct stage *t)
+{
+    scripted_plan(&t->s.world, SECRET, 200, "{\"data\":{\"token\":\"c2VjcmV0Cg==\"}}");
+}
+
+static void plan_present(struct stage *t, int status)
+{
+    plan_secret(t);
+    scripted_plan(&t->s.world, "GET " API "/zones", 200,
+                  "{\"success\":true,\"result\":[{\"id\":\"z1\",\"name\":\"a.test\",\"status\":"
+                  "\"active\"}],\"result_info\":{\"total_pages\":1}}");
+    scripted_plan(&t->s.world, "POST " API "/zones/z1/dns_records", status,
+                  "{\"success\":true,\"result\":{\"id\":\"r1\"}}");
+}
+
+static void plan_clean_up(struct stage *t, int status)
+{
+    auto_free char *records = x_printf("{\"success\":true,\"result\":[{\"id\":\"r1\",\"content\":"
+                                       "\"\\\"%s\\\"\"}],\"result_info\":{\"total_pages\":1}}",
+                                       t->value);
+    scripted_plan(&t->s.world, "GET " API "/zones/z1/dns_records", status, records);
+    if (status == 200)
+        scripted_plan(&t->s.world, "DELETE " API "/zones/z1/dns_records/r1", 200,
+                      "{\"success\":true,\"result\":{\"id\":\"r1\"}}");
+}
+
+static void plan_let_go(struct stage *t, int version, const char *meta, const char *status)
+{
+    auto_free char *text = challenge_text(version, meta, status);
+    scripted_plan(&t->s.world, "PATCH " CHALLENGE, 200, text);
+}
+
+/* The status that was written last. */
+static json_t *written(struct stage *t)
+{
+    json_auto_t *body = scripted_json(&t->s.world, t->s.world.done - 1);
+    return json_incref(JGET(body, "status"));
+}
+
+static void remove_issuer(struct stage *t)
+{
+    AUTO_OBJECT(struct issuer) issuer = cache_peek(t->s.env->issuers.cache, "shop", "acme");
+    cache_delete(t->s.env->issuers.cache, issuer);
+}
+
+/* ---- scenes ---- */
+
+/* Up to where the record is in status. */
+static void go_to_recorded(struct stage *t)
+{
+    put_challenge(t, 2, FINALIZERS, "");
+    acme_scene_directory(&t->s, "");
+    plan_authz(t, "pending");
+    auto_free char *placeholder = record_text(ANY_VALUE);
+    plan_status(t, 3, placeholder);
+    reconcile(t);
+    json_auto_t *status = written(t);
+    assert_string_equal(JSTR(status, "dns01", "name"), RECORD);
+    assert_string_equal(JSTR(status, "dns01", "zone"), "a.test");
+    assert_string_equal(JSTR(status, "dns01", "provider"), "cloudflare");
+    assert_int_equal(t->next, clock_wall(&t->s.hands.clock));
+    t->value = x_strdup(JSTR(status, "dns01", "value"));
+    auto_free char *record = record_text(t->value);
+    put_challenge(t, 4, FINALIZERS, record);
+}
+
+static void go_to_presented(struct stage *t)
+{
+    go_to_recorded(t);
+    plan_present(t, 200);
+    reconcile(t);
+    json_auto_t *sent = scripted_json(&t->s.world, t->s.world.done - 1);
+    assert_non_null(strstr(JSTR(sent, "content"), t->value));
+}
+
+static void it_is_recorded_presented_seen_proven_and_removed(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    assert_int_equal(t.next, SCENE_NOW + 100 * NS_PER_MS); /* not seen yet: nothing is written */
+    scripted_zones_add(&t.net, RECORD, DNS_TXT, t.value);
+    acme_scene_post(&t.s, "/chall/1", 200, "", "{\"status\":\"processing\"}");
+    reconcile(&t);
+    assert_int_equal(t.next, SCENE_NOW + 100 * NS_PER_MS);
+    plan_authz(&t, "valid");
+    reconcile(&t);
+    AUTO_OBJECT(struct challenge) c = cache_peek(t.s.env->challenges.cache, "shop", "c");
+    assert_string_equal(challenge_state(t.s.env, c), "valid");
+    auto_free char *record = record_text(t.value);
+    plan_clean_up(&t, 200);
+    plan_let_go(&t, 5, "", record);
+    reconcile(&t);
+    json_auto_t *patch = scripted_json(&t.s.world, t.s.world.done - 1);
+    assert_int_equal(json_count(JGET(patch, "metadata", "finalizers")), 0);
+    reconcile(&t); /* the Order, which was told, takes it away */
+    assert_true(t.next > SCENE_NOW);
+}
+
+/* What a process before us put there is presented again, and nothing is written. */
+static void a_restart_presents_again(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    AUTO_OBJECT(struct challenge) c = cache_peek(t.s.env->challenges.cache, "shop", "c");
+    const struct challenge_pass p = {.env = t.s.env, .challenge = c};
+    for (int n = 0; n < NOTES; n++)
+        challenge_forget(&p, (enum challenge_note)n);
+    dns_held_drop(t.s.env->dns_held, "c");
+    plan_authz(&t, "pending");
+    plan_secret(&t);
+    scripted_plan(&t.s.world, "POST " API "/zones/z1/dns_records", 200,
+                  "{\"success\":true,\"result\":{\"id\":\"r1\"}}");
+    reconcile(&t);
+    assert_true(t.next > SCENE_NOW);
+}
+
+static void a_provider_that_refuses_is_told_and_asked_again(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_recorded(&t);
+    plan_present(&t, 403);
+    plan_status(&t, 5, "");
+    reconcile(&t);
+    json_auto_t *status = written(&t);
+    assert_non_null(
+        strstr(JSTR(status, "reason"), "cloudflare: TXT record " RECORD " in zone a.test"));
+    assert_null(strstr(JSTR(status, "reason"), "secret"));
+    assert_string_equal(JSTR(status, "state"), "pending");
+    assert_int_equal(t.s.told, 1);
+    assert_true(t.next >= SCENE_NOW + 5 * NS_PER_SEC && t.next < SCENE_NOW + 6 * NS_PER_SEC);
+    /* Its own status write wakes it: it waits on. */
+    auto_free char *record = record_text(t.value);
+    put_challenge(&t, 6, FINALIZERS, record);
+    reconcile(&t);
+    assert_true(t.next > SCENE_NOW);
+    /* Another credential is tried at once. */
+    AUTO_OBJECT(struct issuer) issuer = cache_peek(t.s.env->issuers.cache, "shop", "acme");
+    challenge_retry_all(t.s.env, issuer);
+    plan_secret(&t);
+    scripted_plan(&t.s.world, "GET " API "/zones", 200,
+                  "{\"success\":true,\"result\":[{\"id\":\"z1\",\"name\":\"a.test\"}]}");
+    scripted_plan(&t.s.world, "POST " API "/zones/z1/dns_records", 200,
+                  "{\"success\":true,\"result\":{\"id\":\"r1\"}}");
+    reconcile(&t);
+    assert_int_equal(t.next, SCENE_NOW + 100 * NS_PER_MS);
+}
+
+static void a_missing_secret_is_waited_for(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_recorded(&t);
+    scripted_plan(&t.s.world, SECRET, 404, "{\"kind\":\"Status\",\"reason\":\"NotFound\"}");
+    plan_status(&t, 5, "");
+    reconcile(&t);
+    json_auto_t *status = written(&t);
+    assert_non_null(
+        strstr(JSTR(status, "reason"), "apiTokenSecretRef: there is no Secret shop/cf"));
+    assert_int_equal(t.s.told, 1);
+}
+
+/* What is held in memory takes the record out when Issuer and Secret are gone already. */
+static void a_namespace_can_go_while_it_is_pending(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    auto_free char *record = record_text(t.value);
+    remove_issuer(&t);
+    put_challenge(&t, 9, FINALIZERS DELETED, record);
+    plan_clean_up(&t, 200);
+    plan_let_go(&t, 10, DELETED, record);
+    reconcile(&t);
+    assert_int_equal(t.s.told, 0);
+}
+
+static void what_nobody_can_remove_is_told_and_let_go(void **state)
+{
+    (void)state;
+    STAGE(t);
+    auto_free char *record = record_text(ANY_VALUE);
+    remove_issuer(&t);
+    put_challenge(&t, 9, FINALIZERS DELETED, record);
+    t.s.world.done = t.s.world.planned; /* the account's key is not read */
+    plan_let_go(&t, 10, DELETED, record);
+    reconcile(&t);
+    assert_int_equal(t.s.told, 1);
+}
+
+static void a_provider_that_is_down_holds_it_for_ten_minutes(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    auto_free char *record = record_text(t.value);
+    put_challenge(&t, 9, FINALIZERS DELETED, record);
+    for (int i = 0; i < 2; i++) {
+        if (i == 0)                 /* then its zone is not remembered any more */
+            plan_clean_up(&t, 500); /* with what is held */
+        else
+            scripted_plan(&t.s.world, "GET " API "/zones", 500, "{}");
+        plan_secret(&t);
+        if (i == 0)
+            plan_clean_up(&t, 500); /* with what the Issuer says */
+        else
+            scripted_plan(&t.s.world, "GET " API "/zones", 500, "{}");
+        if (i == 0)
+            plan_status(&t, 10, record);
+        else
+            plan_let_go(&t, 11, DELETED, record);
+        reconcile(&t);
+        put_challenge(&t, 12, FINALIZERS DELETED, record);
+        clock_manual_advance(&t.s.hands, 11 * NS_PER_MIN);
+    }
+    assert_int_equal(t.s.told, 2);
+}
+
+/* Whoever may write a status cannot have another record removed. */
+static void only_what_looks_like_ours_is_removed(void **state)
+{
+    (void)state;
+    STAGE(t);
+    auto_free char *record = record_text("v=spf1 -all");
+    put_challenge(&t, 9, FINALIZERS DELETED, record);
+    t.s.world.done = t.s.world.planned;
+    plan_let_go(&t, 10, DELETED, record);
+    reconcile(&t);
+}
+
+/* The apex beside the wildcard: a resolver that was told of one value would not hear of the other. */
+static void values_at_one_name_are_shown_together(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    scripted_zones_add(&t.net, RECORD, DNS_TXT, t.value);
+    auto_free char *record = record_text(ANY_VALUE);
+    auto_free char *text = challenge_text(7, FINALIZERS, record);
+    json_auto_t *apex = parsed(text);
+    json_put_str(JGET(apex, "metadata"), "name", "d");
+    json_put_str(JGET(apex, "metadata"), "uid", "d");
+    const void *other = NULL;
+    expect_ok(object_decode(&kind_challenge, apex, &other));
+    const struct challenge_pass p = {.env = t.s.env, .challenge = other};
+    cache_put(t.s.env->challenges.cache, other);
+    reconcile(&t); /* seen, and the CA is not asked */
+    assert_true(t.next > SCENE_NOW);
+    challenge_note(&p, NOTE_SEEN, SCENE_NOW);
+    acme_scene_post(&t.s, "/chall/1", 200, "", "{\"status\":\"processing\"}");
+    reconcile(&t);
+}
+
+/* Its Order is over: the record goes before the Challenge is deleted. */
+static void an_order_that_is_over_ends_it(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    auto_free char *record = record_text(t.value);
+    put_order(&t, 3, ",\"state\":\"invalid\"");
+    plan_clean_up(&t, 200);
+    plan_let_go(&t, 10, "", record);
+    reconcile(&t);
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_recorded_presented_seen_proven_and_removed),
+        cmocka_unit_test(a_restart_presents_again),
+        cmocka_unit_test(a_provider_that_refuses_is_told_and_asked_again),
+        cmocka_unit_test(a_missing_secret_is_waited_for),
+        cmocka_unit_test(a_namespace_can_go_while_it_is_pending),
+        cmocka_unit_test(what_nobody_can_remove_is_told_and_let_go),
+        cmocka_unit_test(a_provider_that_is_down_holds_it_for_ten_minutes),
+        cmocka_unit_test(only_what_looks_like_ours_is_removed),
+        cmocka_unit_test(values_at_one_name_are_shown_together),
+        cmocka_unit_test(an_order_that_is_over_ends_it),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
