@@ -13,7 +13,7 @@ from lib import ca as ca_kinds
 from lib.ca import Authority, Names
 from lib.cluster import ROOT, Cluster, install_crds, service_account
 from lib.controller import Controller, free_port
-from lib.dns import Bind, Tree
+from lib.dns import Bind, Secondary, Tree
 from lib.http01 import Responder
 from lib.objects import acme, self_signed
 from lib.pebble import Dns, Pebble
@@ -253,6 +253,15 @@ def zone(ns, bind, dns_tree):
     bind.add_zone(name)
     dns_tree.delegate(name, *bind.servers())
     return name
+
+
+@pytest.fixture
+def late(folder, dns_tree, ns):
+    """A zone of the test's own whose secondary sees nothing before it is released: (primary, secondary, zone)."""
+    with Secondary(folder / "dns", f"late-{ns}", lag=None) as second, Bind(folder / "dns", f"first-{ns}", [second]) as one:
+        one.add_zone(f"{ns}.test")
+        dns_tree.delegate(f"{ns}.test", *one.servers())
+        yield one, second, f"{ns}.test"
 
 
 @pytest.fixture

@@ -41,13 +41,22 @@ class Issuance:
         kubeconfig, _ = service_account(world.api, world.folder, self.ns, "controller", server=self.kube.url)
         self.controller = Controller(kubeconfig, world.folder, f"crash-at-{point}", HOME, namespace=self.ns,
                                      leader_elect="false", allow_private_urls="true", solver_linger="20s",
-                                     failure_backoff_min="1s")
+                                     failure_backoff_min="1s", **self.flags(world))
         self.controller.log.unlink(missing_ok=True)
+        self.add_issuers(world, staging)
+        world.api.create(certificate(self.ns, "web", "acme", dnsNames=[self.host()],
+                                     preflight={"issuerRef": {"name": "staging"}} if staging else None))
+
+    def flags(self, _world):
+        return {}
+
+    def host(self):
+        return f"{self.ns}.localhost"
+
+    def add_issuers(self, world, staging):
         world.api.create(acme(self.ns, world.pebble, server=f"{self.ca.url}/dir"))
         if staging:
             world.api.create(acme(self.ns, staging, "staging"))
-        world.api.create(certificate(self.ns, "web", "acme", dnsNames=[f"{self.ns}.localhost"],
-                                     preflight={"issuerRef": {"name": "staging"}} if staging else None))
 
     def after(self, seen):
         """On a proxy's thread: the server has answered and the controller waits for that."""

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DNS-01 from the root down: where records go, what is waited for, and that none stays, whatever happens. Zones are BIND's,
+by RFC 2136; Pebble validates with a recursive resolver of its own."""
+import time
+
+from lib.dns import delegation
+from lib.objects import certificate, dns01_acme
+from lib.wait import wait_for
+
+
+def add_issuer(api, ns, ca, bind, **more):
+    api.create(bind.secret(ns))
+    api.create(dns01_acme(ns, ca, bind.solver(**more)))
+    api.wait_ready("Issuer", ns, "acme", 30)
+
+
+def challenge(api, ns):
+    """The one there is, with a record in status."""
+    found = [c for c in api.list("Challenge", ns) if c.get("status", {}).get("dns01")]
+    return found[0] if found else None
+
+
+def said(api, ns):
+    return "\n".join(c.get("status", {}).get("reason", "") for c in api.list("Challenge", ns))
+
+
+def empty(bind, name):
+    return lambda: not any(bind.values(name).values())
+
+
+# ---- where records go
+
+def test_a_wildcard_and_its_apex_in_one_order(api, ns, dns01_ca, dns01_controller, bind, zone):
+    """Two values at one name, beside one of somebody else that stays."""
+    name = f"_acme-challenge.{zone}"
+    bind.change(zone, name, "of somebody else")
+    add_issuer(api, ns, dns01_ca, bind)
+    api.create(certificate(ns, "web", "acme", dnsNames=[f"*.{zone}", zone]))
+    api.wait_ready("Certificate", ns, "web", 60)
+    wait_for("ours to go", lambda: bind.values(name) == {bind.address: ["of somebody else"]}, 20, lambda: api.describe(ns))
+    wait_for("the Challenges to go", lambda: not api.list("Challenge", ns), 20, lambda: api.describe(ns))
+    assert len(api.list("Order", ns)) == 1
+
+
+def test_a_record_is_where_its_alias_leads(api, ns, dns01_ca, dns01_controller, bind, dns_tree):
+    """_acme-challenge is an alias into a zone that certroll may write, and its own zone is not."""
+    zone, other = f"{ns}.test", f"{ns}.example"
+    bind.add_zone(zone, f"_acme-challenge.www CNAME www.{other}.")
+    bind.add_zone(other)
+    for one in (zone, other):
+        dns_tree.delegate(one, bind)
+    add_issuer(api, ns, dns01_ca, bind)
+    api.create(certificate(ns, "web", "acme", dnsNames=[f"www.{zone}"]))
+    found = wait_for("the record", lambda: challenge(api, ns), 20, lambda: api.describe(ns))
+    assert (found["status"]["dns01"]["name"], found["status"]["dns01"]["zone"]) == (f"www.{other}", other)
+    api.wait_ready("Certificate", ns, "web", 60)
+    wait_for("it to go", empty(bind, f"www.{other}"), 20, lambda: api.describe(ns))
+
+
+def test_a_zone_of_challenges_alone(api, ns, dns01_ca, dns01_controller, bind, dns_tree):
+    """_acme-challenge is delegated, as where nobody may write the zone itself."""
+    zone, child = f"{ns}.test", f"_acme-challenge.{ns}.test"
+    bind.add_zone(zone, delegation(child, bind))
+    bind.add_zone(child)
+    dns_tree.delegate(zone, bind)
+    add_issuer(api, ns, dns01_ca, bind)
+    api.create(certificate(ns, "web", "acme", dnsNames=[zone]))
+    found = wait_for("the record", lambda: challenge(api, ns), 20, lambda: api.describe(ns))
+    assert found["status"]["dns01"]["zone"] == child
+    api.wait_ready("Certificate", ns, "web", 60)
+    wait_for("it to go", empty(bind, child), 20, lambda: api.describe(ns))
+
+
+# ---- what is waited for
+
+def test_each_server_has_to_show_it(api, ns, dns01_ca, dns01_controller, late):
+    """A secondary that lags keeps the CA from being asked, and is named; then it goes on at once."""
+    primary, secondary, zone = late
+    add_issuer(api, ns, dns01_ca, primary)
+    api.create(certificate(ns, "web", "acme", dnsNames=[zone]))
+    wait_for("the reason", lambda: f"{secondary.address} has no such record" in said(api, ns), 40,
+             lambda: api.describe(ns))
+    assert "1 of 2 servers" in said(api, ns)
+    secondary.release()
+    api.wait_ready("Certificate", ns, "web", 60)
+    wait_for("it to go everywhere", empty(primary, f"_acme-challenge.{zone}"), 20, lambda: api.describe(ns))
+
+
+def test_a_wrong_key_a_missing_secret_and_the_right_one(api, ns, dns01_ca, dns01_controller, bind, zone):
+    """Each says what to do, no key is shown, and a corrected Secret is tried at once."""
+    api.create(dns01_acme(ns, dns01_ca, bind.solver()))
+    api.wait_ready("Issuer", ns, "acme", 30)
+    api.create(certificate(ns, "web", "acme", dnsNames=[zone]))
+    wait_for("the missing Secret", lambda: f"there is no Secret {ns}/tsig" in said(api, ns), 30, lambda: api.describe(ns))
+    wrong = "d3Jvbmcta2V5LXdyb25nLWtleS13cm9uZy1rZXk="
+    api.create({"kind": "Secret", "metadata": {"name": "tsig", "namespace": ns}, "stringData": {"secret": wrong}})
+    wait_for("the refusal", lambda: "rfc2136" in said(api, ns) and "Secret" not in said(api, ns).split("rfc2136")[0], 30,
+             lambda: api.describe(ns))
+    assert wrong not in api.describe(ns) + dns01_controller.log.read_text()
+    api.patch("Secret", ns, "tsig", {"stringData": {"secret": bind.keys["hmac-sha256"][1] + "\n"}})
+    started = time.monotonic()
+    api.wait_ready("Certificate", ns, "web", 30)
+    assert time.monotonic() - started < 15, "no back-off is waited out"
+
+
+def test_a_record_that_somebody_removed(api, ns, dns01_ca, dns01_controller, late):
+    """Clean-up of what is gone already is no failure."""
+    primary, secondary, zone = late
+    name = f"_acme-challenge.{zone}"
+    add_issuer(api, ns, dns01_ca, primary)
+    api.create(certificate(ns, "web", "acme", dnsNames=[zone]))
+    [value] = wait_for("the value", lambda: primary.values(name)[primary.address], 30, lambda: api.describe(ns))
+    primary.change(zone, name, value, remove=True)
+    api.delete("Certificate", ns, "web")
+    wait_for("all to go", lambda: not api.list("Challenge", ns), 30, lambda: api.describe(ns))
+
+
+# ---- nothing stays
+
+def test_a_namespace_that_goes_while_it_is_pending(api, ns, dns01_ca, dns01_controller, late):
+    """Issuer and Secret may go first; neither the record stays nor the namespace."""
+    primary, _, zone = late
+    name = f"_acme-challenge.{zone}"
+    add_issuer(api, ns, dns01_ca, primary)
+    api.create(certificate(ns, "web", "acme", dnsNames=[zone]))
+    wait_for("the value", lambda: primary.values(name)[primary.address], 30, lambda: api.describe(ns))
+    api.delete("Secret", ns, "tsig")
+    api.delete("Issuer", ns, "acme")
+    api.delete("Namespace", None, ns)
+    wait_for("the value to go", lambda: not primary.values(name)[primary.address], 30, lambda: api.describe(ns))
+    wait_for("the namespace to go", lambda: not api.list("Challenge", ns), 30, lambda: api.describe(ns))
