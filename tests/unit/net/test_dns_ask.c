@@ -29,7 +29,7 @@ static struct dns_client *open_client(void)
     return c;
 }
 
-#define MAX 4
+#define MAX 6
 struct asked {
     struct dns_said said[MAX];
     int64_t took;
@@ -214,15 +214,16 @@ static void silence_costs_the_time_once(void **state)
     struct dns_peer *refuses = dns_peer_start(lame, NULL);
     struct dns_peer *says_nothing = dns_peer_start(silent, NULL);
     struct dns_client *c = open_client();
-    const char *const servers[] = {dns_peer_address(says_nothing), dns_peer_address(says_nothing),
-                                   dns_peer_address(refuses), dns_peer_address(has), NULL};
+    const char *quiet = dns_peer_address(says_nothing);
+    const char *const servers[] = {
+        quiet, quiet, quiet, quiet, dns_peer_address(refuses), dns_peer_address(has), NULL};
     ASKED a = {0};
-    ask(c, servers, 300 * NS_PER_MS, &a);
-    assert_true(a.took >= 300 * NS_PER_MS && a.took < 590 * NS_PER_MS);
-    for (size_t i = 0; i < 2; i++)
-        expect_failed(&a.said[i], ERR_TRANSIENT, "Timeout", dns_peer_address(says_nothing));
-    expect_failed(&a.said[2], ERR_TRANSIENT, "DNSFailed", "answered REFUSED");
-    expect_said(&a.said[3], "one");
+    ask(c, servers, 500 * NS_PER_MS, &a);
+    assert_true(a.took >= 500 * NS_PER_MS && a.took < 1500 * NS_PER_MS);
+    for (size_t i = 0; i < 4; i++)
+        expect_failed(&a.said[i], ERR_TRANSIENT, "Timeout", quiet);
+    expect_failed(&a.said[4], ERR_TRANSIENT, "DNSFailed", "answered REFUSED");
+    expect_said(&a.said[5], "one");
     /* Nobody listens there: no time is lost. */
     dns_peer_stop(has);
     const char *const gone[] = {"127.0.0.253:9", NULL};
@@ -346,7 +347,7 @@ static void stopping_ends_it(void **state)
     const struct dns_transport *t = dns_client_transport(c);
     int64_t before = clock_mono(clock_system());
     expect_err(dns_ask(t, &question, stop, said), ERR_CANCELLED, "Cancelled", "stopping");
-    assert_true(clock_mono(clock_system()) - before < 700 * NS_PER_MS);
+    assert_true(clock_mono(clock_system()) - before < 2 * NS_PER_SEC);
     expect_err(dns_ask(t, &question, stop, said), ERR_CANCELLED, NULL, NULL);
     dns_client_free(c);
     dns_peer_stop(quiet);
