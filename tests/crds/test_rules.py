@@ -165,6 +165,8 @@ ROUTE = "write how the challenge is routed, one of: ingress"
 CLASS = "write either ingressClassName (spec.ingressClassName) or class (the older annotation), not both"
 ONE_INGRESS = "write at most one of: ingressClassName (spec.ingressClassName), class (the older annotation), name"
 ZONE = "write the zone as a plain name such as example.com"
+A_KEY = {"name": "a", "key": "b"}
+AZURE = {"subscriptionID": "a", "resourceGroupName": "b"}
 
 
 def with_solver(one):
@@ -199,7 +201,19 @@ SOLVERS = [
         ("webhook", {"groupName": "acme.example.com", "solverName": "A"}, ".solverName", "write the name that the webhook"),
         ("rfc2136", {"nameserver": "udp://ns1"}, ".nameserver", "write HOST or HOST:PORT"),
         ("rfc2136", {"nameserver": "ns1", "tsigAlgorithm": "SHA256"}, ".tsigAlgorithm", "write HMACSHA256, or HMACMD5"),
-        ("rfc2136", {"nameserver": "ns1", "tsigKeyName": "k"}, "", "write both tsigKeyName and tsigSecretSecretRef"))],
+        ("rfc2136", {"nameserver": "ns1", "tsigKeyName": "k"}, "", "write both tsigKeyName and tsigSecretSecretRef"),
+        ("acmeDNS", {"host": "auth.example.com", "accountSecretRef": A_KEY}, ".host", "write the URL of the acme-dns server"),
+        ("akamai", {"serviceConsumerDomain": "https://a.akamaiapis.net", "clientTokenSecretRef": A_KEY,
+                    "clientSecretSecretRef": A_KEY, "accessTokenSecretRef": A_KEY}, ".serviceConsumerDomain",
+         "write the host of the API client"),
+        ("route53", {"accessKeyID": "a", "accessKeyIDSecretRef": A_KEY, "secretAccessKeySecretRef": A_KEY}, "",
+         "write one of accessKeyID and accessKeyIDSecretRef"),
+        ("route53", {"accessKeyID": "a"}, "", "belong together"),
+        ("azureDNS", {**AZURE, "managedIdentity": {"clientID": "a", "resourceID": "b"}}, ".managedIdentity",
+         "write one of clientID and resourceID"),
+        ("azureDNS", {**AZURE, "clientID": "a", "tenantID": "b", "clientSecretSecretRef": A_KEY,
+                      "serviceAccountRef": {"name": "a"}}, "", "write one of clientSecretSecretRef and serviceAccountRef"),
+        ("azureDNS", {**AZURE, "clientSecretSecretRef": A_KEY}, "", "need clientID and tenantID"))],
     ({"http01": {}}, ".http01", ROUTE),
     ({"http01": {"gatewayHTTPRoute": {"parentRefs": [{"name": "a"}]}, "shared": {}}}, ".http01", ROUTE),
     ({"http01": {"gatewayHTTPRoute": {}}}, ".http01.gatewayHTTPRoute.parentRefs", "Required value"),
