@@ -54,7 +54,7 @@ static void the_fake_knows_the_published_signatures(void **state)
 
 static void a_host_is_akamai_s(void **state)
 {
-    static const char *const hosts[] = {"https://" FAKE_AKAMAI_HOST, "evil.test",
+    static const char *const hosts[] = {("https://" FAKE_AKAMAI_HOST), "evil.test",
                                         "evil.test/x.akamaiapis.net", "a@b.akamaiapis.net",
                                         "akamaiapis.net"};
     SCENE s;
