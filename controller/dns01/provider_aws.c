@@ -97,11 +97,21 @@ static bool is_about_keys(const char *code)
 {
     static const char *const codes[] = {"SignatureDoesNotMatch",       "ExpiredToken",
                                         "ExpiredTokenException",       "InvalidClientTokenId",
-                                        "UnrecognizedClientException", "IncompleteSignature"};
+                                        "UnrecognizedClientException", "IncompleteSignature",
+                                        "InvalidIdentityToken"};
     for (size_t i = 0; code != NULL && i < ARRAY_LEN(codes); i++)
         if (str_eq(code, codes[i]))
             return true;
     return false;
+}
+
+/* A change that does not fit what is there has a shape of its own. */
+static char *code_of(const struct xml *body)
+{
+    static const char batch[] = "InvalidChangeBatch";
+    struct xml rest = *body, ignored;
+    char *code = xml_text(body, "Code", 64);
+    return code == NULL && xml_next(&rest, batch, &ignored) ? x_strdup(batch) : code;
 }
 
 static struct err *answer_error(const struct dns_env *env, const struct http_response *r,
@@ -110,7 +120,7 @@ static struct err *answer_error(const struct dns_env *env, const struct http_res
     if (r->status >= 200 && r->status < 300)
         return NULL;
     const struct xml body = {buf_str(&r->body), r->body.len};
-    auto_free char *code = xml_text(&body, "Code", 64);
+    auto_free char *code = code_of(&body);
     auto_free char *message = xml_text(&body, "Message", 4096);
     if (is_about_keys(code))
         dns_memory_drop(env, MEMORY_KEYS);

@@ -210,6 +210,13 @@ static void refuse(struct fake_cloud *c, int status, const char *code)
     fake_say(c, status, error_xml(code, "said by AWS"));
 }
 
+static void refuse_batch(struct fake_cloud *c)
+{
+    fake_say(c, 400,
+             front_xml(x_strdup(HEAD "<InvalidChangeBatch " NS "><Messages><Message>said by AWS"
+                                     "</Message></Messages></InvalidChangeBatch>")));
+}
+
 /* "com.example.www." for "www.example.com": zones and record sets are sorted by that. */
 static void reversed(const char *name, char out[512])
 {
@@ -422,7 +429,7 @@ static void change_records(struct fake_cloud *c, const struct fake_call *call,
         if (!carry_out(c, zone, &ch)) {
             if (done > 0)
                 fake_wrong(c, "the second change of a batch does not fit");
-            refuse(c, 400, "InvalidChangeBatch");
+            refuse_batch(c);
             return;
         }
         done++;

@@ -91,7 +91,7 @@ static void a_service_account_s_token_is_traded(void **state)
     s.env.scope = "another";
     s.fake.token = "eyJhbGciOiJub25lIn0.e30.";
     const struct dns_value v = scene_value(NAME, ZONE, "text");
-    expect_err(scene_present(&s, &v, NULL), ERR_INVALID, NULL, "InvalidIdentityToken");
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "Unauthorized", "InvalidIdentityToken");
 }
 
 static void a_role_that_is_not_ours_is_named(void **state)
