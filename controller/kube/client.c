@@ -194,14 +194,19 @@ static struct err *call_ref(struct kube_client *c, const struct call *call, json
 
 /* ---- the verbs ------------------------------------------------------------------------------- */
 
-/* All but unreserved characters are percent-encoded (RFC 3986): a continue token is opaque. */
+/* The unreserved characters of RFC 3986. */
+#define UNRESERVED "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+
+/* All others are percent-encoded: a continue token is opaque. */
 static struct err *add_query(struct buf *b, const char *name, const char *value)
 {
     TRY(buf_addf(b, "%s%s=", b->len == 0 ? "?" : "&", name));
-    for (const unsigned char *s = (const unsigned char *)value; *s != '\0'; s++) {
-        bool plain = (*s >= '0' && *s <= '9') || ((*s | 32) >= 'a' && (*s | 32) <= 'z') ||
-                     strchr("-._~", *s) != NULL;
-        TRY(buf_addf(b, plain ? "%c" : "%%%02X", *s));
+    for (const char *s = value; *s != '\0';) {
+        size_t plain = strspn(s, UNRESERVED);
+        TRY(buf_add(b, s, plain));
+        s += plain;
+        if (*s != '\0')
+            TRY(buf_addf(b, "%%%02X", (unsigned char)*s++));
     }
     return NULL;
 }

@@ -14,26 +14,29 @@
 #define CSRS_BYTES_MAX (512 * 1024) /* of DER */
 #define RECENT_DER_MAX 4096         /* a hundred names */
 
+#define BUCKETS 512
+
 struct entry {
-    char *der; /* NULL: the place is free */
-    size_t len;
+    struct entry *next;          /* in its bucket */
+    struct entry *older, *newer; /* by last use */
     void *value;
-    uint64_t used; /* the greater the later */
+    size_t len;
     uint32_t hash;
+    char der[];
 };
 
 struct recent {
     pthread_mutex_t lock;
-    struct entry *entries;
-    size_t max;
+    struct entry *buckets[BUCKETS];
+    struct entry *oldest, *newest;
+    size_t count, max;
     size_t bytes, bytes_max; /* of the DER of all entries */
-    uint64_t uses;
     void (*free_value)(void *value);
 };
 
 /* ---- what certificates and requests share; the lock is held ---- */
 
-/* FNV-1a: so that looking through all reads little memory. */
+/* FNV-1a. */
 static uint32_t hash_of(const void *der, size_t len)
 {
     const unsigned char *p = der;
@@ -43,41 +46,46 @@ static uint32_t hash_of(const void *der, size_t len)
     return hash;
 }
 
+static void append(struct recent *r, struct entry *e)
+{
+    e->older = r->newest;
+    e->newer = NULL;
+    *(r->newest != NULL ? &r->newest->newer : &r->oldest) = e;
+    r->newest = e;
+}
+
+static void unlink_entry(struct recent *r, const struct entry *e)
+{
+    *(e->older != NULL ? &e->older->newer : &r->oldest) = e->newer;
+    *(e->newer != NULL ? &e->newer->older : &r->newest) = e->older;
+}
+
+/* It is the latest from then on. */
 static void *find(struct recent *r, const void *der, size_t len)
 {
     uint32_t hash = hash_of(der, len);
-    for (size_t i = 0; i < r->max; i++) {
-        struct entry *e = &r->entries[i];
-        if (e->hash != hash || e->der == NULL || e->len != len || memcmp(e->der, der, len) != 0)
-            continue;
-        e->used = ++r->uses;
-        return e->value;
-    }
-    return NULL;
+    struct entry *e = r->buckets[hash % BUCKETS];
+    while (e != NULL && (e->hash != hash || e->len != len || memcmp(e->der, der, len) != 0))
+        e = e->next;
+    if (e == NULL)
+        return NULL;
+    unlink_entry(r, e);
+    append(r, e);
+    return e->value;
 }
 
 static void forget_oldest(struct recent *r)
 {
-    struct entry *e = NULL;
-    for (size_t i = 0; i < r->max; i++)
-        if (r->entries[i].der != NULL && (e == NULL || r->entries[i].used < e->used))
-            e = &r->entries[i];
-    if (e == NULL)
-        return;
-    r->free_value(e->value);
+    struct entry *e = r->oldest;
+    struct entry **link = &r->buckets[e->hash % BUCKETS];
+    while (*link != e)
+        link = &(*link)->next;
+    *link = e->next;
+    unlink_entry(r, e);
+    r->count--;
     r->bytes -= e->len;
-    free(e->der);
-    *e = (struct entry){0};
-}
-
-static struct entry *free_place(struct recent *r)
-{
-    for (;;) {
-        for (size_t i = 0; i < r->max; i++)
-            if (r->entries[i].der == NULL)
-                return &r->entries[i];
-        forget_oldest(r);
-    }
+    r->free_value(e->value);
+    free(e);
 }
 
 /* Takes over value. */
@@ -87,13 +95,15 @@ static void add(struct recent *r, const void *der, size_t len, void *value)
         r->free_value(value);
         return;
     }
-    while (r->bytes + len > r->bytes_max)
+    while (r->count == r->max || r->bytes + len > r->bytes_max)
         forget_oldest(r);
-    *free_place(r) = (struct entry){.der = x_memdup(der, len),
-                                    .len = len,
-                                    .value = value,
-                                    .used = ++r->uses,
-                                    .hash = hash_of(der, len)};
+    struct entry *e = x_alloc(sizeof(*e) + len);
+    *e = (struct entry){.value = value, .len = len, .hash = hash_of(der, len)};
+    memcpy(e->der, der, len);
+    e->next = r->buckets[e->hash % BUCKETS];
+    r->buckets[e->hash % BUCKETS] = e;
+    append(r, e);
+    r->count++;
     r->bytes += len;
 }
 
@@ -104,9 +114,7 @@ static void free_cert(void *value)
     X509_free(value);
 }
 
-static struct entry cert_entries[CERTS_MAX];
 static struct recent certs = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                              .entries = cert_entries,
                               .max = CERTS_MAX,
                               .bytes_max = CERTS_MAX * RECENT_DER_MAX,
                               .free_value = free_cert};
@@ -139,9 +147,7 @@ static void free_csr(void *value)
     free(value);
 }
 
-static struct entry csr_entries[CSRS_MAX];
 static struct recent csrs = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                             .entries = csr_entries,
                              .max = CSRS_MAX,
                              .bytes_max = CSRS_BYTES_MAX,
                              .free_value = free_csr};
