@@ -183,7 +183,7 @@ endef
 $(foreach t,$(UNIT_MAINS),$(eval $(call unit_test,$t)))
 
 # What the simulator remembers in the place of the pki room: tests/sim/sim_memo.c.
-SIM_WRAPPED := pki_key_parse pki_handshake
+SIM_WRAPPED := json_parse pki_key_parse pki_key_pem pki_handshake x509_issued_by
 $(B)/tests/sim/certroll-sim: $(call objs,$(SIM_SRCS)) $(LIB)
 	@echo "  LD    $@"
 	@mkdir -p $(@D)

@@ -320,6 +320,7 @@ static void init(const struct options *o)
 {
     map_fix_seed(1, 2);
     json_room_init();
+    json_set_alloc_funcs(malloc, free); /* nothing here is worth wiping */
     sim_provider_init();
     pki_init();
     sim_pki_init();

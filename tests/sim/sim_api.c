@@ -60,7 +60,6 @@ struct sim_api *sim_api_new(struct sim *s)
 static void object_free(struct sim_object *o)
 {
     json_decref(o->json);
-    free(o->text);
     free(o);
 }
 
@@ -165,7 +164,6 @@ static json_t *exchange(struct sim_object *o, json_t *now)
 {
     json_t *old = o->json;
     o->json = now;
-    free(TAKE(o->text));
     return old;
 }
 

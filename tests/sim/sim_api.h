@@ -30,7 +30,6 @@ struct sim_object {
     json_t *json;
     int64_t due;        /* wall ns: when the cluster looks at it next; SIM_NEVER */
     int64_t collect_at; /* its owner is gone: collected then; SIM_NEVER */
-    char *text;         /* as it is served, of this version; NULL: not asked for yet */
 };
 
 enum sim_change { SIM_ADDED, SIM_MODIFIED, SIM_DELETED };

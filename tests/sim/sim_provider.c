@@ -17,7 +17,7 @@ struct kept {
 };
 
 static OSSL_PROVIDER *whole; /* OpenSSL's own, in a context of its own */
-static struct kept encoders, decoders;
+static struct kept encoders, decoders, keys;
 
 static bool is_kept(const char *names)
 {
@@ -46,6 +46,8 @@ static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache)
         return encoders.items;
     if (operation == OSSL_OP_DECODER)
         return decoders.items;
+    if (operation == OSSL_OP_KEYMGMT)
+        return keys.items;
     return OSSL_PROVIDER_query_operation(whole, operation, no_cache);
 }
 
@@ -78,6 +80,7 @@ void sim_provider_init(void)
         x_abort("sim_provider: no default provider");
     keep(&encoders, OSSL_OP_ENCODER);
     keep(&decoders, OSSL_OP_DECODER);
+    keep(&keys, OSSL_OP_KEYMGMT);
     if (OSSL_PROVIDER_add_builtin(NULL, "sim", start) != 1 ||
         OSSL_PROVIDER_load(NULL, "sim") == NULL)
         x_abort("sim_provider: cannot be loaded");

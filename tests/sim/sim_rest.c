@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sim/sim_check.h"
+#include "sim/sim_memo.h"
 #include "sim/sim_store.h"
 
 #define BODY_MAX (4 * 1024 * 1024)
@@ -56,7 +57,6 @@ static json_t *shown(const struct call *c, json_t *object)
                       "PartialObjectMetadata", "metadata", JGET(object, "metadata"));
 }
 
-/* Most answers show a version that was shown before. */
 static void answer_object(struct call *c, int status, struct sim_object *o)
 {
     if (c->metadata_only) {
@@ -64,11 +64,9 @@ static void answer_object(struct call *c, int status, struct sim_object *o)
         answer(c, status, body);
         return;
     }
-    if (o->text == NULL)
-        err_drop(json_to_string(o->json, BODY_MAX, &o->text)); /* far below the maximum */
     c->res->status = status;
     c->res->body = BUF_INIT(BODY_MAX);
-    buf_puts(&c->res->body, o->text);
+    err_drop(sim_memo_print(o->json, &c->res->body)); /* far below the maximum */
 }
 
 /* ---- requests ---- */
@@ -169,7 +167,7 @@ static void create(struct call *c)
         refuse(c, 409, "AlreadyExists", "it already exists");
         return;
     }
-    json_t *object = json_copy_deep(c->body);
+    json_t *object = json_incref(c->body); /* it is ours alone */
     if (c->target.res->has_status)
         json_drop(object, "status");
     if (c->target.res->tracks_updates)
