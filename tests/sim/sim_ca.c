@@ -235,6 +235,7 @@ static void new_order(struct ca_call *c)
     const json_t *identifiers = JGET(c->payload, "identifiers");
     struct order o = {.account = c->account,
                       .placed = sim_now(ca->sim),
+                      .heard = sim_now(ca->sim),
                       .life = life_of(ca, JSTR(c->payload, "profile")),
                       .expires = sim_now(ca->sim) + ca->pending,
                       .sign_at = SIM_NEVER};
@@ -487,6 +488,22 @@ bool sim_ca_order_is_lost(const struct sim_ca *ca, const char *order_url)
 {
     size_t n = sim_ca_order_number(order_url);
     return n < ca->order_count && ca->orders[n].account < ca->forgotten;
+}
+
+void sim_ca_heard(struct sim_ca *ca, const char *url)
+{
+    static const char *const what[] = {"order", "finalize", "certificate"};
+    for (size_t i = 0; i < ARRAY_LEN(what); i++) {
+        size_t n = ca_number_in(url, what[i]);
+        if (n < ca->order_count)
+            ca->orders[n].heard = sim_now(ca->sim);
+    }
+}
+
+int64_t sim_ca_last_heard(const struct sim_ca *ca, const char *order_url)
+{
+    size_t n = sim_ca_order_number(order_url);
+    return n < ca->order_count ? ca->orders[n].heard : 0;
 }
 
 const char *sim_ca_issued(const struct sim_ca *ca, const char *order_url)

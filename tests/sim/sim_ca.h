@@ -52,6 +52,10 @@ bool sim_ca_knows_account(const struct sim_ca *ca, const char *url);
 size_t sim_ca_order_count(const struct sim_ca *ca);
 /* The certificate of an order, borrowed; NULL while it is not issued or there is no such order. */
 const char *sim_ca_issued(const struct sim_ca *ca, const char *order_url);
+/* certroll has an answer of the CA, and not a 5xx, to a request for this URL. */
+void sim_ca_heard(struct sim_ca *ca, const char *url);
+/* When it last had one about this order, wall ns; 0 = there is no such order. */
+int64_t sim_ca_last_heard(const struct sim_ca *ca, const char *order_url);
 /* Was it of an account that the CA has forgotten? Then nobody can fetch what came of it. */
 bool sim_ca_order_is_lost(const struct sim_ca *ca, const char *order_url);
 /* The number of an order in its URL, or SIZE_MAX. */

@@ -39,6 +39,7 @@ struct order {
     size_t csr_len;
     int64_t expires; /* wall ns; unless it is finalized before */
     int64_t sign_at; /* SIM_NEVER */
+    int64_t heard;   /* wall ns: when certroll last had an answer about it */
     char *certificate;
 };
 

@@ -179,7 +179,7 @@ static void check_request_gone(struct sim *s, const json_t *old)
     AUTO(strlist_release) struct strlist names = {0};
     bool expired = issued != NULL && sim_pki_read(issued, &names) <= sim_now(s);
     if (issued == NULL || expired || was_disturbed(s, old) || is_trial(old) ||
-        sim_ca_order_is_lost(s->ca, url))
+        sim_ca_order_is_lost(s->ca, url) || sim_failover_gives_up(s, url))
         return;
     if (!map_has(&s->check->delivered, issued))
         sim_fail(s,

@@ -12,12 +12,15 @@
 #include "sim/sim_ca.h"
 #include "sim/sim_issuers.h"
 #include "sim/sim_net.h"
+#include "sim/sim_process.h"
 
 #define NAME "waiting"
 #define DNS_NAME NAME ".test"
 #define OUTAGE_MAX (5 * NS_PER_DAY)
-/* The default of failoverAfterOutage, and what a back-off, a look and the other CA take. */
-#define TAKEN_OVER_MAX (10 * NS_PER_MIN + 20 * NS_PER_MIN)
+/* The default of failoverAfterOutage. */
+#define SILENCE (10 * NS_PER_MIN)
+/* And what a back-off, a look and the other CA take. */
+#define TAKEN_OVER_MAX (SILENCE + 20 * NS_PER_MIN)
 /* The default of failoverAfterAttempts. */
 #define ATTEMPTS 3
 /* A silence that nobody breaks is remembered for an hour. */
@@ -45,6 +48,12 @@ void sim_failover_check_request(struct sim *s, const json_t *request)
         sim_now(s) - sim_net_last_fault(s->net) > REMEMBERED)
         sim_fail(s, "CertificateRequest %s is for the CA that takes over, without a reason",
                  JSTR(request, "metadata", "name"));
+}
+
+bool sim_failover_gives_up(struct sim *s, const char *order_url)
+{
+    int64_t silence = SILENCE - 2 * sim_process_greatest_skew(s->process);
+    return sim_issuers_fail_over(s) && sim_now(s) - sim_ca_last_heard(s->ca, order_url) >= silence;
 }
 
 /* ---- taking over and giving back ---- */

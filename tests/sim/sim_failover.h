@@ -12,4 +12,8 @@ void sim_failover_see(struct sim *s);
 /* A new CertificateRequest of ours: is there a reason when it is for the CA that takes over? */
 void sim_failover_check_request(struct sim *s, const json_t *request);
 
+/* May an order be given up wherever it stands? When its CA has been silent for so long that another one takes
+ * over, nobody knows what became of it. */
+bool sim_failover_gives_up(struct sim *s, const char *order_url);
+
 #endif

@@ -308,6 +308,8 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
         http_response_release(&res);
         e = cancelled();
     }
+    if (e == NULL && res.status < 500)
+        sim_ca_heard(n->sim->ca, req->url);
     if (e == NULL)
         *ret_response = res;
     return e;
