@@ -26,7 +26,6 @@
 /* Another name of the Order may turn out to lead to the same place. */
 #define PLACED_SOON (5 * NS_PER_SEC)
 #define SEEN_SOON (200 * NS_PER_MS)
-#define BUSY (50 * NS_PER_MS)
 
 struct dns01_pass {
     struct challenge_pass *c;
@@ -119,10 +118,8 @@ static void record(struct dns01_pass *d, const struct dns_place *place)
 /* Servers that are silent do not hold all threads that call the outside. */
 static struct err *find_place(struct dns01_pass *d, struct dns_place *place)
 {
-    if (!dns_turns_take(d->env->dns_turns, "look", d->env->dns_looks)) {
-        challenge_wait(d->c, d->c->now + BUSY);
+    if (!challenge_turn(d->c, "look", d->env->dns_looks))
         return NULL;
-    }
     struct err *e = dns_place_find(&d->finder, &d->config, d->name, place);
     dns_turns_give(d->env->dns_turns, "look");
     return challenge_trouble(d->c, "PresentError", err_wrap(e, "%s", d->name));
@@ -269,20 +266,20 @@ static struct err *look(struct dns01_pass *d, const struct dns_place *place)
     struct challenge_pass *c = d->c;
     struct dns_turns *turns = d->env->dns_turns;
     auto_free char *zone = x_printf("zone %s", place->zone);
-    bool turn = dns_turns_take(turns, zone, LOOKS_PER_ZONE);
-    bool both = turn && dns_turns_take(turns, "look", d->env->dns_looks);
+    if (!challenge_turn(c, zone, LOOKS_PER_ZONE))
+        return NULL;
     struct err *e = NULL;
+    bool both = challenge_turn(c, "look", d->env->dns_looks);
     if (both)
         e = dns_look(&d->finder, &(struct dns_look){.config = &d->config,
                                                     .place = place,
                                                     .text = d->value,
                                                     .since = challenge_noted(c, NOTE_SHOWN).time});
-    else
-        challenge_wait(c, c->now + BUSY);
-    if (both)
+    if (both) {
+        challenge_forget(c, NOTE_BUSY);
         dns_turns_give(turns, "look");
-    if (turn)
-        dns_turns_give(turns, zone);
+    }
+    dns_turns_give(turns, zone);
     return e != NULL ? not_seen(d, e) : NULL;
 }
 
@@ -312,6 +309,7 @@ static bool is_missing(const struct dns01_pass *d, const struct challenge *other
     const struct challenge *c = d->c->challenge;
     const struct challenge_pass p = {.env = d->env, .challenge = other};
     if (str_eq(other->obj.meta.uid, c->obj.meta.uid) || !challenge_is_dns01(other) ||
+        other->obj.meta.deletion_timestamp != 0 ||
         order_state_is_final(challenge_state(d->env, other)) ||
         challenge_noted(&p, NOTE_SEEN).time != 0)
         return false;

@@ -11,9 +11,11 @@
 #include "dns01/turns.h"
 
 #define GIVE_UP (10 * NS_PER_MIN)
-#define BUSY (50 * NS_PER_MS)
 #define VALUE_LEN 43 /* base64url of a SHA-256 (RFC 8555 section 8.4) */
 
+/* Many may wait for one: the longer, the rarer they ask. */
+static const struct backoff busy = {
+    .base = 50 * NS_PER_MS, .cap = 2 * NS_PER_SEC, .jitter_percent = 50};
 static const struct backoff trouble = {
     .base = 5 * NS_PER_SEC, .cap = 5 * NS_PER_MIN, .jitter_percent = 10};
 
@@ -27,38 +29,38 @@ static char *note_key(const struct challenge_pass *p, enum challenge_note n)
 struct memo_entry challenge_noted(const struct challenge_pass *p, enum challenge_note n)
 {
     auto_free char *key = note_key(p, n);
-    return memo_get(p->env->polls, key);
+    return memo_get(p->env->dns_notes, key);
 }
 
 void challenge_note(const struct challenge_pass *p, enum challenge_note n, int64_t time)
 {
     auto_free char *key = note_key(p, n);
-    memo_set(p->env->polls, key, time);
+    memo_set(p->env->dns_notes, key, time);
 }
 
 unsigned challenge_count(const struct challenge_pass *p, enum challenge_note n)
 {
     auto_free char *key = note_key(p, n);
-    return memo_count(p->env->polls, key, p->now).count;
+    return memo_count(p->env->dns_notes, key, p->now).count;
 }
 
 void challenge_forget(const struct challenge_pass *p, enum challenge_note n)
 {
     auto_free char *key = note_key(p, n);
-    memo_drop(p->env->polls, key);
+    memo_drop(p->env->dns_notes, key);
 }
 
 void challenge_note_shown(const struct challenge_pass *p, const char *id)
 {
     auto_free char *key = note_key(p, NOTE_SHOWN);
-    memo_set(p->env->polls, key, p->now);
-    memo_set_text(p->env->polls, key, id);
+    memo_set(p->env->dns_notes, key, p->now);
+    memo_set_text(p->env->dns_notes, key, id);
 }
 
 char *challenge_record_id(const struct challenge_pass *p)
 {
     auto_free char *key = note_key(p, NOTE_SHOWN);
-    char *id = memo_text(p->env->polls, key);
+    char *id = memo_text(p->env->dns_notes, key);
     return id != NULL ? id : x_strdup_or_null(p->challenge->status.dns01.record_id);
 }
 
@@ -170,13 +172,22 @@ struct err *challenge_trouble(struct challenge_pass *p, const char *event, struc
     return NULL;
 }
 
+bool challenge_turn(struct challenge_pass *p, const char *key, unsigned most)
+{
+    if (dns_turns_take(p->env->dns_turns, key, most))
+        return true;
+    unsigned tries = challenge_count(p, NOTE_BUSY);
+    challenge_wait(p, p->now + backoff_delay(&busy, tries, p->env->rng));
+    return false;
+}
+
 bool challenge_record_turn(struct challenge_pass *p, const char *name)
 {
     auto_free char *key = x_printf("record %s", name);
-    if (dns_turns_take(p->env->dns_turns, key, 1))
-        return true;
-    challenge_wait(p, p->now + BUSY);
-    return false;
+    bool turn = challenge_turn(p, key, 1);
+    if (turn)
+        challenge_forget(p, NOTE_BUSY);
+    return turn;
 }
 
 void challenge_record_turn_end(const struct challenge_pass *p, const char *name)

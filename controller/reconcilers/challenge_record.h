@@ -18,6 +18,7 @@ enum challenge_note {
     NOTE_SEEN,    /* time: the servers show it */
     NOTE_TROUBLE, /* count: failures in a row */
     NOTE_PAUSE,   /* time: not before */
+    NOTE_BUSY,    /* count: others had the turn */
     NOTE_END,     /* time: the clean-up failed first */
     NOTES,
 };
@@ -47,6 +48,8 @@ struct err *challenge_trouble(struct challenge_pass *p, const char *event, struc
 struct err *challenge_record_remove(struct challenge_pass *p) MUST_CHECK;
 /* The same, and the Challenge may go. Nothing for one that is not held. */
 struct err *challenge_record_end(struct challenge_pass *p) MUST_CHECK;
+/* A turn (dns01/turns.h), or the pass ends: it is looked for again soon, and then ever more seldom. */
+bool challenge_turn(struct challenge_pass *p, const char *key, unsigned most);
 /* A turn at the record's name: who else writes there now goes first, and the pass ends. */
 bool challenge_record_turn(struct challenge_pass *p, const char *name);
 void challenge_record_turn_end(const struct challenge_pass *p, const char *name);

@@ -363,6 +363,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
         .memory = dns_memory_new(),
     };
     env->dns_zones = dns_zones_new();
+    env->dns_notes = memo_new();
     env->dns_held = dns_held_new();
     env->dns_turns = dns_turns_new();
     env->dns_looks = 1;
@@ -431,6 +432,7 @@ void reconcilers_free(struct reconcilers *r)
     http01_hosts_free(r->env.http01.hosts);
     dns_memory_free(r->env.dns01.memory);
     dns_zones_free(r->env.dns_zones);
+    memo_free(r->env.dns_notes);
     dns_held_free(r->env.dns_held);
     dns_turns_free(r->env.dns_turns);
     budgets_free(r->env.budgets);

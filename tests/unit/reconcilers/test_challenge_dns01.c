@@ -13,6 +13,7 @@
 #include "acme_scene.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "dns01/turns.h"
 #include "reconcilers/challenge_record.h"
 #include "reconcilers/order.h"
 #include "support/scripted_kube.h"
@@ -384,6 +385,24 @@ static void values_at_one_name_are_shown_together(void **state)
     reconcile(&t);
 }
 
+/* Somebody else writes at that name: it comes back soon, and then ever more seldom. */
+static void a_name_that_is_written_is_waited_for(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_recorded(&t);
+    assert_true(dns_turns_take(t.s.env->dns_turns, "record " RECORD, 1));
+    for (int i = 0; i < 8; i++) {
+        plan_secret(&t);
+        reconcile(&t);
+        int64_t least = i < 5 ? (50 * NS_PER_MS) << i : NS_PER_SEC;
+        assert_true(t.next >= SCENE_NOW + least && t.next <= SCENE_NOW + 3 * NS_PER_SEC);
+    }
+    dns_turns_give(t.s.env->dns_turns, "record " RECORD);
+    plan_present(&t, 200);
+    reconcile(&t);
+}
+
 /* Its Order is over: the record goes before the Challenge is deleted. */
 static void an_order_that_is_over_ends_it(void **state)
 {
@@ -416,6 +435,7 @@ int main(void)
         cmocka_unit_test(a_provider_that_is_down_holds_it_for_ten_minutes),
         cmocka_unit_test(only_what_looks_like_ours_is_removed),
         cmocka_unit_test(values_at_one_name_are_shown_together),
+        cmocka_unit_test(a_name_that_is_written_is_waited_for),
         cmocka_unit_test(an_order_that_is_over_ends_it),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
