@@ -49,7 +49,7 @@ static const struct bind_table service_account_table =
     BIND_TABLE("Route53ServiceAccountRef", struct service_account, service_account_fields);
 static const struct bind_field kubernetes_fields[] = {
     BIND_ROW(struct kubernetes_auth, OBJECT, service_account, "serviceAccountRef",
-             .table = &service_account_table),
+             .flags = BIND_REQUIRED, .table = &service_account_table),
 };
 static const struct bind_table kubernetes_table =
     BIND_TABLE("Route53KubernetesAuth", struct kubernetes_auth, kubernetes_fields);
