@@ -18,7 +18,8 @@ const struct sim_named_seed sim_named_seeds[] = {
            "written"},
     {9227, "an order that was finalized was given up, because who was killed alone knew what had "
            "been proven"},
-    {10077, "a CA fell silent after it had signed, and another one took over: that is no loss, as the rule "
+    {10077, "a CA fell silent after it had signed, and another one took over: that is no loss, as "
+            "the rule "
             "once said"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
