@@ -63,7 +63,7 @@ class Moto(Server):
 
     def is_ready(self):
         try:
-            with urllib.request.urlopen(f"{self.url}/moto-api/data.json", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/moto-api/", timeout=5) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, ConnectionError):
             return False
