@@ -42,7 +42,7 @@ static const struct bind_table google_table = BIND_TABLE("CloudDNS", struct goog
 
 /* ---- who we are ---- */
 
-/* What Google hands out for a service account; texts point into json. */
+/* What Google hands out for a service account; texts point into json. To be released, whatever reading it returned. */
 struct account {
     json_t *json;
     const char *email, *key_id;
@@ -56,19 +56,18 @@ static void account_release(struct account *a)
 }
 
 static struct err *read_account(const struct dns_env *env, const struct dns_secret_ref *ref,
-                                struct account *ret_account)
+                                struct account *a)
 {
     AUTO(secret_release) struct secret text = {0};
-    AUTO(account_release) struct account a = {0};
     TRY(env->secret(env, ref, "serviceAccountSecretRef", &text));
-    struct err *e = json_parse(text.data, text.len, &a.json);
-    a.email = JSTR(a.json, "client_email");
-    a.key_id = JSTR(a.json, "private_key_id");
-    const char *pem = JSTR(a.json, "private_key");
-    if (e == NULL && (str_empty(a.email) || str_empty(pem)))
+    struct err *e = json_parse(text.data, text.len, &a->json);
+    a->email = JSTR(a->json, "client_email");
+    a->key_id = JSTR(a->json, "private_key_id");
+    const char *pem = JSTR(a->json, "private_key");
+    if (e == NULL && (str_empty(a->email) || str_empty(pem)))
         e = err_new(ERR_INVALID, "InvalidSecret", "client_email or private_key is missing");
     if (e == NULL)
-        e = pki_key_parse(pem, strlen(pem), &a.key);
+        e = pki_key_parse(pem, strlen(pem), &a->key);
     if (e != NULL) {
         struct err *told =
             err_new(ERR_INVALID, "InvalidSecret",
@@ -78,8 +77,6 @@ static struct err *read_account(const struct dns_env *env, const struct dns_secr
         err_free(e);
         return told;
     }
-    *ret_account = a;
-    a = (struct account){0};
     return NULL;
 }
 
@@ -89,10 +86,10 @@ static struct err *token_of_account(const struct dns_env *env, const struct dns_
 {
     AUTO(account_release) struct account a = {0};
     TRY(read_account(env, ref, &a));
-    const int64_t now = clock_wall(env->clock) / NS_PER_SEC;
-    json_auto_t *claims =
-        json_build("{s:s,s:s,s:s,s:I,s:I}", "iss", a.email, "scope", SCOPE, "aud", TOKEN_URL, "iat",
-                   (json_int_t)now, "exp", (json_int_t)(now + TOKEN_LIFE));
+    const json_int_t now = clock_wall(env->clock) / NS_PER_SEC;
+    const json_int_t end = now + TOKEN_LIFE;
+    json_auto_t *claims = json_build("{s:s,s:s,s:s,s:I,s:I}", "iss", a.email, "scope", SCOPE, "aud",
+                                     TOKEN_URL, "iat", now, "exp", end);
     auto_free char *text = NULL, *jwt = NULL;
     TRY(json_to_string(claims, CLAIMS_MAX, &text), "client_email");
     TRY(pki_jwt_sign(a.key, a.key_id, text, &jwt));
