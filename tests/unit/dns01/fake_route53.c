@@ -385,16 +385,17 @@ static void records_of(const struct fake_cloud *c, const struct fake_zone *zone,
 static bool carry_out(struct fake_cloud *c, const struct fake_zone *zone, struct change *ch)
 {
     AUTO(strlist_release) struct strlist now = {0};
+    const int64_t wanted = strtoll(ch->ttl, NULL, 10);
     int64_t ttl = 0;
     auto_free char *name = x_strndup(ch->name, strlen(ch->name) - 1);
     records_of(c, zone, name, &now, &ttl);
     strlist_sort(&now);
     strlist_sort(&ch->texts);
-    if (ch->create ? now.len > 0 : (!strlist_equal(&now, &ch->texts) || ttl != atoi(ch->ttl)))
+    if (ch->create ? now.len > 0 : (!strlist_equal(&now, &ch->texts) || ttl != wanted))
         return false;
     for (size_t i = 0; i < ch->texts.len; i++) {
         if (ch->create)
-            fake_record_add(c, zone, name, ch->texts.items[i])->ttl = atoi(ch->ttl);
+            fake_record_add(c, zone, name, ch->texts.items[i])->ttl = wanted;
         else
             fake_record_drop(c, fake_record_with(c, zone, name, ch->texts.items[i]));
     }
