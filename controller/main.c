@@ -514,8 +514,8 @@ static int usage(FILE *out)
 static int plugin_main(const char *name, char *const *argv)
 {
     json_room_init();
-    http_global_init();
     pki_init();
+    http_global_init();
     return cli_main(name, argv);
 }
 
@@ -545,7 +545,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "certroll: unknown command \"%s\": see certroll --help\n", command);
         return EXIT_USAGE;
     }
-    http_global_init();
     pki_init();
+    http_global_init();
     return controller_main(argv + 2);
 }

@@ -32,7 +32,8 @@ static void make_context(void)
 {
     context = SSL_CTX_new(TLS_method());
     openssl_must(context != NULL && SSL_CTX_set_num_tickets(context, 0) == 1 &&
-                 SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1);
+                 SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
+                 SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256") == 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     SSL_CTX_set_cert_verify_callback(context, accept_any_anchor, NULL);

@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/provider.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -74,6 +75,7 @@ static int start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const 
 
 void sim_provider_init(void)
 {
+    setenv("OPENSSL_CONF", "/dev/null", 1); /* then the program brings none of its own */
     OSSL_LIB_CTX *own = OSSL_LIB_CTX_new();
     whole = own != NULL ? OSSL_PROVIDER_load(own, "default") : NULL;
     if (whole == NULL)
