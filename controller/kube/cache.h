@@ -100,6 +100,9 @@ const struct kube_kind *cache_fill_kind(const struct cache_fill *f);
  * as if deleted, so that nobody acts on what it used to be. */
 void cache_fill_put(struct cache_fill *f, const void *object);
 struct err *cache_fill_put_json(struct cache_fill *f, const json_t *object) MUST_CHECK;
+/* Notes that an object was seen at this version. True when that one is in the cache (outside a list: or a newer one), so
+ * that there is nothing to decode. */
+bool cache_fill_keep(struct cache_fill *f, const char *ns, const char *name, const char *rv);
 /* DELETED, at this resourceVersion; older than what is there: ignored. */
 void cache_fill_delete(struct cache_fill *f, const char *ns, const char *name, const char *rv);
 /* A bookmark: everything up to this resourceVersion has been seen. */

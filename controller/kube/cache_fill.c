@@ -163,9 +163,8 @@ void cache_fill_progress(struct cache_fill *f, const char *rv)
     pthread_rwlock_unlock(&f->cache->lock);
 }
 
-/* True when that version is in the cache (outside a list: or a newer one), so that there is nothing to
- * decode. In a list the object we have is kept, which saves a second copy of everything. */
-static bool keep(struct cache_fill *f, const char *ns, const char *name, const char *rv)
+/* In a list the object we have is kept, which saves a second copy of everything. */
+bool cache_fill_keep(struct cache_fill *f, const char *ns, const char *name, const char *rv)
 {
     struct cache *c = f->cache;
     pthread_rwlock_rdlock(&c->lock);
@@ -192,7 +191,7 @@ struct err *cache_fill_put_json(struct cache_fill *f, const json_t *object)
     if (name == NULL)
         return err_new(ERR_INVALID, "InvalidField", "%s: metadata.name: required",
                        f->cache->kind->res.kind);
-    if (keep(f, ns, name, rv))
+    if (cache_fill_keep(f, ns, name, rv))
         return NULL;
     const void *decoded;
     struct err *err = object_decode(f->cache->kind, object, &decoded);

@@ -183,6 +183,8 @@ static struct err *call_ref(struct kube_client *c, const struct call *call, json
     auto_free char *what = describe(call);
     AUTO_RESPONSE res = {0};
     TRY(exchange(c, call, url, &res), "%s", what);
+    if (ret_object == NULL && res.status >= 200 && res.status <= 299)
+        return NULL; /* nobody reads it */
     json_auto_t *body = NULL;
     AUTO_ERR bad = object_text_parse(call->ref->res, buf_str(&res.body), res.body.len, &body);
     TRY(check_answer(c, what, &res, body)); /* a proxy's page need not be JSON */

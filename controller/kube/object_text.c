@@ -66,3 +66,80 @@ struct err *object_text_parse(const struct kube_resource *res, const char *text,
     auto_free char *shorter = x_alloc(len);
     return json_parse(shorter, shorten(text, bracket, end, shorter), ret_value);
 }
+
+/* ---- who it is ---- */
+
+struct member {
+    const char *key;
+    size_t key_len;
+    const char *value, *end;
+};
+
+/* The member behind the brace or comma at *p; moves *p behind it. False at the end, and where the text is not as the
+ * API server writes it. */
+static bool next_member(const char **p, const char *end, struct member *m)
+{
+    if (end - *p < 2 || (**p != '{' && **p != ',') || (*p)[1] != '"')
+        return false;
+    m->key = *p + 2;
+    const char *quote = memchr(m->key, '"', (size_t)(end - m->key));
+    if (quote == NULL || end - quote < 2 || quote[1] != ':' || quote[-1] == '\\')
+        return false;
+    m->key_len = (size_t)(quote - m->key);
+    m->value = quote + 2;
+    struct json_extent extent = {0};
+    bool ended = false;
+    m->end = json_extent_scan(&extent, m->value, end, &ended);
+    *p = m->end;
+    return ended;
+}
+
+static bool is_called(const struct member *m, const char *key)
+{
+    return m->key_len == strlen(key) && memcmp(m->key, key, m->key_len) == 0;
+}
+
+/* A string without escapes that fits. */
+static bool take_text(const struct member *m, char *out, size_t size)
+{
+    size_t len = (size_t)(m->end - m->value);
+    if (len < 2 || len - 2 >= size || *m->value != '"' || memchr(m->value, '\\', len) != NULL)
+        return false;
+    memcpy(out, m->value + 1, len - 2);
+    out[len - 2] = '\0';
+    return true;
+}
+
+static bool take_id(struct object_text_id *id, const struct member *m)
+{
+    if (is_called(m, "name"))
+        return take_text(m, id->name, sizeof(id->name));
+    if (is_called(m, "namespace"))
+        return take_text(m, id->ns, sizeof(id->ns));
+    if (is_called(m, "resourceVersion"))
+        return take_text(m, id->resource_version, sizeof(id->resource_version));
+    return true;
+}
+
+/* Of a whole metadata, so that none of the three is overlooked. */
+static bool identify(const char *metadata, const char *end, struct object_text_id *id)
+{
+    struct member m;
+    const char *p = metadata;
+    while (next_member(&p, end, &m))
+        if (!take_id(id, &m))
+            return false;
+    return end - p == 1 && *p == '}' && *id->name != '\0' && *id->resource_version != '\0';
+}
+
+bool object_text_identify(const char *text, size_t len, struct object_text_id *ret_id)
+{
+    const char *p = text;
+    struct member m;
+    do {
+        if (!next_member(&p, text + len, &m))
+            return false;
+    } while (!is_called(&m, "metadata"));
+    *ret_id = (struct object_text_id){0};
+    return identify(m.value, m.end, ret_id);
+}

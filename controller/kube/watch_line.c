@@ -2,6 +2,7 @@
 /* One line of a watch stream: {"type": "ADDED", "object": {...}}. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "kube/informer.h"
 #include "kube/json_extent.h"
@@ -73,8 +74,26 @@ static struct watch_line apply_error(const json_t *object)
     }
 }
 
+/* Most events tell of what we have written ourselves, and the answer to that is in the cache already: there is nothing
+ * to learn from the rest of the line, however it ends. While a list comes in everything is new. */
+static bool is_known(struct cache_fill *fill, const char *line, size_t len)
+{
+    static const char *const starts[] = {"{\"type\":\"MODIFIED\",\"object\":",
+                                         "{\"type\":\"ADDED\",\"object\":"};
+    for (size_t i = 0; i < ARRAY_LEN(starts) && !cache_fill_is_replacing(fill); i++) {
+        size_t start = strlen(starts[i]);
+        struct object_text_id id;
+        if (len > start && memcmp(line, starts[i], start) == 0)
+            return object_text_identify(line + start, len - start, &id) &&
+                   cache_fill_keep(fill, id.ns, id.name, id.resource_version);
+    }
+    return false;
+}
+
 struct watch_line watch_apply_line(struct cache_fill *fill, const char *line, size_t len)
 {
+    if (is_known(fill, line, len))
+        return verdict(WATCH_GO_ON, NULL);
     json_auto_t *event = NULL;
     struct err *err = object_text_parse(&cache_fill_kind(fill)->res, line, len, &event);
     if (err != NULL)

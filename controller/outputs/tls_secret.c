@@ -177,6 +177,7 @@ struct err *tls_secret_apply(const struct store *secrets, const struct object_me
 {
     const struct kube_ref ref = {.res = &res_secret, .ns = crt->namespace, .name = name};
     json_auto_t *answer = NULL;
-    TRY(kube_apply(secrets->client, &ref, KUBE_SECRET, api_names()->field_manager, body, &answer));
+    TRY(kube_apply(secrets->client, &ref, KUBE_SECRET | KUBE_METADATA, api_names()->field_manager,
+                   body, &answer));
     return cache_note_write(secrets->cache, answer);
 }

@@ -72,7 +72,7 @@ static struct err *create_key_secret(struct certificate_pass *p, const char *nam
     json_put_str(body, "apiVersion", "v1");
     json_put_str(body, "kind", "Secret");
     json_auto_t *answer = NULL;
-    TRY(kube_create(p->env->kube, &ref, KUBE_SECRET, body, &answer));
+    TRY(kube_create(p->env->kube, &ref, KUBE_SECRET | KUBE_METADATA, body, &answer));
     return cache_note_write(p->env->secrets.cache, answer);
 }
 

@@ -86,6 +86,44 @@ static void test_events_change_the_cache(void **state)
     close_scene(&s);
 }
 
+/* Nothing else of such an event is looked at: neither a color that changed without a version nor what is cut off. */
+static void test_events_of_versions_that_are_here_are_not_read(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    apply(&s, EVENT("ADDED", OBJECT("a", "5", "red")));
+    apply(&s, EVENT("MODIFIED", OBJECT("a", "5", "blue")));
+    apply(&s, EVENT("MODIFIED", OBJECT("a", "4", "blue")));
+    apply(&s, "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\","
+              "\"resourceVersion\":\"5\"},\"color\":");
+    expect_color(&s, "a", "red");
+    expect_rv(&s, "5");
+    /* But the stream is as far as they say, and what is newer is read, however it is written. */
+    apply(&s, EVENT("MODIFIED", OBJECT("a", "6", "blue")));
+    apply(&s, "{\"type\": \"MODIFIED\", \"object\": " OBJECT("a", "7", "green") "}");
+    expect_color(&s, "a", "green");
+    expect_rv(&s, "7");
+    close_scene(&s);
+}
+
+/* The answer to our own write is in the cache before the event comes, which moves the stream on. */
+static void test_events_of_our_own_writes_move_the_stream(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    apply(&s, BOOKMARK("3", ""));
+    static const char ours[] = OBJECT("a", "8", "red");
+    json_auto_t *answer = NULL;
+    assert_null(json_parse(ours, sizeof(ours) - 1, &answer));
+    assert_null(cache_note_write(s.cache, answer));
+    expect_rv(&s, "3");
+    apply(&s, EVENT("ADDED", OBJECT("a", "8", "red")));
+    expect_rv(&s, "8");
+    close_scene(&s);
+}
+
 static void test_initial_events_become_one_swap(void **state)
 {
     (void)state;
@@ -194,6 +232,8 @@ int main(void)
     json_room_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_change_the_cache),
+        cmocka_unit_test(test_events_of_versions_that_are_here_are_not_read),
+        cmocka_unit_test(test_events_of_our_own_writes_move_the_stream),
         cmocka_unit_test(test_initial_events_become_one_swap),
         cmocka_unit_test(test_errors_in_the_stream),
         cmocka_unit_test(test_lines_that_are_no_events),
