@@ -17,6 +17,9 @@ struct slot {
  * One mutex and one condition variable over all queues. A free worker serves the controller with the
  * fewest running reconciles; of equals, the one after the last served. With several controllers none
  * may hold the last free thread, so a slow one never stops the others.
+ *
+ * Of the workers that wait, one watches the time; the others only wait to be woken. When that one finds work, it
+ * wakes another one to watch. So a key that comes due wakes two at most, and not all.
  */
 struct worker_pool {
     pthread_mutex_t lock;
@@ -24,7 +27,8 @@ struct worker_pool {
     struct slot *slots;
     size_t slot_count;
     size_t turn;
-    unsigned idle; /* workers that wait */
+    unsigned idle;   /* workers that wait */
+    int64_t watched; /* one of them wakes by then; INT64_MAX: none watches the time */
     bool stopping;
     pthread_t *threads;
     unsigned thread_count;
@@ -35,9 +39,10 @@ static void on_queue_change(void *arg)
 {
     struct worker_pool *p = arg;
     pthread_mutex_lock(&p->lock);
-    if (p->idle > 0)
-        pthread_cond_signal(&p->changed);
+    bool waits = p->idle > 0;
     pthread_mutex_unlock(&p->lock);
+    if (waits) /* not under the lock, which is what it needs next */
+        pthread_cond_signal(&p->changed);
 }
 
 static bool may_run(const struct worker_pool *p, const struct slot *s)
@@ -71,6 +76,30 @@ static int64_t next_due(const struct worker_pool *p)
     return due;
 }
 
+/* Until something may have changed, or comes due. */
+static void rest(struct worker_pool *p)
+{
+    int64_t due = next_due(p);
+    bool watches = due < p->watched;
+    p->idle++;
+    if (watches) {
+        p->watched = due;
+        cond_wait_until(&p->changed, &p->lock, due);
+    } else {
+        pthread_cond_wait(&p->changed, &p->lock);
+    }
+    p->idle--;
+    if (watches && p->watched == due)
+        p->watched = INT64_MAX;
+}
+
+/* Who goes to work leaves the watch to another one. */
+static void hand_over(struct worker_pool *p)
+{
+    if (p->idle > 0 && p->watched == INT64_MAX && next_due(p) != INT64_MAX)
+        pthread_cond_signal(&p->changed);
+}
+
 static void *work(void *arg)
 {
     struct worker_pool *p = arg;
@@ -78,13 +107,12 @@ static void *work(void *arg)
     while (!p->stopping) {
         struct slot *s = pick(p);
         if (s == NULL) {
-            p->idle++;
-            cond_wait_until(&p->changed, &p->lock, next_due(p));
-            p->idle--;
+            rest(p);
             continue;
         }
         s->running++;
         p->turn = (size_t)(s - p->slots) + 1;
+        hand_over(p);
         pthread_mutex_unlock(&p->lock);
         controller_step(s->controller);
         pthread_mutex_lock(&p->lock);
@@ -111,6 +139,7 @@ struct worker_pool *worker_pool_start(struct controller *const *controllers, siz
     p->slots = x_calloc(count, sizeof(*p->slots));
     p->slot_count = count;
     p->thread_count = threads;
+    p->watched = INT64_MAX;
     p->threads = x_calloc(threads, sizeof(*p->threads));
     for (size_t i = 0; i < count; i++) {
         p->slots[i].controller = controllers[i];

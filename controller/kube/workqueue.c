@@ -182,17 +182,19 @@ static void item_drop_idle(struct workqueue *q, struct item *it)
         map_remove(&q->items, it->key);
 }
 
-static void item_make_ready(struct workqueue *q, struct item *it, enum workqueue_priority priority)
+/* Returns whether there is one more to take. */
+static bool item_make_ready(struct workqueue *q, struct item *it, enum workqueue_priority priority)
 {
     bool waits = it->ready || it->dirty;
     if (waits && it->priority <= priority)
-        return;
+        return false;
     if (it->ready)
         ready_remove(q, it);
     it->priority = priority;
     it->dirty = it->processing;
     if (!it->processing)
         ready_push(q, it);
+    return !waits && !it->processing;
 }
 
 static void promote_due(struct workqueue *q)
@@ -229,8 +231,10 @@ static void unlock_changed(struct workqueue *q)
 void workqueue_add(struct workqueue *q, const char *key, enum workqueue_priority priority)
 {
     pthread_mutex_lock(&q->lock);
-    item_make_ready(q, item_get(q, key), priority);
-    unlock_changed(q);
+    if (item_make_ready(q, item_get(q, key), priority))
+        unlock_changed(q);
+    else
+        pthread_mutex_unlock(&q->lock);
 }
 
 void workqueue_add_after(struct workqueue *q, const char *key, int64_t delay)
@@ -243,14 +247,18 @@ void workqueue_add_after(struct workqueue *q, const char *key, int64_t delay)
     struct item *it = item_get(q, key);
     int64_t now = clock_mono(q->clock);
     int64_t due = delay > INT64_MAX - now ? INT64_MAX : now + delay;
+    bool sooner = it->heap_at == NOT_DELAYED || due < it->due;
     if (it->heap_at == NOT_DELAYED) {
         it->due = due;
         heap_insert(q, it);
-    } else if (due < it->due) {
+    } else if (sooner) {
         it->due = due;
         heap_up(q, it->heap_at);
     }
-    unlock_changed(q);
+    if (sooner && it->heap_at == 0)
+        unlock_changed(q);
+    else
+        pthread_mutex_unlock(&q->lock);
 }
 
 /* The next ready item becomes processing; NULL when none is ready. A look that was planned for later

@@ -163,11 +163,12 @@ static bool push(struct http_block *b)
         else
             in->first = b;
         in->last = b;
-        pthread_cond_signal(&in->arrived);
     } else {
         block_free(b);
     }
     pthread_mutex_unlock(&in->lock);
+    if (taken) /* the consumer needs the lock; it does not free the inbox before this stream is closed */
+        pthread_cond_signal(&in->arrived);
     return taken;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,32 +47,26 @@ struct io_loop {
 
 void io_latch_init(struct io_latch *latch)
 {
-    pthread_mutex_init(&latch->lock, NULL);
-    pthread_cond_init(&latch->cond, NULL);
-    latch->open = false;
+    if (sem_init(&latch->opened, 0, 0) != 0)
+        abort();
 }
 
 void io_latch_release(struct io_latch *latch)
 {
-    pthread_cond_destroy(&latch->cond);
-    pthread_mutex_destroy(&latch->lock);
+    sem_destroy(&latch->opened);
 }
 
+/* A semaphore, because it wakes the waiter once: under a mutex it would wake to wait for that. The waiter may release
+ * it while this still returns. */
 void io_latch_open(struct io_latch *latch)
 {
-    pthread_mutex_lock(&latch->lock);
-    latch->open = true;
-    /* Under the lock: the waiter releases the latch as soon as it gets it. */
-    pthread_cond_signal(&latch->cond);
-    pthread_mutex_unlock(&latch->lock);
+    sem_post(&latch->opened);
 }
 
 void io_latch_wait(struct io_latch *latch)
 {
-    pthread_mutex_lock(&latch->lock);
-    while (!latch->open)
-        pthread_cond_wait(&latch->cond, &latch->lock);
-    pthread_mutex_unlock(&latch->lock);
+    while (sem_wait(&latch->opened) != 0)
+        continue; /* EINTR */
 }
 
 /* ---- tasks ------------------------------------------------------------------------------------ */

@@ -8,7 +8,7 @@
 #define CERTROLL_NET_IO_LOOP_H
 
 #include <curl/curl.h>
-#include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,9 +37,7 @@ void io_loop_unpost(struct io_loop *l, struct io_task *t);
 
 /* Blocks one thread until another opens it. The waiter may release it as soon as it is through. */
 struct io_latch {
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
-    bool open;
+    sem_t opened;
 };
 void io_latch_init(struct io_latch *latch);
 void io_latch_release(struct io_latch *latch);
