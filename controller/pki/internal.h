@@ -74,6 +74,9 @@ struct pki_curve {
     const EVP_MD *(*digest)(void);
 };
 
+/* The curve of OpenSSL's name, or NULL. */
+const struct pki_curve *pki_curve_named(const char *group);
+
 /* Texts that follow from a key and are asked for again and again: an account's, at each step of an order. */
 enum pki_memo { PKI_MEMO_THUMBPRINT, PKI_MEMO_SPKI_SHA256, PKI_MEMOS };
 struct pki_memos {
@@ -100,6 +103,11 @@ const EVP_MD *pki_key_digest(const struct pki_key *key);
 /* Writes the public key into a certificate or request. X509_set_pubkey() would encode and decode it,
  * 0.17 ms for a curve. X509_get0_pubkey() of the result is not to be asked. */
 void pki_key_put(const struct pki_key *key, X509_PUBKEY *out);
+
+/* An EC key in the usual form, owned; NULL: another kind of key or form, which OpenSSL may know (ec_private.c). */
+EVP_PKEY *pki_ec_private_decode(const PKCS8_PRIV_KEY_INFO *info);
+/* Writes an ECDSA private key as PEM of PKCS#8. */
+void pki_ec_private_write(const struct pki_key *key, BIO *bio);
 
 /* The lists of struct pki_names, so that no code spells them out twice. */
 struct pki_name_list {

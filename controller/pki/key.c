@@ -40,16 +40,21 @@ static const struct pki_curve *curve_by_size(int size)
     return NULL;
 }
 
-static const struct pki_curve *curve_of(const EVP_PKEY *evp)
+const struct pki_curve *pki_curve_named(const char *group)
 {
-    char group[64];
-    if (EVP_PKEY_get_group_name(evp, group, sizeof(group), NULL) != 1)
-        return NULL;
     for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
         if (str_eq(curves[i].group, group))
             return &curves[i];
     }
     return NULL;
+}
+
+static const struct pki_curve *curve_of(const EVP_PKEY *evp)
+{
+    char group[64];
+    if (EVP_PKEY_get_group_name(evp, group, sizeof(group), NULL) != 1)
+        return NULL;
+    return pki_curve_named(group);
 }
 
 static bool rsa_bits_ok(int bits)
@@ -249,14 +254,17 @@ void pki_key_freep(struct pki_key **key)
 }
 
 /* What a PKCS#8 key is; EVP_PKEY_NONE when none of ours. Naming the type spares OpenSSL a search
- * through all its decoders, 0.3 ms. */
-static int pkcs8_type(const unsigned char *der, long len)
+ * through all its decoders, 0.3 ms. *ret_evp is set when the key could be read on the way. */
+static int pkcs8_type(const unsigned char *der, long len, EVP_PKEY **ret_evp)
 {
+    const unsigned char *end = der + len;
     AUTO(PKCS8_PRIV_KEY_INFO_freep)
     PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &der, len);
     const ASN1_OBJECT *oid = NULL;
     if (info == NULL || PKCS8_pkey_get0(&oid, NULL, NULL, NULL, info) != 1)
         return EVP_PKEY_NONE;
+    if (der == end)
+        *ret_evp = pki_ec_private_decode(info);
     int type = OBJ_obj2nid(oid);
     bool ours = type == EVP_PKEY_RSA || type == EVP_PKEY_EC || type == EVP_PKEY_ED25519;
     return ours ? type : EVP_PKEY_NONE;
@@ -268,8 +276,9 @@ static struct err *decode_private(const struct pem_block *b, EVP_PKEY **ret_evp)
     const unsigned char *end = p + b->der_len;
     long len = (long)b->der_len;
     int type;
+    AUTO(EVP_PKEY_freep) EVP_PKEY *evp = NULL;
     if (pem_is(b, "PRIVATE KEY"))
-        type = pkcs8_type(p, len);
+        type = pkcs8_type(p, len, &evp);
     else if (pem_is(b, "RSA PRIVATE KEY"))
         type = EVP_PKEY_RSA;
     else if (pem_is(b, "EC PRIVATE KEY"))
@@ -281,7 +290,10 @@ static struct err *decode_private(const struct pem_block *b, EVP_PKEY **ret_evp)
     if (type == EVP_PKEY_NONE)
         return err_new(ERR_INVALID, "InvalidKey",
                        "private key: not an RSA, ECDSA or Ed25519 key in PKCS#8");
-    AUTO(EVP_PKEY_freep) EVP_PKEY *evp = d2i_PrivateKey(type, NULL, &p, len);
+    if (evp == NULL)
+        evp = d2i_PrivateKey(type, NULL, &p, len);
+    else
+        p = end;
     if (evp == NULL || p != end)
         return openssl_err(ERR_INVALID, "InvalidKey", "private key: cannot decode");
     *ret_evp = TAKE(evp);
@@ -324,8 +336,13 @@ struct err *pki_key_pem(const struct pki_key *key, enum pki_key_encoding encodin
     openssl_must(bio != NULL);
     /* Ed25519 has no traditional form. */
     bool pkcs8 = encoding == PKI_PKCS8 || key->algorithm == PKI_ED25519;
-    int ok = pkcs8 ? PEM_write_bio_PKCS8PrivateKey(bio, key->evp, NULL, NULL, 0, NULL, NULL)
-                   : PEM_write_bio_PrivateKey_traditional(bio, key->evp, NULL, NULL, 0, NULL, NULL);
+    int ok = 1;
+    if (pkcs8 && key->algorithm == PKI_ECDSA)
+        pki_ec_private_write(key, bio);
+    else if (pkcs8)
+        ok = PEM_write_bio_PKCS8PrivateKey(bio, key->evp, NULL, NULL, 0, NULL, NULL);
+    else
+        ok = PEM_write_bio_PrivateKey_traditional(bio, key->evp, NULL, NULL, 0, NULL, NULL);
     if (ok != 1)
         return openssl_err(ERR_INVALID, "InvalidKey", "cannot encode the private key");
     char *data = NULL;

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * EC private keys in PKCS#8, in the form that everybody writes (RFC 5915: version, key, public point). OpenSSL 3.0 reads
+ * and writes the same bytes, but looks for an implementation each time, which takes ten times as long as the key.
+ */
+#include <openssl/asn1.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "pki/internal.h"
+
+#define COORDINATE_MAX 66
+#define POINT_MAX (2 * COORDINATE_MAX + 1)
+#define DER_MAX 256
+#define ERROR 0x80 /* what ASN1_get_object() returns, beside V_ASN1_CONSTRUCTED */
+#define VERSION 1
+#define POINT_TAG 1
+
+PKI_DEFINE_FREEP(EVP_PKEY_CTX)
+PKI_DEFINE_FREEP(PKCS8_PRIV_KEY_INFO)
+
+/* ---- reading ---- */
+
+struct bytes {
+    const unsigned char *p, *end;
+};
+
+/* The next value, which has to have this tag and form; b moves behind it. */
+static bool take(struct bytes *b, int tag, int class_and_form, struct bytes *ret_content)
+{
+    long len = 0;
+    int got_tag = 0, class = 0;
+    const unsigned char *p = b->p;
+    int form = ASN1_get_object(&p, &len, &got_tag, &class, b->end - p);
+    if ((form & ERROR) != 0 || got_tag != tag || (form | class) != class_and_form)
+        return false;
+    *ret_content = (struct bytes){p, p + len};
+    b->p = p + len;
+    return true;
+}
+
+struct parts {
+    struct bytes key, point;
+};
+
+static bool read_parts(struct bytes der, const struct pki_curve *curve, struct parts *parts)
+{
+    struct bytes all, version, tagged;
+    if (!take(&der, V_ASN1_SEQUENCE, V_ASN1_CONSTRUCTED, &all) || der.p != der.end ||
+        !take(&all, V_ASN1_INTEGER, 0, &version) || version.end - version.p != 1 ||
+        *version.p != VERSION || !take(&all, V_ASN1_OCTET_STRING, 0, &parts->key) ||
+        !take(&all, POINT_TAG, V_ASN1_CONSTRUCTED | V_ASN1_CONTEXT_SPECIFIC, &tagged) ||
+        all.p != all.end || !take(&tagged, V_ASN1_BIT_STRING, 0, &parts->point) ||
+        tagged.p != tagged.end)
+        return false;
+    size_t point_len = 2 * curve->coordinate + 1;
+    bool fits = (size_t)(parts->key.end - parts->key.p) == curve->coordinate &&
+                (size_t)(parts->point.end - parts->point.p) == point_len + 1 &&
+                *parts->point.p == 0;
+    parts->point.p++; /* no unused bits */
+    return fits && *parts->point.p == POINT_CONVERSION_UNCOMPRESSED;
+}
+
+static EVP_PKEY *import(const struct parts *parts, const struct pki_curve *curve)
+{
+    AUTO(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    BIGNUM *n = BN_bin2bn(parts->key.p, (int)curve->coordinate, NULL);
+    unsigned char native[COORDINATE_MAX];
+    openssl_must(ctx != NULL && n != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
+                 BN_bn2nativepad(n, native, (int)curve->coordinate) == (int)curve->coordinate);
+    /* OpenSSL only reads them; the fields are not const because others are written through them. */
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                         (char *)(uintptr_t)curve->group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                          (void *)(uintptr_t)parts->point.p,
+                                          (size_t)(parts->point.end - parts->point.p)),
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, curve->coordinate),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY *evp = NULL;
+    if (EVP_PKEY_fromdata(ctx, &evp, EVP_PKEY_KEYPAIR, params) != 1)
+        evp = NULL;
+    wipe(native, sizeof(native));
+    BN_clear_free(n);
+    return evp;
+}
+
+EVP_PKEY *pki_ec_private_decode(const PKCS8_PRIV_KEY_INFO *info)
+{
+    const ASN1_OBJECT *oid = NULL;
+    const X509_ALGOR *algorithm = NULL;
+    const unsigned char *der = NULL;
+    const void *parameter = NULL;
+    int len = 0, type = V_ASN1_UNDEF;
+    if (PKCS8_pkey_get0(&oid, &der, &len, &algorithm, info) != 1 || OBJ_obj2nid(oid) != EVP_PKEY_EC)
+        return NULL;
+    X509_ALGOR_get0(NULL, &type, &parameter, algorithm);
+    const struct pki_curve *curve =
+        type == V_ASN1_OBJECT ? pki_curve_named(OBJ_nid2sn(OBJ_obj2nid(parameter))) : NULL;
+    struct parts parts;
+    if (curve == NULL || !read_parts((struct bytes){der, der + len}, curve, &parts))
+        return NULL;
+    return import(&parts, curve);
+}
+
+/* ---- writing ---- */
+
+static int write_parts(const struct pki_curve *curve, const unsigned char *key,
+                       const unsigned char *point, unsigned char der[DER_MAX])
+{
+    int key_len = (int)curve->coordinate, point_len = 2 * key_len + 1;
+    int bits = ASN1_object_size(0, point_len + 1, V_ASN1_BIT_STRING);
+    int content = 3 + ASN1_object_size(0, key_len, V_ASN1_OCTET_STRING) +
+                  ASN1_object_size(1, bits, POINT_TAG);
+    unsigned char *p = der;
+    ASN1_put_object(&p, 1, content, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
+    ASN1_put_object(&p, 0, 1, V_ASN1_INTEGER, V_ASN1_UNIVERSAL);
+    *p++ = VERSION;
+    ASN1_put_object(&p, 0, key_len, V_ASN1_OCTET_STRING, V_ASN1_UNIVERSAL);
+    memcpy(p, key, (size_t)key_len);
+    p += key_len;
+    ASN1_put_object(&p, 1, bits, POINT_TAG, V_ASN1_CONTEXT_SPECIFIC);
+    ASN1_put_object(&p, 0, point_len + 1, V_ASN1_BIT_STRING, V_ASN1_UNIVERSAL);
+    *p++ = 0; /* no unused bits */
+    memcpy(p, point, (size_t)point_len);
+    return (int)(p + point_len - der);
+}
+
+void pki_ec_private_write(const struct pki_key *key, BIO *bio)
+{
+    const struct pki_curve *curve = key->curve;
+    unsigned char number[COORDINATE_MAX], point[POINT_MAX], der[DER_MAX];
+    size_t point_len = 0;
+    BIGNUM *n = NULL;
+    openssl_must(EVP_PKEY_get_bn_param(key->evp, OSSL_PKEY_PARAM_PRIV_KEY, &n) == 1 &&
+                 BN_bn2binpad(n, number, (int)curve->coordinate) > 0 &&
+                 EVP_PKEY_get_octet_string_param(key->evp, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                                 sizeof(point), &point_len) == 1 &&
+                 point_len == 2 * curve->coordinate + 1);
+    int len = write_parts(curve, number, point, der);
+    AUTO(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info = PKCS8_PRIV_KEY_INFO_new();
+    unsigned char *copy = OPENSSL_memdup(der, (size_t)len); /* the info's, which wipes it */
+    openssl_must(info != NULL && copy != NULL &&
+                 PKCS8_pkey_set0(info, OBJ_nid2obj(EVP_PKEY_EC), 0, V_ASN1_OBJECT,
+                                 OBJ_txt2obj(curve->group, 0), copy, len) == 1 &&
+                 PEM_write_bio_PKCS8_PRIV_KEY_INFO(bio, info) == 1);
+    wipe(number, sizeof(number));
+    wipe(der, sizeof(der));
+    BN_clear_free(n);
+}
