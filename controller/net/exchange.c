@@ -18,6 +18,7 @@
 #define BODY_MAX_DEFAULT ((size_t)1 << 20)
 #define METHOD_MAX 16
 #define REDIRECTS_MAX 10
+#define UPLOAD_BUFFER 16384L /* libcurl's least, and a TLS record */
 
 /* Options are set from bounded, checked input and libcurl's memory never runs out (http_global.c):
  * a refusal is a bug in this file. */
@@ -315,6 +316,8 @@ static long whole_ms(int64_t ns)
 static void set_common(struct exchange *x)
 {
     SET(x, CURLOPT_NOSIGNAL, 1L);
+    /* Made, and wiped, for each request by TLS; 64 KiB by default. */
+    SET(x, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
     /* Do not wait for resolver threads when a transfer ends: getaddrinfo() may take 30 s. */
     SET(x, CURLOPT_QUICK_EXIT, 1L);
     bool version_2 = (x->req->flags & HTTP_VERSION_2) != 0;
