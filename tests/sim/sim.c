@@ -32,6 +32,8 @@
 /* The CA's Retry-After for renewal information, and what certroll spreads that by and waits before the first question. */
 #define HEARD_MAX (6 * NS_PER_HOUR + 20 * NS_PER_MIN)
 #define REST (NS_PER_HOUR + NS_PER_MIN)
+/* What was done just before is still to be seen, and told: the end of a rollout, what was spent of a budget. */
+#define SETTLED_WITHIN (2 * NS_PER_MIN)
 
 /* ---- chance ---- */
 
@@ -189,7 +191,7 @@ static void come_to_rest(struct sim *s)
         calm_down(s);
     }
     while (!sim_failed(s)) {
-        int64_t soon = sim_now(s) + REST + NS_PER_MIN;
+        int64_t soon = sim_now(s) + SETTLED_WITHIN + REST + NS_PER_MIN;
         if (sim_check_next_renewal(s) < soon)
             see_renewal(s);
         else if (sim_check_unheard(s, soon) != NULL)
@@ -201,6 +203,7 @@ static void come_to_rest(struct sim *s)
 
 static void rest(struct sim *s)
 {
+    sim_live(s, sim_now(s) + SETTLED_WITHIN);
     sim_note(s, "at rest");
     sim_check_rest(s->check);
     sim_pace_rest(s->pace);

@@ -18,6 +18,7 @@ const struct sim_named_seed sim_named_seeds[] = {
            "written"},
     {9227, "an order that was finalized was given up, because who was killed alone knew what had "
            "been proven"},
+    {275, "what a rollout was about to tell was taken for a write at rest"},
     {10077, "a CA fell silent after it had signed, and another one took over: that is no loss, as "
             "the rule "
             "once said"},
