@@ -254,6 +254,12 @@ struct err *dns_session_call(const struct dns_session *s, const char *method, co
         .method = method, .url = url, .headers = s->headers, .header_count = s->header_count};
     AUTO_DNS_HTTP_ANSWER a = {0};
     TRY(dns_http_ask(s->env, &r, body, &a), "%s", what);
+    if (a.response.status == 404 && a.json == NULL)
+        return err_new(
+            ERR_TRANSIENT, "ProviderFailed",
+            "%s: HTTP 404 that is not the API's: look at what stands between certroll and "
+            "the provider",
+            what);
     if (!is_success(&a.response))
         TRY(s->refusal != NULL ? s->refusal(s->env, &a, what)
                                : dns_http_error(s->env, &a.response, what, NULL, NULL));

@@ -125,6 +125,11 @@ def test_a_driver_defined_twice_is_refused(tree):
     assert code == 1 and "defined twice" in out
 
 
+def test_the_provider_to_copy_from_is_short():
+    """What controller/dns01/providers/README.md promises to whoever adds one."""
+    assert len((ROOT / "controller/dns01/providers/cloudflare.c").read_text().splitlines()) <= 150
+
+
 def test_compile_commands(program):
     program.write("tests/unit/base/test_add.c", TEST % "assert_int_equal(add(1, 2), 3);")
     built(program, "compile_commands.json", VERSION='a"b')

@@ -245,6 +245,9 @@ static void a_session_has_the_credential_and_the_providers_words(void **state)
     expect_ok(dns_session_call(&session, "POST", URL, NULL, "x", &reply));
     scripted_plan(&s.script, "DELETE " URL, 404, "{}");
     expect_ok(dns_session_delete(&session, URL, "x"));
+    scripted_plan(&s.script, "DELETE " URL, 404, "<html>no such page</html>");
+    expect_err(dns_session_delete(&session, URL, "x"), ERR_TRANSIENT, "ProviderFailed",
+               "not the API's");
     scripted_plan(&s.script, "DELETE " URL, 403, "{}");
     expect_err(dns_session_delete(&session, URL, "x"), ERR_DENIED, NULL, NULL);
 }
