@@ -92,6 +92,17 @@ static void count_order(const struct env *env, const struct issuer *issuer,
     }
 }
 
+/* NULL when it is gone. One that was made anew under its name may ask another issuer, or for other names. */
+static const struct certificate_request *request_of(const struct env *env, const struct order *o)
+{
+    const struct owner_reference *owner = object_controller(o);
+    AUTO_OBJECT(struct certificate_request)
+    request =
+        owner == NULL ? NULL : cache_peek(env->requests.cache, o->obj.meta.namespace, owner->name);
+    bool is_it = request != NULL && str_eq(request->obj.meta.uid, owner->uid);
+    return is_it ? TAKE(request) : NULL;
+}
+
 /* Seconds are what the Order keeps: one that was placed in the second of the last text counts twice rather than not
  * at all. */
 static void adopt_order(const struct env *env, const struct order *o, int64_t stored_at)
@@ -102,11 +113,8 @@ static void adopt_order(const struct env *env, const struct order *o, int64_t st
                         o->status.failure_time / NS_PER_SEC >= stored_at / NS_PER_SEC;
     if (o->status.placed_time == 0 || (is_stored && is_over && !failed_since))
         return;
-    const struct owner_reference *owner = object_controller(o);
     AUTO_OBJECT(struct issuer) issuer = NULL;
-    AUTO_OBJECT(struct certificate_request)
-    request =
-        owner == NULL ? NULL : cache_peek(env->requests.cache, o->obj.meta.namespace, owner->name);
+    AUTO_OBJECT(struct certificate_request) request = request_of(env, o);
     const struct issuer_ref *ref =
         request != NULL ? &request->spec.issuer_ref : &o->spec.issuer_ref;
     err_drop(env_issuer(env, ref, o->obj.meta.namespace, &issuer)); /* then none */

@@ -18,6 +18,8 @@ const struct sim_named_seed sim_named_seeds[] = {
            "written"},
     {9227, "an order that was finalized was given up, because who was killed alone knew what had "
            "been proven"},
+    {2281,
+     "an order of a request that was made anew for another issuer was not counted at a start"},
     {275, "what a rollout was about to tell was taken for a write at rest"},
     {10077, "a CA fell silent after it had signed, and another one took over: that is no loss, as "
             "the rule "
