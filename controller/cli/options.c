@@ -53,9 +53,9 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
     out[n++] = FLAG(BOOL, &f->allow_private_urls, "allow-private-urls", "false",
                     "let Issuers name loopback and link-local addresses");
     out[n++] = FLAG(BOOL, &f->cluster_issuer_ambient, "cluster-issuer-ambient-credentials", "true",
-                    "let DNS providers of ClusterIssuers use certroll's own environment and files");
+                    "dns01 of ClusterIssuers may use certroll's own credentials");
     out[n++] = FLAG(BOOL, &f->issuer_ambient, "issuer-ambient-credentials", "false",
-                    "let those of Issuers, too");
+                    "dns01 of Issuers may, too");
     out[n++] = FLAG(BOOL, &f->help, "help", "false", "this text");
     return n;
 }
