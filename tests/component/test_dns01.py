@@ -3,7 +3,7 @@
 by RFC 2136; Pebble validates with a recursive resolver of its own."""
 import time
 
-from lib.dns import delegation
+from lib.dns import Knot, delegation
 from lib.objects import certificate, dns01_acme
 from lib.wait import wait_for
 
@@ -69,6 +69,22 @@ def test_a_zone_of_challenges_alone(api, ns, dns01_ca, dns01_controller, bind, d
     assert found["status"]["dns01"]["zone"] == child
     api.wait_ready("Certificate", ns, "web", 60)
     wait_for("it to go", empty(bind, child), 20, lambda: api.describe(ns))
+
+
+def test_knot_takes_updates_too(api, ns, dns01_ca, dns01_controller, dns_tree, folder):
+    """By TCP, with a key that may change TXT records only, and of an algorithm that cert-manager lacks."""
+    zone = f"{ns}.test"
+    name = f"_acme-challenge.{zone}"
+    with Knot(folder / "dns") as knot:
+        knot.add_zone(zone)
+        dns_tree.delegate(zone, knot)
+        api.create(knot.secret(ns, algorithm="hmac-sha384"))
+        solver = knot.solver(algorithm="hmac-sha384")
+        solver["rfc2136"]["protocol"] = "TCP"
+        api.create(dns01_acme(ns, dns01_ca, solver))
+        api.create(certificate(ns, "web", "acme", dnsNames=[zone, f"*.{zone}"]))
+        api.wait_ready("Certificate", ns, "web", 60)
+        wait_for("the values to go", lambda: knot.values(name) == {knot.address: []}, 20, lambda: api.describe(ns))
 
 
 # ---- what is waited for
