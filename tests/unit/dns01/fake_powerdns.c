@@ -9,7 +9,7 @@
 
 static unsigned notified;
 
-static const struct fake_secret secrets[] = {{"pdns", "api-key", "pdns-API-key-1"}, {NULL}};
+static const struct fake_secret secrets[] = {{"pdns", "api-key", "pdns-API-key-1"}, {0}};
 
 static json_t *refusal(int status)
 {
