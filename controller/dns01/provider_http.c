@@ -117,9 +117,9 @@ static const struct verdict verdicts[] = {
      "documentation lists"},
     {404, ERR_NOT_FOUND, "RecordNotFound", "it is not there"},
     {408, ERR_TRANSIENT, "ProviderFailed", "the provider was too slow"},
-    {409, ERR_CONFLICT, "Changed", "somebody else has changed it meanwhile"},
-    {412, ERR_CONFLICT, "Changed", "somebody else has changed it meanwhile"},
-    {423, ERR_CONFLICT, "Changed", "somebody else is changing it"},
+    {409, ERR_CONFLICT, DNS_HTTP_CHANGED, "somebody else has changed it meanwhile"},
+    {412, ERR_CONFLICT, DNS_HTTP_CHANGED, "somebody else has changed it meanwhile"},
+    {423, ERR_CONFLICT, DNS_HTTP_CHANGED, "somebody else is changing it"},
     {429, ERR_RATE_LIMITED, "RateLimited", "the provider wants fewer requests"},
 };
 

@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "dns01/provider.h"
 
+#define DNS_HTTP_CHANGED "Changed"
 #define DNS_HTTP_HEADERS_MAX 8
 #define DNS_HTTP_TIMEOUT (20 * NS_PER_SEC)
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "dns01/provider_http.h"
 #include "dns01/turns.h"
 
 #define GIVE_UP (10 * NS_PER_MIN)
@@ -155,9 +156,17 @@ static struct err *open_live(const struct challenge_pass *p, struct dns_access *
 
 /* ---- what went wrong ---- */
 
+/* Nothing is wrong: we stop, others go first, or a cache is behind. A provider's conflict is another matter: it may
+ * last (a record of another type at the name), and nobody else would tell of it. */
+static bool is_passing(const struct err *e)
+{
+    return err_is(e, ERR_CANCELLED) ||
+           (err_is(e, ERR_CONFLICT) && !str_eq(e->reason, DNS_HTTP_CHANGED));
+}
+
 struct err *challenge_trouble(struct challenge_pass *p, const char *event, struct err *e)
 {
-    if (e == NULL || err_is(e, ERR_CANCELLED) || err_is(e, ERR_CONFLICT))
+    if (e == NULL || is_passing(e))
         return e;
     unsigned tries = challenge_count(p, NOTE_TROUBLE);
     int64_t until = p->now + backoff_delay(&trouble, tries, p->env->rng);
@@ -243,7 +252,7 @@ static struct err *clean_up(const struct challenge_pass *p)
 
 static bool gives_up(const struct challenge_pass *p, const struct err *e)
 {
-    if (err_is(e, ERR_CANCELLED) || err_is(e, ERR_CONFLICT))
+    if (is_passing(e))
         return false;
     int64_t since = challenge_noted(p, NOTE_END).time;
     if (since == 0)

@@ -351,6 +351,35 @@ static void a_provider_that_is_down_holds_it_for_ten_minutes(void **state)
 }
 
 /* Whoever may write a status cannot have another record removed. */
+/* A conflict within Kubernetes passes by itself and is told to nobody; one at a provider may last. */
+static void a_conflict_at_the_provider_is_told_and_does_not_hold_it(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    auto_free char *record = record_text(t.value);
+    put_challenge(&t, 9, FINALIZERS DELETED, record);
+    for (int i = 0; i < 2; i++) {
+        for (int with = 0; with < 2; with++) { /* with what is held, with what the Issuer says */
+            if (with == 1)
+                plan_secret(&t);
+            if (i == 1 && with == 0) /* the zone is not remembered any more */
+                scripted_plan(
+                    &t.s.world, "GET " API "/zones", 200,
+                    "{\"success\":true,\"result\":[{\"id\":\"z1\",\"name\":\"a.test\"}]}");
+            plan_clean_up(&t, 409);
+        }
+        if (i == 0)
+            plan_status(&t, 10, record);
+        else
+            plan_let_go(&t, 11, DELETED, record);
+        reconcile(&t);
+        put_challenge(&t, 12, FINALIZERS DELETED, record);
+        clock_manual_advance(&t.s.hands, 11 * NS_PER_MIN);
+    }
+    assert_int_equal(t.s.told, 2);
+}
+
 static void only_what_looks_like_ours_is_removed(void **state)
 {
     (void)state;
@@ -433,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_namespace_can_go_while_it_is_pending),
         cmocka_unit_test(what_nobody_can_remove_is_told_and_let_go),
         cmocka_unit_test(a_provider_that_is_down_holds_it_for_ten_minutes),
+        cmocka_unit_test(a_conflict_at_the_provider_is_told_and_does_not_hold_it),
         cmocka_unit_test(only_what_looks_like_ours_is_removed),
         cmocka_unit_test(values_at_one_name_are_shown_together),
         cmocka_unit_test(a_name_that_is_written_is_waited_for),
