@@ -240,11 +240,14 @@ const struct bind_table dns_token_config_table =
     BIND_TABLE("DNSTokenConfig", struct dns_token_config, token_config_fields);
 
 struct err *dns_session_open_token(const struct dns_env *env, const void *config,
-                                   const char *scheme, struct dns_session *ret_session)
+                                   const char *scheme, dns_refusal refusal,
+                                   struct dns_session *ret_session)
 {
     const struct dns_token_config *c = config;
     const struct dns_credential token = {&c->token, "tokenSecretRef", NULL, scheme};
-    return dns_session_open(env, &token, ret_session);
+    TRY(dns_session_open(env, &token, ret_session));
+    ret_session->refusal = refusal;
+    return NULL;
 }
 
 struct err *dns_session_call(const struct dns_session *s, const char *method, const char *url,

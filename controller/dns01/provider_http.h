@@ -80,15 +80,16 @@ struct dns_credential {
     const char *header; /* NULL = Authorization */
     const char *scheme; /* "Bearer"; NULL = the value alone */
 };
+/* The provider's own words for an answer that is not a 2xx, by dns_http_error(); NULL from it means that the answer
+ * is as good as one. */
+typedef struct err *(*dns_refusal)(const struct dns_env *env, const struct dns_http_answer *a,
+                                   const char *what);
 struct dns_session {
     const struct dns_env *env;
     struct http_header headers[2]; /* the credential's; a provider may add one */
     size_t header_count;
     struct secret value;
-    /* The provider's own words for an answer that is not a 2xx, by dns_http_error(); NULL from it means that the answer
-     * is as good as one. NULL: the status alone. */
-    struct err *(*refusal)(const struct dns_env *env, const struct dns_http_answer *a,
-                           const char *what);
+    dns_refusal refusal; /* NULL: the status alone */
 };
 void dns_session_release(struct dns_session *s);
 #define AUTO_DNS_SESSION AUTO(dns_session_release) struct dns_session
@@ -101,9 +102,10 @@ struct dns_token_config {
     struct dns_secret_ref token;
 };
 extern const struct bind_table dns_token_config_table;
-/* dns_session_open() of such a config. */
+/* dns_session_open() of such a config, with the provider's own words. */
 struct err *dns_session_open_token(const struct dns_env *env, const void *config,
-                                   const char *scheme, struct dns_session *ret_session) MUST_CHECK;
+                                   const char *scheme, dns_refusal refusal,
+                                   struct dns_session *ret_session) MUST_CHECK;
 
 /* One call with JSON both ways; body may be NULL, ret_reply is NULL when the answer has none. Owned. A 404 without JSON
  * is somebody else's, ERR_TRANSIENT ProviderFailed: it is not believed that something is gone. */

@@ -20,14 +20,6 @@ static struct err *refusal(const struct dns_env *env, const struct dns_http_answ
     return dns_http_error(env, &a->response, what, NULL, JSTR(a->json, "detail"));
 }
 
-static struct err *open_session(const struct dns_env *env, const void *config,
-                                struct dns_session *ret_session)
-{
-    TRY(dns_session_open_token(env, config, "Token", ret_session));
-    ret_session->refusal = refusal;
-    return NULL;
-}
-
 static struct err *find_zone(void *arg, const char *zone, char **ret_id)
 {
     auto_free char *what = x_printf("domain %s", zone);
@@ -85,7 +77,7 @@ static struct err *present(const struct dns_env *env, const void *config, const 
 {
     (void)ret_id; /* values have none */
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Token", refusal, &s));
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
     return change(&s, &zone, v, dns_values_with);
@@ -95,7 +87,7 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Token", refusal, &s));
     struct dns_hosted_zone zone;
     struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
     if (e != NULL)

@@ -18,14 +18,6 @@ static struct err *refusal(const struct dns_env *env, const struct dns_http_answ
     return dns_http_error(env, &a->response, what, JSTR(a->json, "id"), JSTR(a->json, "message"));
 }
 
-static struct err *open_session(const struct dns_env *env, const void *config,
-                                struct dns_session *ret_session)
-{
-    TRY(dns_session_open_token(env, config, "Bearer", ret_session));
-    ret_session->refusal = refusal;
-    return NULL;
-}
-
 static struct err *find_zone(void *arg, const char *zone, char **ret_id)
 {
     auto_free char *what = x_printf("domain %s (a token needs the scope domain:read)", zone);
@@ -62,7 +54,7 @@ static struct err *present(const struct dns_env *env, const void *config, const 
 {
     (void)ret_id; /* a record is found by its name and value */
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
     AUTO(strlist_release) struct strlist ids = {0};
@@ -82,7 +74,7 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
     struct dns_hosted_zone zone;
     struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
     if (e != NULL)

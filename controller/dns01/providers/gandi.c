@@ -19,14 +19,6 @@ static struct err *refusal(const struct dns_env *env, const struct dns_http_answ
                           JSTR(a->json, "message"));
 }
 
-static struct err *open_session(const struct dns_env *env, const void *config,
-                                struct dns_session *ret_session)
-{
-    TRY(dns_session_open_token(env, config, "Bearer", ret_session));
-    ret_session->refusal = refusal;
-    return NULL;
-}
-
 static struct err *find_zone(void *arg, const char *zone, char **ret_id)
 {
     auto_free char *what = x_printf("domain %s (is it on LiveDNS?)", zone);
@@ -71,7 +63,7 @@ static struct err *present(const struct dns_env *env, const void *config, const 
 {
     (void)ret_id; /* values have none */
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
     return change(&s, &zone, v, dns_values_with);
@@ -81,7 +73,7 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
     struct dns_hosted_zone zone;
     struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
     if (e != NULL)

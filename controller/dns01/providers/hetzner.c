@@ -23,14 +23,6 @@ static struct err *refusal(const struct dns_env *env, const struct dns_http_answ
     return dns_http_error(env, &a->response, what, code, JSTR(a->json, "error", "message"));
 }
 
-static struct err *open_session(const struct dns_env *env, const void *config,
-                                struct dns_session *ret_session)
-{
-    TRY(dns_session_open_token(env, config, "Bearer", ret_session));
-    ret_session->refusal = refusal;
-    return NULL;
-}
-
 static struct err *find_zone(void *arg, const char *zone, char **ret_id)
 {
     auto_free char *what = x_printf("zone %s", zone);
@@ -75,7 +67,7 @@ static struct err *present(const struct dns_env *env, const void *config, const 
                            char **ret_id)
 {
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
     int64_t action = -1;
@@ -95,7 +87,7 @@ static struct err *settled(const struct dns_env *env, const void *config, const 
         return NULL;
     }
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
     auto_free char *what = x_printf("action of TXT record %s", v->name);
     auto_free char *url = x_printf(API "/actions/%" PRId64, action);
     json_auto_t *reply = NULL;
@@ -112,7 +104,7 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {
     AUTO_DNS_SESSION s = {0};
-    TRY(open_session(env, config, &s));
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
     struct dns_hosted_zone zone;
     struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
     if (e != NULL)
