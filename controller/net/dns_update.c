@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/dns_update.h"
 
+#include <inttypes.h>
+
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/timefmt.h"
 #include "net/dns_update_wire.h"
 #include "net/dns_wire.h"
 
 /* RFC 1035 section 4.1.1, RFC 2136 section 2.2. */
 enum { NOERROR = 0, NOTIMP = 4, REFUSED = 5, NOTAUTH = 9, NOTZONE = 10 };
 
-#define LAST_SECOND INT64_C(7258118399) /* of the year 2199: clocks that are off say anything */
-
+/* How far they are apart, not what time it is: the same is said at each try, so it is written once. */
 static struct err *bad_time(const struct dns_update_reply *r, int64_t now)
 {
-    char ours[RFC3339_MAX], theirs[RFC3339_MAX];
     int64_t told = r->server_time != 0 ? r->server_time : r->signed_at;
-    told = told < LAST_SECOND ? told : LAST_SECOND;
     if (r->signature != DNS_SIGNED)
         return err_new(ERR_DENIED, "BadTime",
                        "the clocks differ (BADTIME): set both by a time server");
-    rfc3339_format(now, ours);
-    rfc3339_format(told * NS_PER_SEC, theirs);
+    int64_t ahead = told - now / NS_PER_SEC;
+    int64_t minutes = ((ahead < 0 ? -ahead : ahead) + 30) / 60;
     return err_new(ERR_DENIED, "BadTime",
-                   "it is %s here and %s at the server (BADTIME): set both by a time server", ours,
-                   theirs);
+                   "the server's clock is %" PRId64 " minutes %s ours (BADTIME): set both by a "
+                   "time server",
+                   minutes, ahead < 0 ? "behind" : "ahead of");
 }
 
 /* What the server's TSIG record says; NULL when it has nothing against ours. */
@@ -79,15 +78,19 @@ static struct err *judge(const struct dns_update *u, const struct dns_update_rep
                            "answered NOTAUTH: the server is not the primary of the zone, or takes "
                            "no updates without a key");
         return err_new(ERR_NOT_FOUND, "ZoneNotFound",
-                       "answered NOTAUTH: the server is not the primary of the zone");
+                       "answered NOTAUTH: the server is not the primary of the zone: let the "
+                       "solver's nameserver be that");
     case NOTZONE:
-        return err_new(ERR_NOT_FOUND, "NotZone", "answered NOTZONE: %s is not in the zone",
+        return err_new(ERR_NOT_FOUND, "NotZone",
+                       "answered NOTZONE: %s is not in the zone: let selfCheck ask nameservers "
+                       "that see the zones as this server does",
                        u->name);
     case NOTIMP:
         return err_new(ERR_TRANSIENT, "DNSFailed",
                        "answered NOTIMP: the server takes no dynamic updates");
     default:
-        return err_new(ERR_TRANSIENT, "DNSFailed", "answered %s", dns_rcode_str(r->rcode));
+        return err_new(ERR_TRANSIENT, "DNSFailed", "answered %s: look into the server's log",
+                       dns_rcode_str(r->rcode));
     }
 }
 

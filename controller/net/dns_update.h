@@ -31,9 +31,9 @@ struct dns_update {
     int64_t timeout;             /* ns; 0 = 5 s */
     unsigned flags;              /* enum dns_flag */
 };
-/* Any thread. The answer's TSIG is verified. ERR_DENIED: BadKey, BadSignature, BadTime (with both clocks), Refused,
- * NotAuthorized; ERR_NOT_FOUND: NotZone, ZoneNotFound (NOTAUTH without TSIG error); ERR_TRANSIENT: DNSFailed, Timeout;
- * ERR_CANCELLED. The message names server, zone and key, and what to do. */
+/* Any thread. The answer's TSIG is verified. ERR_DENIED: BadKey, BadSignature, BadTime (by how much clocks differ),
+ * Refused, NotAuthorized; ERR_NOT_FOUND: NotZone, ZoneNotFound (NOTAUTH without TSIG error); ERR_TRANSIENT: DNSFailed,
+ * Timeout; ERR_CANCELLED. The message names server, zone and key, and what to do; it is the same at each try. */
 struct err *dns_update(const struct dns_transport *t, const struct clock *clock,
                        const struct rng *rng, const struct dns_update *u, const struct stop *stop)
     MUST_CHECK;
