@@ -10,200 +10,13 @@
 
 #include <string.h>
 
-#include "acme_scene.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "challenge_stage.h"
 #include "dns01/turns.h"
 #include "reconcilers/challenge_record.h"
 #include "reconcilers/order.h"
 #include "support/scripted_kube.h"
-#include "support/scripted_zones.h"
-
-#define CHALLENGE "https://api/apis/acme.certroll.dev/v1/namespaces/shop/challenges/c"
-#define SECRET "GET https://api/api/v1/namespaces/shop/secrets/cf"
-#define API "https://api.cloudflare.com/client/v4"
-#define TOKEN "0123456789abcdef"
-#define RECORD "_acme-challenge.a.test"
-#define ANY_VALUE "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
-#define SOLVERS                                                                                    \
-    ",\"solvers\":[{\"dns01\":{\"cloudflare\":{\"apiTokenSecretRef\":{\"name\":\"cf\",\"key\":"    \
-    "\"token\"}}}}]"
-#define FINALIZERS ",\"finalizers\":[\"acme.certroll.dev/finalizer\"]"
-#define DELETED ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""
-
-struct stage {
-    struct scene s;
-    struct scripted_zones net;
-    char *value; /* that the account's key makes of the token */
-    int64_t next;
-};
-
-static char *challenge_text(int version, const char *meta, const char *status)
-{
-    return x_printf(
-        "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\",\"resourceVersion\":"
-        "\"%d\"%s,\"ownerReferences\":[{\"apiVersion\":\"acme.certroll.dev/v1\",\"kind\":\"Order\","
-        "\"name\":\"o\",\"uid\":\"o\",\"controller\":true}]},\"spec\":{\"url\":\"" ACME_CA
-        "/chall/1\",\"authorizationURL\":\"" ACME_CA
-        "/authz/1\",\"dnsName\":\"a.test\",\"wildcard\":"
-        "true,\"type\":\"DNS-01\",\"token\":\"" TOKEN
-        "\",\"key\":\"k\",\"solver\":{},\"issuerRef\":"
-        "{\"name\":\"acme\"}},\"status\":{%s}}",
-        version, meta, status);
-}
-
-static char *record_text(const char *value)
-{
-    return x_printf("\"state\":\"pending\",\"processing\":true,\"dns01\":{\"name\":\"" RECORD
-                    "\",\"zone\":\"a.test\",\"value\":\"%s\",\"provider\":\"cloudflare\",\"since\":"
-                    "\"2026-01-01T00:00:00Z\"}",
-                    value);
-}
-
-static void put_challenge(struct stage *t, int version, const char *meta, const char *status)
-{
-    auto_free char *text = challenge_text(version, meta, status);
-    scene_put(&t->s.env->challenges, text);
-}
-
-static void put_order(struct stage *t, int version, const char *status)
-{
-    auto_free char *text = x_printf(
-        "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\",\"resourceVersion\":"
-        "\"%d\",\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":"
-        "\"CertificateRequest\",\"name\":\"web-1\",\"uid\":\"r\",\"controller\":true}]},\"spec\":{"
-        "\"request\":\"Q1NS\",\"dnsNames\":[\"*.a.test\"],\"issuerRef\":{\"name\":\"acme\"}},"
-        "\"status\":{\"url\":\"" ACME_CA "/order/1\",\"authorizations\":[{\"url\":\"" ACME_CA
-        "/authz/1\"}]%s}}",
-        version, status);
-    scene_put(&t->s.env->orders, text);
-}
-
-static void stage_open(struct stage *t)
-{
-    *t = (struct stage){0};
-    scene_open(&t->s);
-    scripted_zones_init(&t->net);
-    scripted_zones_zone(&t->net, "a.test", "ns1.a.test", "192.0.2.1");
-    t->s.dns.transport = t->net.transport;
-    acme_scene_issuer(&t->s, SOLVERS);
-    put_order(t, 2, "");
-    scene_put(&t->s.env->requests,
-              "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{\"name\":"
-              "\"acme\"}}}");
-}
-
-static void stage_close(struct stage *t)
-{
-    free(t->value);
-    scene_close(&t->s);
-}
-#define STAGE(name)                                                                                \
-    AUTO(stage_close) struct stage name;                                                           \
-    stage_open(&(name))
-
-static void reconcile(struct stage *t)
-{
-    static const struct object_name name = {.ns = "shop", .name = "c"};
-    t->next = 0;
-    expect_ok(challenge_reconcile((void *)(uintptr_t)t->s.env, &name, &t->next));
-}
-
-/* ---- what the world says ---- */
-
-static void plan_authz(struct stage *t, const char *status)
-{
-    auto_free char *body =
-        x_printf("{\"status\":\"%s\",\"wildcard\":true,\"identifier\":{\"type\":\"dns\",\"value\":"
-                 "\"a.test\"},\"challenges\":[{\"type\":\"http-01\",\"url\":\"" ACME_CA
-                 "/chall/0\",\"token\":\"" TOKEN
-                 "\",\"status\":\"%s\"},{\"type\":\"dns-01\",\"url\":\"" ACME_CA
-                 "/chall/1\",\"token\":\"" TOKEN "\",\"status\":\"%s\"}]}",
-                 status, status, status);
-    acme_scene_post(&t->s, "/authz/1", 200, "", body);
-}
-
-static void plan_status(struct stage *t, int version, const char *status)
-{
-    auto_free char *text = challenge_text(version, FINALIZERS, status);
-    scripted_plan(&t->s.world, "PUT " CHALLENGE "/status", 200, text);
-}
-
-static void plan_secret(struct stage *t)
-{
-    scripted_plan(&t->s.world, SECRET, 200, "{\"data\":{\"token\":\"c2VjcmV0Cg==\"}}");
-}
-
-static void plan_present(struct stage *t, int status)
-{
-    plan_secret(t);
-    scripted_plan(&t->s.world, "GET " API "/zones", 200,
-                  "{\"success\":true,\"result\":[{\"id\":\"z1\",\"name\":\"a.test\",\"status\":"
-                  "\"active\"}],\"result_info\":{\"total_pages\":1}}");
-    scripted_plan(&t->s.world, "POST " API "/zones/z1/dns_records", status,
-                  "{\"success\":true,\"result\":{\"id\":\"r1\"}}");
-}
-
-static void plan_clean_up(struct stage *t, int status)
-{
-    auto_free char *records = x_printf("{\"success\":true,\"result\":[{\"id\":\"r1\",\"content\":"
-                                       "\"\\\"%s\\\"\"}],\"result_info\":{\"total_pages\":1}}",
-                                       t->value);
-    scripted_plan(&t->s.world, "GET " API "/zones/z1/dns_records", status, records);
-    if (status == 200)
-        scripted_plan(&t->s.world, "DELETE " API "/zones/z1/dns_records/r1", 200,
-                      "{\"success\":true,\"result\":{\"id\":\"r1\"}}");
-}
-
-static void plan_let_go(struct stage *t, int version, const char *meta, const char *status)
-{
-    auto_free char *text = challenge_text(version, meta, status);
-    scripted_plan(&t->s.world, "PATCH " CHALLENGE, 200, text);
-}
-
-/* The status that was written last. */
-static json_t *written(struct stage *t)
-{
-    json_auto_t *body = scripted_json(&t->s.world, t->s.world.done - 1);
-    return json_incref(JGET(body, "status"));
-}
-
-static void remove_issuer(struct stage *t)
-{
-    AUTO_OBJECT(struct issuer) issuer = cache_peek(t->s.env->issuers.cache, "shop", "acme");
-    cache_delete(t->s.env->issuers.cache, issuer);
-}
-
-/* ---- scenes ---- */
-
-/* Up to where the record is in status. */
-static void go_to_recorded(struct stage *t)
-{
-    put_challenge(t, 2, FINALIZERS, "");
-    acme_scene_directory(&t->s, "");
-    plan_authz(t, "pending");
-    auto_free char *placeholder = record_text(ANY_VALUE);
-    plan_status(t, 3, placeholder);
-    reconcile(t);
-    json_auto_t *status = written(t);
-    assert_string_equal(JSTR(status, "dns01", "name"), RECORD);
-    assert_string_equal(JSTR(status, "dns01", "zone"), "a.test");
-    assert_string_equal(JSTR(status, "dns01", "provider"), "cloudflare");
-    assert_int_equal(t->next, clock_wall(&t->s.hands.clock));
-    t->value = x_strdup(JSTR(status, "dns01", "value"));
-    auto_free char *record = record_text(t->value);
-    put_challenge(t, 4, FINALIZERS, record);
-}
-
-static void go_to_presented(struct stage *t)
-{
-    go_to_recorded(t);
-    plan_present(t, 200);
-    reconcile(t);
-    json_auto_t *sent = scripted_json(&t->s.world, t->s.world.done - 1);
-    assert_non_null(strstr(JSTR(sent, "content"), t->value));
-}
 
 static void it_is_recorded_presented_seen_proven_and_removed(void **state)
 {
@@ -350,7 +163,6 @@ static void a_provider_that_is_down_holds_it_for_ten_minutes(void **state)
     assert_int_equal(t.s.told, 2);
 }
 
-/* Whoever may write a status cannot have another record removed. */
 /* A conflict within Kubernetes passes by itself and is told to nobody; one at a provider may last. */
 static void a_conflict_at_the_provider_is_told_and_does_not_hold_it(void **state)
 {
@@ -380,6 +192,7 @@ static void a_conflict_at_the_provider_is_told_and_does_not_hold_it(void **state
     assert_int_equal(t.s.told, 2);
 }
 
+/* Whoever may write a status cannot have another record removed. */
 static void only_what_looks_like_ours_is_removed(void **state)
 {
     (void)state;

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A DNS-01 challenge while things stay wrong for long, or change under it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "challenge_stage.h"
+#include "support/expect.h"
+
+/* It is told once, asked ever more seldom, and goes on by itself with the order that it has. */
+static void a_provider_may_be_down_for_an_hour(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_recorded(&t);
+    int tries = 0;
+    while (clock_wall(&t.s.hands.clock) < SCENE_NOW + NS_PER_HOUR) {
+        turn_page(&t);
+        plan_read_again(&t);
+        plan_secret(&t);
+        scripted_plan(&t.s.world, "GET " API "/zones", 503, "{}");
+        if (tries == 0)
+            plan_status(&t, 5, "");
+        reconcile(&t);
+        if (tries++ == 0)
+            keep_written(&t, 6);
+        int64_t wait = t.next - clock_wall(&t.s.hands.clock);
+        assert_true(wait >= 5 * NS_PER_SEC && wait <= 330 * NS_PER_SEC);
+        clock_manual_advance(&t.s.hands, wait);
+    }
+    assert_true(tries >= 12 && tries <= 20);
+    assert_int_equal(t.s.told, 1);
+    turn_page(&t);
+    acme_scene_directory(&t.s, ""); /* which is read once an hour */
+    plan_read_again(&t);
+    plan_present(&t, 200);
+    reconcile(&t);
+    assert_int_equal(t.next, clock_wall(&t.s.hands.clock) + 100 * NS_PER_MS);
+}
+
+static void a_zone_that_is_full_is_told(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_recorded(&t);
+    plan_present(&t, 400);
+    free(t.s.world.exchanges[t.s.world.planned - 1].body);
+    t.s.world.exchanges[t.s.world.planned - 1].body =
+        x_strdup("{\"success\":false,\"errors\":[{\"code\":81045,\"message\":\"quota\"}]}");
+    plan_status(&t, 5, "");
+    reconcile(&t);
+    json_auto_t *status = written(&t);
+    const char *reason = JSTR(status, "reason");
+    assert_non_null(strstr(reason, "cloudflare: TXT record " RECORD " in zone a.test"));
+    assert_non_null(strstr(reason, "remove some, or have the limit raised"));
+    assert_string_equal(JSTR(status, "state"), "pending");
+    assert_true(t.next >= SCENE_NOW + 5 * NS_PER_SEC);
+}
+
+/* What is not seen for five minutes is put there again, and what servers lack is told. */
+static void a_record_that_somebody_removed_is_put_there_again(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    clock_manual_advance(&t.s.hands, 4 * NS_PER_MIN);
+    plan_authz(&t, "pending");
+    plan_status(&t, 5, "");
+    reconcile(&t);
+    json_auto_t *status = written(&t);
+    assert_non_null(strstr(JSTR(status, "reason"), "192.0.2.1 has no such record"));
+    keep_written(&t, 6);
+    clock_manual_advance(&t.s.hands, 2 * NS_PER_MIN);
+    plan_authz(&t, "pending");
+    reconcile(&t);
+    plan_secret(&t);
+    scripted_plan(&t.s.world, "POST " API "/zones/z1/dns_records", 200,
+                  "{\"success\":true,\"result\":{\"id\":\"r2\"}}");
+    reconcile(&t);
+    scripted_zones_add(&t.net, RECORD, DNS_TXT, t.value);
+    acme_scene_post(&t.s, "/chall/1", 200, "", "{\"status\":\"processing\"}");
+    reconcile(&t);
+}
+
+/* The credential that put it there is good no more: that which the Secret has now takes it out. */
+static void a_credential_may_be_rotated_meanwhile(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    auto_free char *record = record_text(t.value);
+    put_challenge(&t, 9, FINALIZERS DELETED, record);
+    plan_clean_up(&t, 403);
+    scripted_plan(&t.s.world, SECRET, 200, "{\"data\":{\"token\":\"YW5vdGhlcg==\"}}");
+    scripted_plan(&t.s.world, "GET " API "/zones", 200,
+                  "{\"success\":true,\"result\":[{\"id\":\"z1\",\"name\":\"a.test\"}]}");
+    plan_clean_up(&t, 200);
+    plan_let_go(&t, 10, DELETED, record);
+    reconcile(&t);
+    assert_int_equal(t.s.told, 0);
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_provider_may_be_down_for_an_hour),
+        cmocka_unit_test(a_zone_that_is_full_is_told),
+        cmocka_unit_test(a_record_that_somebody_removed_is_put_there_again),
+        cmocka_unit_test(a_credential_may_be_rotated_meanwhile),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
