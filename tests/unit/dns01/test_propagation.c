@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "fake_doh.h"
 #include "support/expect.h"
 #include "support/scripted_zones.h"
 
@@ -122,6 +123,32 @@ static void each_resolver_has_to_have_it(void **state)
     expect_err(TAKE(silent), ERR_TRANSIENT, "NotPropagated", "1 of 2 servers");
 }
 
+static void a_resolver_over_https_has_to_have_it(void **state)
+{
+    (void)state;
+    WORLD(w);
+    struct fake_doh doh;
+    fake_doh_init(&doh, &w.net);
+    w.f.http = &doh.transport;
+    w.f.dns = NULL; /* port 53 is asked of nobody */
+    w.config.mode = DNS_CHECK_HTTPS;
+    w.config.url = FAKE_DOH_URL;
+    w.net.ttl = 40 * NS_PER_SEC;
+    AUTO_ERR absent = look(&w);
+    assert_int_equal(absent->retry_at, NOW + 40 * NS_PER_SEC);
+    expect_err(TAKE(absent), ERR_TRANSIENT, "NotPropagated",
+               "1 of 1 servers do not show the value yet: " FAKE_DOH_URL " has no such record");
+    scripted_zones_add(&w.net, NAME, DNS_TXT, "another");
+    expect_err(look(&w), ERR_TRANSIENT, "NotPropagated", FAKE_DOH_URL " has another value");
+    doh.status = 502;
+    expect_err(look(&w), ERR_TRANSIENT, "NotPropagated", FAKE_DOH_URL " does not answer");
+    doh.status = 200;
+    scripted_zones_add(&w.net, NAME, DNS_TXT, VALUE);
+    expect_ok(look(&w));
+    assert_int_equal(doh.calls, 4);
+    assert_true((doh.flags & HTTP_GUARDED) != 0);
+}
+
 static void a_wait_is_waited_out(void **state)
 {
     (void)state;
@@ -152,6 +179,7 @@ int main(void)
         cmocka_unit_test(a_silent_server_does_not_hold_it_up_for_ever),
         cmocka_unit_test(a_lame_server_is_told),
         cmocka_unit_test(each_resolver_has_to_have_it),
+        cmocka_unit_test(a_resolver_over_https_has_to_have_it),
         cmocka_unit_test(a_wait_is_waited_out),
         cmocka_unit_test(looks_become_rarer),
     };

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "fake_doh.h"
 #include "support/expect.h"
 #include "support/scripted_zones.h"
 
@@ -218,6 +219,30 @@ static void resolvers_are_asked_where_servers_cannot_be(void **state)
     assert_true((w.net.flags & DNS_GUARDED) != 0);
 }
 
+/* Where port 53 is closed: zone and aliases come over HTTPS, and nothing else is asked. */
+static void https_finds_the_place_alone(void **state)
+{
+    (void)state;
+    WORLD(w);
+    struct fake_doh doh;
+    fake_doh_init(&doh, &w.net);
+    w.f.http = &doh.transport;
+    w.f.dns = NULL;
+    w.config.mode = DNS_CHECK_HTTPS;
+    w.config.url = FAKE_DOH_URL;
+    expect_place(&w, NAME, NAME, "a.test", "");
+    assert_int_equal(doh.calls, 3); /* the name, www.a.test, a.test */
+    assert_true((doh.flags & HTTP_GUARDED) != 0);
+    scripted_zones_zone(&w.net, "b.test", "ns.b.test", "192.0.2.7");
+    scripted_zones_add(&w.net, NAME, DNS_CNAME, "there.b.test");
+    expect_place(&w, NAME, "there.b.test", "b.test", "");
+    scripted_zones_remove(&w.net, NAME, DNS_CNAME);
+    scripted_zones_zone(&w.net, NAME, "ns.b.test", "192.0.2.7");
+    expect_place(&w, NAME, NAME, NAME, "");
+    doh.status = 502;
+    expect_err(find(&w, NAME), ERR_TRANSIENT, "DNSFailed", "over HTTPS: answered HTTP status 502");
+}
+
 static void without_aliases_a_resolver_does_not_hear_of_the_name(void **state)
 {
     (void)state;
@@ -243,6 +268,7 @@ int main(void)
         cmocka_unit_test(silence_is_counted_and_ends),
         cmocka_unit_test(time_is_limited),
         cmocka_unit_test(resolvers_are_asked_where_servers_cannot_be),
+        cmocka_unit_test(https_finds_the_place_alone),
         cmocka_unit_test(without_aliases_a_resolver_does_not_hear_of_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
