@@ -232,7 +232,8 @@ static struct err *climb(struct search *s, const char *name, char zone[DNS_NAME_
         return NULL;
     }
     return err_new(ERR_NOT_FOUND, "ZoneNotFound",
-                   "no zone is found for %s: neither it nor any name above has an SOA record",
+                   "no zone is found for %s: neither it nor any name above has an SOA record; if "
+                   "others see one, let selfCheck.nameservers be resolvers that do",
                    name);
 }
 

@@ -224,7 +224,10 @@ static void say_waiting(struct dns01_pass *d, const struct err *e, int64_t since
         return;
     auto_free char *reason = x_printf("Waiting for DNS-01 challenge propagation: %s", e->message);
     challenge_say(c, reason);
-    c->status.next_action = "the name servers to show the TXT record";
+    c->status.next_action =
+        "the name servers to show the TXT record; if they serve another view of "
+        "the zone than the CA sees (split horizon), let selfCheck ask "
+        "resolvers that see the CA's";
     c->status.presented = true;
     c->status.presented_at = since;
     free(c->record[4]);
