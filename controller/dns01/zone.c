@@ -256,10 +256,11 @@ static struct err *add_addresses(struct search *s, const char *host, struct strl
     return NULL;
 }
 
-static struct err *check_servers(const struct search *s, const char *zone,
-                                 const struct strlist *servers)
+/* Resolvers turn them round at each answer: in an order of their own, what is said of them is the same each time. */
+static struct err *check_servers(const struct search *s, const char *zone, struct strlist *servers)
 {
     int64_t left = 0;
+    strlist_sort(servers);
     if (servers->len > 0)
         return NULL;
     TRY(time_left(s, zone, FIND_TIME, &left));

@@ -169,6 +169,21 @@ static void a_server_that_does_not_help_is_passed_over(void **state)
     expect_err(find(&w, NAME), ERR_TRANSIENT, "LameDelegation", "no answer");
 }
 
+/* What resolvers answer in another order each time is no other reason, which would be written again. */
+static void the_same_server_is_named_each_time(void **state)
+{
+    (void)state;
+    WORLD(w);
+    scripted_zones_zone(&w.net, "b.test", "ns2.b.test", "192.0.2.9");
+    scripted_zones_zone(&w.net, "b.test", "ns1.b.test", "192.0.2.8");
+    expect_place(&w, "_acme-challenge.b.test", "_acme-challenge.b.test", "b.test",
+                 "192.0.2.8 192.0.2.9");
+    scripted_zones_server(&w.net, "192.0.2.8", false, true);
+    scripted_zones_server(&w.net, "192.0.2.9", false, true);
+    expect_err(find(&w, "_acme-challenge.b.test"), ERR_TRANSIENT, "LameDelegation",
+               "answers for it: 192.0.2.8: it is not authoritative");
+}
+
 static void a_zone_without_addresses_is_lame(void **state)
 {
     (void)state;
@@ -264,6 +279,7 @@ int main(void)
         cmocka_unit_test(aliases_are_followed),
         cmocka_unit_test(an_endless_alias_ends),
         cmocka_unit_test(a_server_that_does_not_help_is_passed_over),
+        cmocka_unit_test(the_same_server_is_named_each_time),
         cmocka_unit_test(a_zone_without_addresses_is_lame),
         cmocka_unit_test(silence_is_counted_and_ends),
         cmocka_unit_test(time_is_limited),
