@@ -94,6 +94,17 @@ static struct err *judge(const struct dns_update *u, const struct dns_update_rep
     }
 }
 
+static struct err *unheard(struct err *e)
+{
+    if (e == NULL || !str_eq(e->reason, "Timeout"))
+        return e;
+    AUTO_ERR silence = e;
+    return err_new(ERR_TRANSIENT, "Timeout",
+                   "%s: look at its port, and for a firewall between; where UDP is held back, "
+                   "write protocol: TCP",
+                   silence->message);
+}
+
 static struct err *send_update(const struct dns_transport *t, const struct dns_update *u,
                                const struct dns_update_message *m, const struct stop *stop,
                                struct dns_update_reply *ret_reply)
@@ -105,7 +116,7 @@ static struct err *send_update(const struct dns_transport *t, const struct dns_u
                                         .timeout = u->timeout,
                                         .flags = u->flags};
     AUTO(buf_release) struct buf reply = BUF_INIT(0);
-    TRY(t->exchange(t->ctx, &message, stop, &reply));
+    TRY(unheard(t->exchange(t->ctx, &message, stop, &reply)));
     if (!dns_update_read(m, (const unsigned char *)buf_str(&reply), reply.len, ret_reply))
         return err_new(ERR_TRANSIENT, "DNSFailed", "the answer is malformed");
     return NULL;

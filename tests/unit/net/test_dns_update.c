@@ -332,7 +332,7 @@ static void without_a_key_nothing_has_to_be_signed(void **state)
     expect_err(update(&s, &u), ERR_DENIED, "BadKey", NULL);
     s.fails = err_new(ERR_TRANSIENT, "Timeout", "no answer in time");
     expect_err(update(&s, &u), ERR_TRANSIENT, "Timeout",
-               "update of zone A.test. at 192.0.2.1: no answer in time");
+               "update of zone A.test. at 192.0.2.1: no answer in time: look at its port");
 }
 
 static void no_answer_is_too_strange(void **state)
