@@ -17,7 +17,8 @@
 #define MACHINE_URL "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01"
 #define TOKEN_FILE_MAX 16384
 #define TTL 60
-#define TRIES 2 /* when somebody else was faster */
+#define MAXIMUM "MaximumNumberOf" /* codes of limits begin so */
+#define TRIES 2                   /* when somebody else was faster */
 
 struct managed_identity {
     const char *client_id, *resource_id, *tenant_id;
@@ -233,11 +234,26 @@ static struct err *ask(const struct dns_env *env, const struct azure *c, const s
     return err_wrap(e, "%s", r->what);
 }
 
+/* A zone that is full is a conflict, too (HTTP 409), whose details say MaximumNumberOfRecordSetsReached. */
+static const char *quota_of(const json_t *error)
+{
+    const json_t *details = JGET(error, "details");
+    const char *code = JSTR(error, "code");
+    for (size_t i = 0; i < json_count(details) && !str_starts(code, MAXIMUM); i++)
+        code = JSTR(json_item(details, i), "code");
+    return str_starts(code, MAXIMUM) ? code : NULL;
+}
+
+/* The Resource Manager's errors are in a member "error", those of Azure DNS are bare. */
 static struct err *refusal(const struct dns_env *env, const struct dns_http_answer *a,
                            const char *what)
 {
-    return dns_http_error(env, &a->response, what, JSTR(a->json, "error", "code"),
-                          JSTR(a->json, "error", "message"));
+    const json_t *inner = JGET(a->json, "error");
+    const json_t *error = inner != NULL ? inner : a->json;
+    const char *quota = a->response.status >= 400 ? quota_of(error) : NULL;
+    if (quota != NULL)
+        return dns_http_quota(what, quota);
+    return dns_http_error(env, &a->response, what, JSTR(error, "code"), JSTR(error, "message"));
 }
 
 /* ---- zones ---- */

@@ -18,6 +18,7 @@
 static const struct fake_secret secrets[] = {
     {"azure", "client-secret", SECRET}, {"azure", "token", TOKEN}, {NULL, NULL, NULL}};
 static const char *rival;
+static bool full;
 static char asked[256];
 static unsigned version; /* of all sets: ETags */
 
@@ -143,6 +144,13 @@ static void change(struct fake_cloud *c, const struct fake_call *call, const str
         refuse(c, 400, "BadRequest");
         return;
     }
+    if (full) {
+        full = false;
+        fake_say(c, 409,
+                 json_build("{s:s,s:s,s:[{s:s}]}", "code", "Conflict", "message", "10000 of 10000",
+                            "details", "code", "MaximumNumberOfRecordSetsReached"));
+        return;
+    }
     if (rival != NULL) {
         fake_record_add(c, zone, name, rival)->ttl = 30;
         rival = NULL;
@@ -224,6 +232,7 @@ static const struct fake_dialect dialect = {
 void fake_azure_open(struct provider_fake *f)
 {
     rival = NULL;
+    full = false;
     asked[0] = '\0';
     version = 1;
     fake_cloud_open(f, &dialect);
@@ -234,6 +243,11 @@ void fake_azure_open(struct provider_fake *f)
 void fake_azure_rival(const char *value)
 {
     rival = value;
+}
+
+void fake_azure_fill(void)
+{
+    full = true;
 }
 
 const char *fake_azure_asked(void)

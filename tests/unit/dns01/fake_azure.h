@@ -14,6 +14,8 @@
 void fake_azure_open(struct provider_fake *f);
 /* Before the next change is carried out somebody else adds that value to its name. */
 void fake_azure_rival(const char *value);
+/* The next change is refused: the zone is full. */
+void fake_azure_fill(void);
 /* How the last token was asked for: "secret", "assertion" or "machine", with "?query" of the last. */
 const char *fake_azure_asked(void);
 

@@ -148,6 +148,18 @@ static void no_value_of_a_rival_is_lost(void **state)
     expect_values(&s, ZONE, NAME, "first, second");
 }
 
+/* Said once, and not taken for a rival, whom it would try to outrun. */
+static void a_zone_that_is_full_is_no_rival(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    fake_azure_fill();
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "QuotaReached",
+               "takes no more records (MaximumNumberOfRecordSetsReached)");
+    expect_values(&s, ZONE, NAME, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest own[] = {
@@ -159,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_private_zone_is_another_resource),
         cmocka_unit_test(a_zone_that_is_named_is_not_looked_up),
         cmocka_unit_test(no_value_of_a_rival_is_lost),
+        cmocka_unit_test(a_zone_that_is_full_is_no_rival),
     };
     return CONTRACT_RUN(&contract, own);
 }
