@@ -2,6 +2,7 @@
 #include "api/order.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/str.h"
 #include "pki/key.h"
@@ -39,6 +40,13 @@ static const struct bind_field authorization_fields[] = {
 static const struct bind_table authorization_table =
     BIND_TABLE("OrderAuthorization", struct order_authorization, authorization_fields);
 
+static const struct bind_field alias_fields[] = {
+    BIND_ROW(struct order_alias, STRING, name, "name", .flags = BIND_ALWAYS),
+    BIND_ROW(struct order_alias, STRING, target, "target", .flags = BIND_ALWAYS),
+};
+static const struct bind_table alias_table =
+    BIND_TABLE("OrderAlias", struct order_alias, alias_fields);
+
 static const struct bind_field waiting_fields[] = {
     BIND_ROW(struct order_waiting, STRING, reason, "reason"),
     BIND_ROW(struct order_waiting, TIME, until, "until"),
@@ -59,6 +67,7 @@ static const struct bind_field status_fields[] = {
     STATUS(STRING, url, "url"),
     STATUS(STRING, finalize_url, "finalizeURL"),
     STATUS(LIST, authorizations, "authorizations", .table = &authorization_table),
+    STATUS(LIST, aliases, "aliases", .table = &alias_table),
     STATUS(STRING, certificate, "certificate"),
     STATUS(STRING, state, "state"),
     STATUS(STRING, reason, "reason"),
@@ -84,6 +93,14 @@ bool order_state_is_final(const char *state)
 {
     return str_eq(state, "valid") || str_eq(state, "invalid") || str_eq(state, "expired") ||
            str_eq(state, "errored");
+}
+
+const char *order_alias_of(const order_alias_list *aliases, const char *name)
+{
+    for (size_t i = 0; i < aliases->len; i++)
+        if (aliases->items[i].name != NULL && strcasecmp(aliases->items[i].name, name) == 0)
+            return aliases->items[i].target;
+    return NULL;
 }
 
 void order_name(const struct object_meta *request, char out[KUBE_NAME_MAX + 1])

@@ -30,9 +30,15 @@ struct order_authorization {
 };
 /* What an order that is not placed yet waits for. */
 struct order_waiting {
-    const char *reason; /* BudgetExhausted, DailyCapReached, RateLimited, Paused; NULL = nothing */
+    const char *reason; /* "BudgetExhausted" and the like, see issuers/acme.c; NULL = nothing */
     int64_t until;
 };
+/* Where a name's _acme-challenge leads, where that decided on the solver. */
+struct order_alias {
+    const char *name; /* as it is ordered, "*." included */
+    const char *target;
+};
+typedef BIND_LIST_OF(struct order_alias) order_alias_list;
 /* The issuer's prepare hook. */
 struct order_prepare {
     const char
@@ -43,6 +49,7 @@ struct order_status {
     const char *url;
     const char *finalize_url;
     BIND_LIST_OF(struct order_authorization) authorizations;
+    order_alias_list aliases;
     const char *certificate; /* base64 of the PEM chain */
     const char *state;       /* "", pending, ready, processing, valid, invalid, expired, errored */
     const char *reason;
@@ -64,6 +71,9 @@ extern const struct bind_table order_status_table;
 
 /* No step follows from this state: valid with a certificate, invalid, expired or errored. */
 bool order_state_is_final(const char *state);
+
+/* Where the name leads, borrowed from the list; NULL when it is not in it. */
+const char *order_alias_of(const order_alias_list *aliases, const char *name);
 
 /* Of the Order that a CertificateRequest is answered by: the same for the same request, so a repeated
  * step finds what the first one made. */

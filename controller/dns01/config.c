@@ -195,6 +195,17 @@ struct err *dns_config_parse(const char *text, const char *wait_instead,
     return NULL;
 }
 
+/* ---- who is asked ---- */
+
+bool dns_config_asks_alike(const struct dns_config *a, const struct dns_config *b)
+{
+    bool alike = a->mode == b->mode && a->follow == b->follow && str_eq(a->url, b->url) &&
+                 a->nameservers.len == b->nameservers.len;
+    for (size_t i = 0; alike && i < a->nameservers.len; i++)
+        alike = str_eq(a->nameservers.items[i], b->nameservers.items[i]);
+    return alike;
+}
+
 /* ---- the Secrets it names ---- */
 
 struct secrets_walk {

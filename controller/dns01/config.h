@@ -35,6 +35,9 @@ extern const struct bind_table dns_common_table;
 struct err *dns_config_parse(const char *text, const char *wait_instead,
                              struct dns_config *ret_config) MUST_CHECK;
 
+/* Do both look for a name's place by asking the same, so that one look is enough? */
+bool dns_config_asks_alike(const struct dns_config *a, const struct dns_config *b);
+
 /* Calls fn for each reference to a Secret that is written in the provider's member; field is its path there:
  * "tsigSecretSecretRef". The first error ends it and is returned. */
 struct err *dns_config_secrets(const struct dns_config *c,

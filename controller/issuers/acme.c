@@ -126,7 +126,8 @@ static struct err *take_certificate(const struct order *order, struct issuance_r
 static const char *waiting_reason(const struct order *order)
 {
     static const char *const known[] = {"BudgetExhausted", "DailyCapReached", "RateLimited",
-                                        "Paused",          "NameNotAllowed",  "NameHeldElsewhere"};
+                                        "Paused",          "NameNotAllowed",  "NameHeldElsewhere",
+                                        "SolverNotChosen"};
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (str_eq(order->status.waiting.reason, known[i]))
             return known[i];

@@ -16,7 +16,8 @@ void acme_chain_release(struct acme_chain *c)
 
 const struct acme_solver *acme_chain_solver(const struct acme_chain *c, const char *name)
 {
-    return solver_select(c->issuer->spec.acme, name, &c->order->obj.meta.labels);
+    return solver_select(c->issuer->spec.acme, name, order_alias_of(&c->aliases, name),
+                         &c->order->obj.meta.labels);
 }
 
 static struct err *not_ours(const char *kind, const char *name, const char *owner)
@@ -46,6 +47,7 @@ static struct err *fill_chain(const struct env *env, const struct order *order,
                               struct acme_chain *c)
 {
     c->order = object_ref(order);
+    c->aliases = order->status.aliases;
     TRY(acme_request_of_order(env, order, &c->request));
     /* The request's issuer, not the Order's copy of it. */
     const struct issuer_ref *ref = &c->request->spec.issuer_ref;

@@ -13,6 +13,7 @@ struct acme_chain {
     const struct certificate_request *request; /* referenced */
     const struct issuer *issuer;               /* referenced */
     struct acme_handle account;
+    order_alias_list aliases; /* borrowed: the Order's, or what its pass has found */
 };
 void acme_chain_release(struct acme_chain *c);
 

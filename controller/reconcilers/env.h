@@ -98,8 +98,9 @@ struct env {
     struct memo *polls; /* by uid: how often an order or challenge was looked at */
     struct memo
         *proven; /* Challenges by uid that are valid, and names that a namespace has proven */
-    struct memo *placed; /* by uid of the Order: URL of an ACME order that is not in status yet */
-    struct memo *lost;   /* see order_recall.c: orders that the CA may have, without a URL here */
+    struct memo *placed;  /* by uid of the Order: URL of an ACME order that is not in status yet */
+    struct memo *aliases; /* see order_solvers.c: where names lead, of Orders that are not placed */
+    struct memo *lost;    /* see order_recall.c: orders that the CA may have, without a URL here */
     struct memo *abandoned; /* see order_abandon.c: authorizations that nobody needs */
     struct memo *presented; /* by key of the Order: when, by which tiers, and what is waited for */
     struct http01_env http01;

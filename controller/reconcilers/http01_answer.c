@@ -33,8 +33,9 @@ static bool order_has(const struct order *order, const char *authorization)
 static bool is_answered_here(const struct issuer *issuer, const struct order *order,
                              const struct challenge *c, const char *host)
 {
-    const struct acme_solver *s =
-        solver_select(issuer->spec.acme, c->spec.dns_name, &order->obj.meta.labels);
+    const struct acme_solver *s = solver_select(
+        issuer->spec.acme, c->spec.dns_name,
+        order_alias_of(&order->status.aliases, c->spec.dns_name), &order->obj.meta.labels);
     const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
     char wanted[DNS_NAME_MAX + 1];
     if (tier == NULL || tier->host == NULL)

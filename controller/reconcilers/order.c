@@ -26,6 +26,7 @@ static const struct {
     const char *name;
     struct err *(*ensure)(struct order_pass *p);
 } steps[] = {
+    {"Solvers", ensure_solvers},       /* where aliases lead, as far as it decides on a solver */
     {"Allowed", ensure_allowed},       /* the namespace may have these names */
     {"Recalled", ensure_recalled},     /* an order that the CA made and we lost is found again */
     {"Budget", ensure_budget},         /* rate limits leave one */
@@ -58,6 +59,8 @@ static void pass_release(struct order_pass *p)
 {
     acme_chain_release(&p->chain);
     object_list_release(&p->challenges);
+    strlist_release(&p->found.texts);
+    free(p->found.items);
     for (size_t i = 0; i < ARRAY_LEN(p->owned); i++)
         free(p->owned[i]);
 }
@@ -96,6 +99,7 @@ static struct err *persist(struct order_pass *p, const struct acme_order *o)
     p->status.finalize_url = o->finalize;
     p->status.authorizations.items = authz;
     p->status.authorizations.len = n;
+    p->status.aliases = p->chain.aliases;
     p->status.state = "pending";
     struct err *e = put_status(p);
     p->status = p->order->status; /* the strings above end here; the next pass reads them back */
@@ -125,6 +129,9 @@ struct err *order_profile(const struct order_pass *p, const struct acme_director
 
 static struct err *check_solver(const struct acme_solver *s, const struct acme_identifier *id)
 {
+    if (s == NULL)
+        return err_new(ERR_INVALID, "InvalidSolver",
+                       "no solver of the issuer fits it: add one to spec.acme.solvers");
     if (s->http01 != NULL && str_starts(id->value, "*."))
         return err_new(ERR_INVALID, "InvalidSolver",
                        "a wildcard cannot be proven by HTTP-01 (RFC 8555 section 8.3): add a dns01 "
@@ -143,16 +150,16 @@ static struct err *check_solver(const struct acme_solver *s, const struct acme_i
     return dns_config_parse(s->dns01, s->wait_instead_of_self_check, &config);
 }
 
-/* What can be known to fail is not ordered: CAs count failures. Without a solver at all, the CA may know the
- * names already. */
+/* What can be known to fail is not ordered: CAs count failures. An issuer without any solver has a CA that
+ * knows the names already. */
 static struct err *check_solvers(const struct order_pass *p, const struct acme_identifier *ids,
                                  size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    bool has_any = p->chain.issuer->spec.acme->solvers.len > 0;
+    for (size_t i = 0; i < count && has_any; i++) {
         const struct acme_solver *s = acme_chain_solver(&p->chain, ids[i].value);
-        if (s == NULL)
-            continue;
-        TRY(solver_check(p->chain.issuer, s->http01));
+        if (s != NULL)
+            TRY(solver_check(p->chain.issuer, s->http01));
         TRY(check_solver(s, &ids[i]), "nothing was ordered: %s", ids[i].value);
     }
     return NULL;
@@ -211,6 +218,7 @@ static struct err *ensure_created(struct order_pass *p)
     const char *uid = p->order->obj.meta.uid;
     if (!str_empty(p->order->status.url)) {
         memo_drop(p->env->placed, uid);
+        memo_drop(p->env->aliases, uid);
         return NULL;
     }
     AUTO(acme_order_release) struct acme_order o = {0};
@@ -371,6 +379,7 @@ static struct err *settle(struct order_pass *p)
     TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner,
                        p->order->obj.meta.uid, &p->challenges));
     TRY(order_clean_up(p));
+    memo_drop(p->env->aliases, p->order->obj.meta.uid);
     return order_prepare_undo(p);
 }
 

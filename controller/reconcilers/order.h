@@ -15,6 +15,12 @@ struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *
 /* What tiers of an earlier process left behind is taken under the care of its Orders again. */
 struct err *order_adopt_routes(const struct env *env) MUST_CHECK;
 
+/* Where names lead, as order_solvers.c has found. */
+struct order_found {
+    struct strlist texts; /* what the items point to */
+    struct order_alias *items;
+};
+
 /* Shared by order.c, order_challenges.c and order_routes.c. */
 struct order_pass {
     const struct env *env;
@@ -25,6 +31,7 @@ struct order_pass {
     struct object_list challenges; /* of this Order */
     struct order_status status;    /* under construction */
     char *owned[3];                /* strings of status that this pass made */
+    struct order_found found;      /* what chain.aliases points into before the order is placed */
     const char *replaces;          /* borrowed; what newOrder names (RFC 9773 section 5), or NULL */
     int64_t next;
     bool stop;
@@ -45,6 +52,7 @@ size_t order_identifiers(const struct pki_names *names, struct acme_identifier *
 struct err *order_profile(const struct order_pass *p, const struct acme_directory *d,
                           const char **ret_profile) MUST_CHECK;
 
+struct err *ensure_solvers(struct order_pass *p) MUST_CHECK;
 struct err *ensure_allowed(struct order_pass *p) MUST_CHECK;
 struct err *ensure_challenges(struct order_pass *p) MUST_CHECK;
 struct err *ensure_presented(struct order_pass *p) MUST_CHECK;

@@ -343,6 +343,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
     env->polls = memo_new();
     env->proven = memo_new();
     env->placed = memo_new();
+    env->aliases = memo_new();
     env->lost = memo_new();
     env->abandoned = memo_new();
     env->presented = memo_new();
@@ -421,6 +422,7 @@ void reconcilers_free(struct reconcilers *r)
     memo_free(r->env.polls);
     memo_free(r->env.proven);
     memo_free(r->env.placed);
+    memo_free(r->env.aliases);
     memo_free(r->env.lost);
     memo_free(r->env.abandoned);
     memo_free(r->env.presented);

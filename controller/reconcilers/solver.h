@@ -30,10 +30,15 @@ void solver_adopt(const struct env *env);
 /* The ownerReference of objects made for an Issuer; NULL for a ClusterIssuer. Owned. */
 json_t *solver_owner(const struct issuer *issuer);
 
-/* The Issuer's solver for a name: dnsNames, then the longest dnsZone, then the general one; ties go to
- * the one with more matchLabels, then to the first. labels are the Certificate's. NULL = none fits. */
+/* The Issuer's solver for a name: dnsNames, then the longest dnsZone, then the longest that alias is in, then the general
+ * one; ties go to the one with more matchLabels, then to the first. labels are the Certificate's; alias is where
+ * _acme-challenge of the name leads, NULL when it is there itself or nobody has looked. NULL = none fits. */
 const struct acme_solver *solver_select(const struct acme_issuer *acme, const char *dns_name,
-                                        const struct bind_map *labels);
+                                        const char *alias, const struct bind_map *labels);
+/* The solvers that an alias of the name could lead to, borrowed; out has room for all that the Issuer has. Returns how
+ * many; 0 when the name itself decides. */
+size_t solver_by_alias(const struct acme_issuer *acme, const char *dns_name,
+                       const struct bind_map *labels, const struct acme_solver **out);
 /* ERR_INVALID, reason InvalidSolver, when an Issuer of a namespace asks for what only a ClusterIssuer may: Ingress
  * controllers obey the annotations of an Ingress in certroll's own namespace as certroll's. */
 struct err *solver_check(const struct issuer *issuer, const struct solver_http01 *http01)

@@ -2,10 +2,16 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "json/json.h"
 #include "reconcilers/solver.h"
 
-/* By the name as it is written: for HTTP-01 an alias is followed by whoever connects, and its target's zone
- * is nobody's business. */
+/* By the name as it is written, and for DNS-01 by where its _acme-challenge leads when nothing better fits: that is where
+ * the value goes, so whoever writes there is who can prove it. For HTTP-01 an alias is followed by whoever connects, and its
+ * target's zone is nobody's business. */
+
+/* What fits any name scores this; names and zones score more. */
+#define FITS 1
+#define NAMED 1000
 
 /* The length of the longest zone that the name is in; 0 = in none. */
 static size_t zone_score(const struct solver_selector *s, const char *dns_name)
@@ -23,17 +29,6 @@ static size_t zone_score(const struct solver_selector *s, const char *dns_name)
     return best;
 }
 
-/* Higher is better; 0 = does not match. What is written must fit, names and zones alike. An exact name
- * beats every zone, a longer zone a shorter. */
-static size_t name_score(const struct solver_selector *s, const char *dns_name)
-{
-    size_t zone = zone_score(s, dns_name);
-    bool named = bind_strings_has(&s->dns_names, dns_name);
-    if ((s->dns_names.len > 0 && !named) || (s->dns_zones.len > 0 && zone == 0))
-        return 0;
-    return 1 + zone + (named ? 1000 : 0);
-}
-
 static bool labels_match(const struct bind_map *want, const struct bind_map *have)
 {
     for (size_t i = 0; i < want->len; i++)
@@ -42,25 +37,81 @@ static bool labels_match(const struct bind_map *want, const struct bind_map *hav
     return true;
 }
 
-const struct acme_solver *solver_select(const struct acme_issuer *acme, const char *dns_name,
-                                        const struct bind_map *labels)
+/* Labels and names, whatever the zones. */
+static bool is_for(const struct solver_selector *s, const char *dns_name,
+                   const struct bind_map *labels)
 {
-    const struct acme_solver *best = NULL;
-    size_t best_score = 0;
+    return labels_match(&s->match_labels, labels) &&
+           (s->dns_names.len == 0 || bind_strings_has(&s->dns_names, dns_name));
+}
+
+/* Higher is better; 0 = does not match. What is written must fit, names and zones alike. An exact name
+ * beats every zone, a longer zone a shorter. within: what has to be in a zone. */
+static size_t score(const struct solver_selector *s, const char *dns_name, const char *within,
+                    const struct bind_map *labels)
+{
+    size_t zone = zone_score(s, within);
+    if (!is_for(s, dns_name, labels) || (s->dns_zones.len > 0 && zone == 0))
+        return 0;
+    return FITS + zone + (s->dns_names.len > 0 ? NAMED : 0);
+}
+
+/* Is its record put where an alias leads, and is it meant for some zones only? */
+static bool is_by_alias(const struct acme_solver *s)
+{
+    if (s->dns01 == NULL || s->selector.dns_zones.len == 0)
+        return false;
+    json_auto_t *dns01 = NULL;
+    err_drop(json_parse(s->dns01, strlen(s->dns01), &dns01)); /* then it is refused when chosen */
+    return dns01 != NULL && !str_eq(JSTR(dns01, "cnameStrategy"), "None");
+}
+
+struct choice {
+    const struct acme_solver *solver; /* NULL = none fits */
+    size_t score;
+};
+
+static struct choice choose(const struct acme_issuer *acme, const char *dns_name,
+                            const char *within, const struct bind_map *labels)
+{
+    struct choice best = {0};
+    bool aliased = within != dns_name;
     for (size_t i = 0; i < acme->solvers.len; i++) {
         const struct acme_solver *s = &acme->solvers.items[i];
-        size_t score = name_score(&s->selector, dns_name);
-        if (score == 0 || !labels_match(&s->selector.match_labels, labels))
+        const struct solver_selector *by = &s->selector;
+        size_t got = score(by, dns_name, within, labels);
+        bool tie = best.solver != NULL && got == best.score;
+        if (got == 0 || got < best.score ||
+            (tie && by->match_labels.len <= best.solver->selector.match_labels.len))
             continue;
-        bool better =
-            best == NULL || score > best_score ||
-            (score == best_score && s->selector.match_labels.len > best->selector.match_labels.len);
-        if (better) {
-            best = s;
-            best_score = score;
-        }
+        if (!aliased || is_by_alias(s))
+            best = (struct choice){s, got};
     }
     return best;
+}
+
+const struct acme_solver *solver_select(const struct acme_issuer *acme, const char *dns_name,
+                                        const char *alias, const struct bind_map *labels)
+{
+    struct choice by_name = choose(acme, dns_name, dns_name, labels);
+    if (alias == NULL || by_name.score > FITS)
+        return by_name.solver;
+    struct choice by_alias = choose(acme, dns_name, alias, labels);
+    return by_alias.solver != NULL ? by_alias.solver : by_name.solver;
+}
+
+size_t solver_by_alias(const struct acme_issuer *acme, const char *dns_name,
+                       const struct bind_map *labels, const struct acme_solver **out)
+{
+    size_t n = 0;
+    if (choose(acme, dns_name, dns_name, labels).score > FITS)
+        return 0;
+    for (size_t i = 0; i < acme->solvers.len; i++) {
+        const struct acme_solver *s = &acme->solvers.items[i];
+        if (is_for(&s->selector, dns_name, labels) && is_by_alias(s))
+            out[n++] = s;
+    }
+    return n;
 }
 
 struct err *solver_check(const struct issuer *issuer, const struct solver_http01 *http01)

@@ -3,7 +3,7 @@
 by RFC 2136; Pebble validates with a recursive resolver of its own."""
 import time
 
-from lib.dns import Knot, delegation
+from lib.dns import Bind, Knot, delegation
 from lib.objects import certificate, dns01_acme
 from lib.wait import wait_for
 
@@ -55,6 +55,40 @@ def test_a_record_is_where_its_alias_leads(api, ns, dns01_ca, dns01_controller, 
     assert (found["status"]["dns01"]["name"], found["status"]["dns01"]["zone"]) == (f"www.{other}", other)
     api.wait_ready("Certificate", ns, "web", 60)
     wait_for("it to go", empty(bind, f"www.{other}"), 20, lambda: api.describe(ns))
+
+
+def test_an_alias_leads_to_the_solver_of_its_zone(api, ns, dns01_ca, dns01_controller, bind, dns_tree, folder):
+    """Two servers with keys of their own: the solver for all names cannot write where the alias of one leads."""
+    zone, other = f"{ns}.test", f"{ns}.example"
+    with Bind(folder / "dns", f"away-{ns}") as away:
+        bind.add_zone(zone, f"_acme-challenge.www CNAME www.{other}.")
+        away.add_zone(other)
+        dns_tree.delegate(zone, bind)
+        dns_tree.delegate(other, away)
+        api.create(bind.secret(ns))
+        api.create(away.secret(ns, "away"))
+        api.create(dns01_acme(ns, dns01_ca, None, solvers=[
+            {"dns01": bind.solver()}, {"selector": {"dnsZones": [other]}, "dns01": away.solver(secret="away")}]))
+        api.wait_ready("Issuer", ns, "acme", 30)
+        api.create(certificate(ns, "web", "acme", dnsNames=[zone, f"www.{zone}"]))
+        api.wait_ready("Certificate", ns, "web", 60)
+        [order] = api.list("Order", ns)
+        assert order["status"]["aliases"] == [{"name": f"www.{zone}", "target": f"www.{other}"}]
+        wait_for("it to go", empty(away, f"www.{other}"), 20, lambda: api.describe(ns))
+        assert "PresentError" not in {e.get("reason") for e in api.list("Event", ns)}
+
+
+def test_a_name_that_no_solver_serves_spends_no_order(api, ns, dns01_ca, dns01_controller, bind, zone):
+    """Neither the name nor its alias, which it has not, is in a zone of the only solver."""
+    api.create(bind.secret(ns))
+    api.create(dns01_acme(ns, dns01_ca, None, solvers=[
+        {"selector": {"dnsZones": ["elsewhere.example"]}, "dns01": bind.solver()}]))
+    api.wait_ready("Issuer", ns, "acme", 30)
+    api.create(certificate(ns, "web", "acme", dnsNames=[zone]))
+    [order] = wait_for("the end", lambda: [o for o in api.list("Order", ns)
+                                           if o.get("status", {}).get("state") == "errored"], 30, lambda: api.describe(ns))
+    assert f"nothing was ordered: {zone}: no solver" in order["status"]["reason"]
+    assert "url" not in order["status"]
 
 
 def test_a_zone_of_challenges_alone(api, ns, dns01_ca, dns01_controller, bind, dns_tree):

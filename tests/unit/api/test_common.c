@@ -52,6 +52,20 @@ static void references_are_equal_by_what_they_mean(void **state)
     }
 }
 
+static void an_alias_is_found_by_its_name(void **state)
+{
+    (void)state;
+    static const struct order_alias items[] = {
+        {"*.a.test", "a.acme.test"}, {NULL, "x"}, {"w.a.test", "w.acme.test"}};
+    static const order_alias_list some = {items, ARRAY_LEN(items)};
+    static const order_alias_list none = {0};
+    assert_string_equal(order_alias_of(&some, "w.a.test"), "w.acme.test");
+    assert_string_equal(order_alias_of(&some, "W.A.test"), "w.acme.test");
+    assert_string_equal(order_alias_of(&some, "*.a.test"), "a.acme.test");
+    assert_null(order_alias_of(&some, "a.test"));
+    assert_null(order_alias_of(&none, "a.test"));
+}
+
 static void orders_end_in_four_states(void **state)
 {
     (void)state;
@@ -74,6 +88,7 @@ static int prepare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_alias_is_found_by_its_name),
         cmocka_unit_test(a_bare_reference_is_an_issuer_of_ours),
         cmocka_unit_test(another_group_is_not_ours),
         cmocka_unit_test(references_are_equal_by_what_they_mean),

@@ -101,6 +101,38 @@ static void its_secrets_are_found(void **state)
     assert_string_equal(buf_str(&seen), "apiTokenSecretRef=cf/token ");
 }
 
+#define RESOLVERS(list) "\"selfCheck\":{\"mode\":\"resolvers\",\"nameservers\":[" list "]},"
+#define HTTPS(host) "\"selfCheck\":{\"mode\":\"https\",\"url\":\"https://" host "/\"},"
+
+static void those_who_ask_the_same_are_alike(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool alike;
+    } rows[] = {
+        {"", "", true},
+        {"", "\"cnameStrategy\":\"None\",", false},
+        {"", RESOLVERS("\"192.0.2.1\""), false},
+        {RESOLVERS("\"192.0.2.1\""), RESOLVERS("\"192.0.2.1\""), true},
+        {RESOLVERS("\"192.0.2.1\""), RESOLVERS("\"192.0.2.2\""), false},
+        {RESOLVERS("\"192.0.2.1\""), RESOLVERS("\"192.0.2.1\",\"192.0.2.2\""), false},
+        {HTTPS("r.test"), HTTPS("r.test"), true},
+        {HTTPS("r.test"), HTTPS("s.test"), false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO_DNS_CONFIG a = {0};
+        AUTO_DNS_CONFIG b = {0};
+        auto_free char *text_a = x_printf("{%s" PROVIDER "}", rows[i].a);
+        auto_free char *text_b = x_printf("{%s" PROVIDER "}", rows[i].b);
+        expect_ok(dns_config_parse(text_a, NULL, &a));
+        expect_ok(dns_config_parse(text_b, NULL, &b));
+        if (dns_config_asks_alike(&a, &b) != rows[i].alike ||
+            dns_config_asks_alike(&b, &a) != rows[i].alike)
+            fail_msg("%s and %s", rows[i].a, rows[i].b);
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -115,6 +147,7 @@ int main(void)
         cmocka_unit_test(all_of_it_is_read),
         cmocka_unit_test(what_is_wrong_is_told),
         cmocka_unit_test(its_secrets_are_found),
+        cmocka_unit_test(those_who_ask_the_same_are_alike),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

@@ -22,7 +22,8 @@ static const struct bind_map web = {web_labels, 2};
 static const struct bind_map bare = {NULL, 0};
 
 /* The index of the chosen one, -1 = none. */
-static int chosen(const char *solvers, const char *name, const struct bind_map *labels)
+static int chosen_by(const char *solvers, const char *name, const char *alias,
+                     const struct bind_map *labels)
 {
     auto_free char *text =
         x_printf("{\"metadata\":{\"name\":\"ca\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
@@ -30,8 +31,13 @@ static int chosen(const char *solvers, const char *name, const struct bind_map *
                  solvers);
     AUTO_OBJECT(struct issuer) issuer = scene_object(&kind_cluster_issuer, text);
     const struct acme_issuer *acme = issuer->spec.acme;
-    const struct acme_solver *s = solver_select(acme, name, labels);
+    const struct acme_solver *s = solver_select(acme, name, alias, labels);
     return s == NULL ? -1 : (int)(s - acme->solvers.items);
+}
+
+static int chosen(const char *solvers, const char *name, const struct bind_map *labels)
+{
+    return chosen_by(solvers, name, NULL, labels);
 }
 
 static void the_most_exact_solver_wins(void **state)
@@ -92,6 +98,58 @@ static void the_most_exact_solver_wins(void **state)
     }
 }
 
+#define DNS(zones, strategy)                                                                       \
+    "{\"selector\":{\"dnsZones\":[" zones "]},\"dns01\":{" strategy "\"cloudflare\":{}}}"
+#define NO_FOLLOW "\"cnameStrategy\":\"None\","
+#define DNS_NAMED(names, zones)                                                                    \
+    "{\"selector\":{\"dnsNames\":[" names "],\"dnsZones\":[" zones                                 \
+    "]},\"dns01\":{\"cloudflare\":{}}}"
+
+static void an_alias_leads_to_a_solver_where_no_name_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *solvers;
+        const char *alias;
+        const struct bind_map *labels;
+        int want;
+    } rows[] = {
+        /* The name is w.a.test. */
+        {DNS("\"b.test\"", ""), "w.b.test", &bare, 0},
+        {DNS("\"b.test\"", ""), "b.test", &bare, 0},
+        {DNS("\"b.test\"", ""), "w.xb.test", &bare, -1},
+        {DNS("\"b.test\"", ""), NULL, &bare, -1},
+        {ANY "," DNS("\"b.test\"", ""), "w.b.test", &bare, 1},
+        {ANY "," DNS("\"b.test\"", ""), "w.c.test", &bare, 0},
+        {ANY "," DNS("\"b.test\"", ""), NULL, &bare, 0},
+        {DNS("\"test\"", "") "," DNS("\"w.b.test\"", ""), "w.b.test", &bare, 0},
+        {DNS("\"b.test\"", "") "," DNS("\"w.b.test\"", ""), "x.w.b.test", &bare, 1},
+        /* The name's own zone, and the name itself, come first. */
+        {ZONES("\"a.test\"") "," DNS("\"b.test\"", ""), "w.b.test", &bare, 0},
+        {NAMES("\"w.a.test\"") "," DNS("\"b.test\"", ""), "w.b.test", &bare, 0},
+        {DNS_NAMED("\"w.a.test\"", "\"b.test\"") "," DNS("\"w.b.test\"", ""), "w.b.test", &bare, 0},
+        {DNS_NAMED("\"x.a.test\"", "\"b.test\"") "," ANY, "w.b.test", &bare, 1},
+        /* Only a record that follows the alias is put there. */
+        {ANY "," DNS("\"b.test\"", NO_FOLLOW), "w.b.test", &bare, 0},
+        {ANY "," ZONES("\"b.test\""), "w.b.test", &bare, 0},
+        {DNS("\"b.test\"", NO_FOLLOW) "," DNS("\"test\"", ""), "w.b.test", &bare, 1},
+        {LABELED(",\"dnsZones\":[\"b.test\"]"), "w.b.test", &web, -1},
+        {ANY ",{\"selector\":{\"matchLabels\":{\"team\":\"web\"},\"dnsZones\":[\"b.test\"]},"
+             "\"dns01\":{}}",
+         "w.b.test", &web, 1},
+        {ANY ",{\"selector\":{\"matchLabels\":{\"team\":\"web\"},\"dnsZones\":[\"b.test\"]},"
+             "\"dns01\":{}}",
+         "w.b.test", &bare, 0},
+        {LABELED("") "," DNS("\"b.test\"", ""), "w.b.test", &web, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int got = chosen_by(rows[i].solvers, "w.a.test", rows[i].alias, rows[i].labels);
+        if (got != rows[i].want)
+            fail_msg("%s of %s: %d, expected %d", rows[i].alias, rows[i].solvers, got,
+                     rows[i].want);
+    }
+}
+
 static void only_a_namespaced_issuer_owns_its_solver(void **state)
 {
     (void)state;
@@ -136,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_exact_solver_wins),
+        cmocka_unit_test(an_alias_leads_to_a_solver_where_no_name_does),
         cmocka_unit_test(only_a_namespaced_issuer_owns_its_solver),
         cmocka_unit_test(only_a_cluster_issuer_annotates_routes_of_certroll_s),
     };
