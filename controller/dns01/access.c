@@ -238,19 +238,27 @@ struct err *dns_access_new(const struct dns_services *services, const struct dns
 
 struct dns_held {
     pthread_mutex_t lock;
-    struct map by_uid;
+    struct map by_key; /* -> struct held */
+};
+
+struct held {
+    char *uid;
+    struct dns_access *access;
 };
 
 static void held_free(void *value)
 {
-    dns_access_free(value);
+    struct held *one = value;
+    free(one->uid);
+    dns_access_free(one->access);
+    free(one);
 }
 
 struct dns_held *dns_held_new(void)
 {
     struct dns_held *h = x_calloc(1, sizeof(*h));
     pthread_mutex_init(&h->lock, NULL);
-    h->by_uid = MAP_INIT(held_free);
+    h->by_key = MAP_INIT(held_free);
     return h;
 }
 
@@ -258,29 +266,32 @@ void dns_held_free(struct dns_held *h)
 {
     if (h == NULL)
         return;
-    map_release(&h->by_uid);
+    map_release(&h->by_key);
     pthread_mutex_destroy(&h->lock);
     free(h);
 }
 
-void dns_held_put(struct dns_held *h, const char *uid, struct dns_access *access)
+void dns_held_put(struct dns_held *h, const char *key, const char *uid, struct dns_access *access)
 {
+    struct held *one = x_calloc(1, sizeof(*one));
+    *one = (struct held){x_strdup(uid), access};
     pthread_mutex_lock(&h->lock);
-    map_put(&h->by_uid, uid, access);
+    map_put(&h->by_key, key, one);
     pthread_mutex_unlock(&h->lock);
 }
 
-struct dns_access *dns_held_get(struct dns_held *h, const char *uid)
+struct dns_access *dns_held_get(struct dns_held *h, const char *key, const char *uid)
 {
     pthread_mutex_lock(&h->lock);
-    struct dns_access *a = map_get(&h->by_uid, uid);
+    const struct held *one = map_get(&h->by_key, key);
+    struct dns_access *a = one != NULL && str_eq(one->uid, uid) ? one->access : NULL;
     pthread_mutex_unlock(&h->lock);
     return a;
 }
 
-void dns_held_drop(struct dns_held *h, const char *uid)
+void dns_held_drop(struct dns_held *h, const char *key)
 {
     pthread_mutex_lock(&h->lock);
-    map_remove(&h->by_uid, uid);
+    map_remove(&h->by_key, key);
     pthread_mutex_unlock(&h->lock);
 }

@@ -42,13 +42,15 @@ void dns_access_freep(struct dns_access **a);
 const struct dns_config *dns_access_config(const struct dns_access *a);
 const struct dns_env *dns_access_env(const struct dns_access *a);
 
-/* Accesses by the uid of what holds them; thread-safe. What is got is borrowed until that uid's next put or drop,
- * so only whoever works on that uid may call these. */
+/* Accesses by the key ("ns/name") of what holds them, which may be gone when they are dropped; for the object of that uid
+ * alone, as another may come under its name. Thread-safe. What is got is borrowed until that key's next put or drop,
+ * so only whoever works on that key may call these. */
 struct dns_held;
 struct dns_held *dns_held_new(void);
 void dns_held_free(struct dns_held *h);
-void dns_held_put(struct dns_held *h, const char *uid, struct dns_access *access);
-struct dns_access *dns_held_get(struct dns_held *h, const char *uid);
-void dns_held_drop(struct dns_held *h, const char *uid);
+/* Takes over the access; one that the key had is freed. */
+void dns_held_put(struct dns_held *h, const char *key, const char *uid, struct dns_access *access);
+struct dns_access *dns_held_get(struct dns_held *h, const char *key, const char *uid);
+void dns_held_drop(struct dns_held *h, const char *key);
 
 #endif

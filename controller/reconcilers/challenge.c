@@ -229,6 +229,14 @@ static bool is_over(const struct env *env, const struct challenge *c, int64_t *r
     return challenge_record_is_held(c) || clock_wall(env->clock) < *ret_next;
 }
 
+/* With its finalizer taken away by hand it may have gone before its record was taken out. */
+static void challenge_gone(const struct env *env, const struct object_name *name)
+{
+    char key[KUBE_KEY_MAX];
+    object_key(name->ns, name->name, key);
+    dns_held_drop(env->dns_held, key);
+}
+
 static struct err *reconcile(struct challenge_pass *p)
 {
     const char *uid = p->challenge->obj.meta.uid;
@@ -248,6 +256,8 @@ struct err *challenge_reconcile(void *arg, const struct object_name *name, int64
     const struct env *env = arg;
     AUTO_OBJECT(struct challenge) c = NULL;
     TRY(store_get(&env->challenges, name->ns, name->name, (const void **)&c));
+    if (c == NULL)
+        challenge_gone(env, name);
     if (c == NULL || !issuer_ref_is_ours(&c->spec.issuer_ref))
         return NULL;
     AUTO(pass_release)

@@ -159,7 +159,7 @@ static struct err *present(struct dns01_pass *d, struct dns_access *access)
     const struct dns_config *config = dns_access_config(access);
     const struct dns_value v = value_of(d, NULL);
     auto_free char *id = NULL;
-    dns_held_put(d->env->dns_held, c->challenge->obj.meta.uid, access);
+    challenge_hold(c, access);
     if (!challenge_record_turn(c, v.name))
         return NULL;
     struct err *e =
@@ -197,7 +197,7 @@ static struct err *ensure_shown(struct dns01_pass *d)
 static struct err *ensure_settled(struct dns01_pass *d)
 {
     struct challenge_pass *c = d->c;
-    const struct dns_access *a = dns_held_get(d->env->dns_held, c->challenge->obj.meta.uid);
+    const struct dns_access *a = challenge_held(c);
     const struct dns_provider *p = dns_access_config(a)->provider;
     if (p->settled == NULL || challenge_noted(c, NOTE_SETTLED).time != 0)
         return NULL;

@@ -93,6 +93,20 @@ static struct err *let_go(const struct challenge_pass *p)
 
 /* ---- who may do it ---- */
 
+struct dns_access *challenge_held(const struct challenge_pass *p)
+{
+    char key[KUBE_KEY_MAX];
+    object_key_of(p->challenge, key);
+    return dns_held_get(p->env->dns_held, key, p->challenge->obj.meta.uid);
+}
+
+void challenge_hold(const struct challenge_pass *p, struct dns_access *access)
+{
+    char key[KUBE_KEY_MAX];
+    object_key_of(p->challenge, key);
+    dns_held_put(p->env->dns_held, key, p->challenge->obj.meta.uid, access);
+}
+
 struct err *challenge_access(const struct challenge_pass *p, const struct issuer *issuer,
                              const struct acme_solver *solver, struct dns_access **ret_access)
 {
@@ -234,7 +248,7 @@ static struct err *clean_by(const struct challenge_pass *p, const struct dns_acc
 /* With what put it there; or with what the Issuer says now, where that was rotated. */
 static struct err *clean_up(const struct challenge_pass *p)
 {
-    const struct dns_access *held = dns_held_get(p->env->dns_held, p->challenge->obj.meta.uid);
+    const struct dns_access *held = challenge_held(p);
     bool fits = held != NULL && str_eq(dns_access_config(held)->provider->name,
                                        p->challenge->status.dns01.provider);
     AUTO_ERR first = fits ? clean_by(p, held) : NULL;
@@ -308,7 +322,9 @@ struct err *challenge_record_end(struct challenge_pass *p)
     if (p->stop)
         return NULL;
     TRY(let_go(p));
-    dns_held_drop(p->env->dns_held, p->challenge->obj.meta.uid);
+    char key[KUBE_KEY_MAX];
+    object_key_of(p->challenge, key);
+    dns_held_drop(p->env->dns_held, key);
     for (int n = 0; n < NOTES; n++)
         challenge_forget(p, (enum challenge_note)n);
     return NULL;

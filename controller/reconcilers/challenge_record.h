@@ -34,6 +34,11 @@ char *challenge_record_id(const struct challenge_pass *p);
 
 bool challenge_record_is_held(const struct challenge *c);
 
+/* With what its record was made, as far as this process knows; borrowed, or NULL. */
+struct dns_access *challenge_held(const struct challenge_pass *p);
+/* Takes over the access: what comes after is done with it. */
+void challenge_hold(const struct challenge_pass *p, struct dns_access *access);
+
 /* What a solver of this issuer lets a provider use. */
 struct err *challenge_access(const struct challenge_pass *p, const struct issuer *issuer,
                              const struct acme_solver *solver, struct dns_access **ret_access)

@@ -107,7 +107,7 @@ struct env {
     struct dns_services dns01;
     struct dns_zones *dns_zones;
     struct memo *dns_notes;      /* see challenge_record.h */
-    struct dns_held *dns_held;   /* by uid of the Challenge: with what its record was made */
+    struct dns_held *dns_held;   /* by key of the Challenge: with what its record was made */
     struct dns_turns *dns_turns; /* "record NAME", "zone ZONE", "look" */
     unsigned dns_looks;          /* at once, so that there are threads for others */
     struct renewal_board *renewal_board;

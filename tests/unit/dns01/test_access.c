@@ -188,13 +188,15 @@ static void what_is_held_is_found_by_who_holds_it(void **state)
     struct dns_access *a = NULL, *b = NULL;
     open_with(&w, "\"token\":\"YQ==\"", &a);
     open_with(&w, "\"token\":\"YQ==\"", &b);
-    assert_null(dns_held_get(h, "c"));
-    dns_held_put(h, "c", a);
-    assert_ptr_equal(dns_held_get(h, "c"), a);
-    dns_held_put(h, "c", b); /* frees the other */
-    assert_ptr_equal(dns_held_get(h, "c"), b);
-    dns_held_drop(h, "c");
-    assert_null(dns_held_get(h, "c"));
+    assert_null(dns_held_get(h, "shop/c", "1"));
+    dns_held_put(h, "shop/c", "1", a);
+    assert_ptr_equal(dns_held_get(h, "shop/c", "1"), a);
+    assert_null(dns_held_get(h, "shop/c", "2")); /* another of that name */
+    dns_held_put(h, "shop/c", "2", b);           /* frees the other */
+    assert_null(dns_held_get(h, "shop/c", "1"));
+    assert_ptr_equal(dns_held_get(h, "shop/c", "2"), b);
+    dns_held_drop(h, "shop/c");
+    assert_null(dns_held_get(h, "shop/c", "2"));
     dns_held_free(h);
 }
 

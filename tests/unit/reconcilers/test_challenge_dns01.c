@@ -52,13 +52,26 @@ static void a_restart_presents_again(void **state)
     const struct challenge_pass p = {.env = t.s.env, .challenge = c};
     for (int n = 0; n < NOTES; n++)
         challenge_forget(&p, (enum challenge_note)n);
-    dns_held_drop(t.s.env->dns_held, "c");
+    dns_held_drop(t.s.env->dns_held, "shop/c");
     plan_authz(&t, "pending");
     plan_secret(&t);
     scripted_plan(&t.s.world, "POST " API "/zones/z1/dns_records", 200,
                   "{\"success\":true,\"result\":{\"id\":\"r1\"}}");
     reconcile(&t);
     assert_true(t.next > SCENE_NOW);
+}
+
+/* Without a finalizer nobody waits for us; credentials are kept no longer than the Challenge. */
+static void one_that_is_gone_is_not_held(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    assert_non_null(dns_held_get(t.s.env->dns_held, "shop/c", "c"));
+    AUTO_OBJECT(struct challenge) c = cache_peek(t.s.env->challenges.cache, "shop", "c");
+    cache_delete(t.s.env->challenges.cache, c);
+    reconcile(&t);
+    assert_null(dns_held_get(t.s.env->dns_held, "shop/c", "c"));
 }
 
 static void a_provider_that_refuses_is_told_and_asked_again(void **state)
@@ -270,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_recorded_presented_seen_proven_and_removed),
         cmocka_unit_test(a_restart_presents_again),
+        cmocka_unit_test(one_that_is_gone_is_not_held),
         cmocka_unit_test(a_provider_that_refuses_is_told_and_asked_again),
         cmocka_unit_test(a_missing_secret_is_waited_for),
         cmocka_unit_test(a_namespace_can_go_while_it_is_pending),
