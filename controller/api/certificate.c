@@ -118,6 +118,7 @@ static const struct bind_field status_fields[] = {
     STATUS(INT, revision, "revision"),
     STATUS(STRING, next_private_key_secret_name, "nextPrivateKeySecretName"),
     STATUS(INT, failed_issuance_attempts, "failedIssuanceAttempts"),
+    STATUS(INT, failed_preflights, "failedPreflights"),
     STATUS(STRING, failed_request, "failedRequestUID"),
     STATUS(STRING, fingerprint, "fingerprint"),
     STATUS(STRING, next_action, "nextAction"),

@@ -91,6 +91,7 @@ struct certificate_status {
     int64_t revision;
     const char *next_private_key_secret_name;
     int64_t failed_issuance_attempts;
+    int64_t failed_preflights;  /* of these: at the staging CA */
     const char *failed_request; /* uid of the CertificateRequest that was counted last */
     const char *fingerprint;    /* SHA-256 of the leaf in the Secret, hex */
     const char *next_action;

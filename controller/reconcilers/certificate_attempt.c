@@ -203,6 +203,7 @@ struct err *ensure_attempt_current(struct certificate_pass *p)
     if (difference == NULL)
         return NULL;
     p->status.failed_issuance_attempts = 0;
+    p->status.failed_preflights = 0;
     p->status.failed_request = NULL;
     p->status.last_failure_time = 0;
     keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);
@@ -244,6 +245,7 @@ struct err *attempt_failed(struct certificate_pass *p, int64_t when, const char 
      * may fall into one second. */
     p->status.last_failure_time = when - when % NS_PER_SEC;
     p->status.failed_issuance_attempts++;
+    p->status.failed_preflights += p->preflight ? 1 : 0;
     p->status.failed_request = p->attempt->obj.meta.uid;
     pass_set_issuing(p, "False", reason, message);
     env_event(p->env, &kind_certificate, p->crt, true, reason, message);

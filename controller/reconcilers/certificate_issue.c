@@ -335,6 +335,7 @@ struct err *ensure_recorded(struct certificate_pass *p)
     keyring_drop(p->env->issuer_env.keyring, p->crt->obj.meta.uid);
     s->last_failure_time = 0;
     s->failed_issuance_attempts = 0;
+    s->failed_preflights = 0;
     s->failed_request = NULL;
     s->next_private_key_secret_name = NULL;
     s->not_before = p->held.not_before;

@@ -83,6 +83,13 @@ static struct err *look_at(const struct certificate_pass *p, const struct issuer
 
 /* ---- whose turn it is ---- */
 
+/* In a row, by those who issue: what the staging CA of a preflight finds wrong says nothing about them. */
+static int64_t failures(const struct certificate_pass *p)
+{
+    int64_t count = p->crt->status.failed_issuance_attempts - p->crt->status.failed_preflights;
+    return count > 0 ? count : 0;
+}
+
 /* Where to begin: an attempt stays where it is; the next one goes on after so many failures. */
 static size_t first_choice(const struct certificate_pass *p)
 {
@@ -93,7 +100,7 @@ static size_t first_choice(const struct certificate_pass *p)
         if (p->refs[i] == at)
             return i;
     int64_t after = p->primary->spec.acme->failover_attempts;
-    int64_t turn = p->crt->status.failed_issuance_attempts / (after > 0 ? after : 1);
+    int64_t turn = failures(p) / (after > 0 ? after : 1);
     return (size_t)(turn % (int64_t)p->ref_count);
 }
 
@@ -132,10 +139,10 @@ void say_failed_over(const struct certificate_pass *p)
 {
     if (p->ref == p->refs[0])
         return;
-    auto_free char *note = x_printf(
-        "%s %s cannot be used or has failed %lld times in a row: %s %s takes over",
-        issuer_ref_kind(p->refs[0]), p->refs[0]->name,
-        (long long)p->crt->status.failed_issuance_attempts, issuer_ref_kind(p->ref), p->ref->name);
+    auto_free char *note =
+        x_printf("%s %s cannot be used or has failed %lld times in a row: %s %s takes over",
+                 issuer_ref_kind(p->refs[0]), p->refs[0]->name, (long long)failures(p),
+                 issuer_ref_kind(p->ref), p->ref->name);
     env_event(p->env, &kind_certificate, p->crt, true, "FailedOver", note);
 }
 

@@ -404,7 +404,7 @@ FULL = {
     "Certificate": {**conditions(Ready=YES, Issuing=NO), "notBefore": "2026-11-21T00:00:00Z", "revision": 7,
                     "notAfter": "2027-02-19T00:00:00Z", "renewalTime": "2027-01-20T00:00:00Z",
                     "lastFailureTime": "2026-11-20T00:00:00Z", "nextPrivateKeySecretName": "www-tls-x",
-                    "failedIssuanceAttempts": 2, "fingerprint": "ab" * 32, "nextAction": "waits",
+                    "failedIssuanceAttempts": 2, "failedPreflights": 1, "fingerprint": "ab" * 32, "nextAction": "waits",
                     "rollout": {"fingerprint": "ab" * 32, "updated": 3, "pending": 1}},
     "Issuer": {**conditions(Ready=YES), "acme": {"uri": "https://ca.example/acct/1", "lastPrivateKeyHash": "aGFzaA==",
                                                  "lastRegisteredEmail": "a@example.com",

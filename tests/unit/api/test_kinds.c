@@ -70,7 +70,8 @@ static const char certificate_text[] =
     "\"status\":{\"conditions\":[" READY "],\"lastFailureTime\":\"2026-01-01T00:00:00Z\","
     "\"notBefore\":\"2026-01-01T00:00:01Z\",\"notAfter\":\"2026-01-01T00:00:02Z\","
     "\"renewalTime\":\"2026-01-01T00:00:03Z\",\"revision\":7,\"nextPrivateKeySecretName\":\"k\","
-    "\"failedIssuanceAttempts\":2,\"fingerprint\":\"f\",\"nextAction\":\"n\","
+    "\"failedIssuanceAttempts\":2,\"failedPreflights\":1,\"fingerprint\":\"f\",\"nextAction\":"
+    "\"n\","
     "\"rollout\":{\"fingerprint\":\"rf\",\"updated\":1,\"pending\":2}}}";
 
 static void a_certificate_arrives(void **state)
@@ -120,6 +121,7 @@ static void a_certificate_arrives(void **state)
     assert_int_equal(t->revision, 7);
     assert_string_equal(t->next_private_key_secret_name, "k");
     assert_int_equal(t->failed_issuance_attempts, 2);
+    assert_int_equal(t->failed_preflights, 1);
     assert_string_equal(t->rollout.fingerprint, "rf");
     assert_int_equal(t->rollout.pending, 2);
     expect_round_trip(&certificate_spec_table, s, certificate_text, "spec");

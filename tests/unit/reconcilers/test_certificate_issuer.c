@@ -29,6 +29,7 @@
  * a request is all that is written. */
 struct story {
     int64_t failures;    /* status.failedIssuanceAttempts */
+    int64_t trials;      /* status.failedPreflights */
     int64_t not_ready;   /* ns that "acme" is not Ready; 0 = it is */
     int64_t silent;      /* ns that its CA does not answer; 0 = it does */
     bool one_is_missing; /* there is no such issuer */
@@ -86,9 +87,10 @@ static void open_story(struct scene *s, const struct story *t)
     auto_free char *crt =
         x_printf("{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
                  "\"resourceVersion\":\"5\",\"generation\":1}," SPEC
-                 ",\"status\":{\"failedIssuanceAttempts\":%lld,\"conditions\":[{\"type\":"
+                 ",\"status\":{\"failedIssuanceAttempts\":%lld,\"failedPreflights\":%lld,"
+                 "\"conditions\":[{\"type\":"
                  "\"Issuing\",\"status\":\"False\",\"reason\":\"R\",\"message\":\"M\"}]}}",
-                 (long long)t->failures);
+                 (long long)t->failures, (long long)t->trials);
     scene_put(&s->env->certificates, crt);
     if (t->attempt != NULL)
         put_attempt(s, t->attempt);
@@ -149,11 +151,22 @@ static void failures_move_it_on(void **state)
 {
     (void)state;
     static const struct {
-        int64_t failures;
+        int64_t failures, trials;
         const char *want;
-    } rows[] = {{3, "one"}, {5, "one"}, {6, "two"}, {8, "two"}, {12, "one"}, {15, "two"}};
+    } rows[] = {{3, 0, "one"},  {5, 0, "one"}, {6, 0, "two"}, {8, 0, "two"}, {12, 0, "one"},
+                {15, 0, "two"}, {6, 3, "one"}, {9, 3, "two"}, {8, 5, "one"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        expect_issuer(&(struct story){.failures = rows[i].failures}, rows[i].want);
+        expect_issuer(&(struct story){.failures = rows[i].failures, .trials = rows[i].trials},
+                      rows[i].want);
+}
+
+/* A staging CA that finds fault is no reason to have another one sign; its failures only make the pauses longer. */
+static void failures_of_a_preflight_move_nothing(void **state)
+{
+    (void)state;
+    expect_wait(&(struct story){.failures = 9, .trials = 9, .not_ready = NS_PER_MIN});
+    expect_wait(&(struct story){.failures = 5, .trials = 3, .not_ready = NS_PER_MIN});
+    expect_wait(&(struct story){.failures = 1, .trials = 2, .not_ready = NS_PER_MIN});
 }
 
 static void an_outage_moves_it_on(void **state)
@@ -218,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(failures_move_it_on),
+        cmocka_unit_test(failures_of_a_preflight_move_nothing),
         cmocka_unit_test(an_outage_moves_it_on),
         cmocka_unit_test(a_running_attempt_stays),
         cmocka_unit_test(silence_is_forgotten),

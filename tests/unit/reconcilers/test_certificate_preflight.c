@@ -271,6 +271,7 @@ static void a_failure_counts_and_no_real_order_is_made(void **state)
     json_auto_t *status = pass(&(struct story){.trial = "failed"}, &next);
     assert_int_equal(next, SCENE_NOW + NS_PER_HOUR);
     assert_int_equal(JINT(status, 0, "failedIssuanceAttempts"), 1);
+    assert_int_equal(JINT(status, 0, "failedPreflights"), 1);
     assert_string_equal(JSTR(issuing(status), "status"), "False");
     assert_string_equal(JSTR(issuing(status), "reason"), "PreflightFailed");
     assert_string_equal(JSTR(issuing(status), "message"), "said the staging CA");
