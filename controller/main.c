@@ -220,6 +220,7 @@ static void make_reconcilers(struct app *app)
                 .responder = {.ns = app->own_namespace, .service = f->http01_service},
                 .cluster_issuer_ambient = f->cluster_issuer_ambient,
                 .issuer_ambient = f->issuer_ambient,
+                .trust_requesters = f->trust_requesters,
                 .solver_linger = f->solver_linger,
                 .failure_backoff_min = f->failure_backoff_min,
                 .failure_backoff_max = f->failure_backoff_max,

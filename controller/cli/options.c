@@ -56,6 +56,8 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
                     "dns01 of ClusterIssuers may use certroll's own credentials");
     out[n++] = FLAG(BOOL, &f->issuer_ambient, "issuer-ambient-credentials", "false",
                     "dns01 of Issuers may, too");
+    out[n++] = FLAG(BOOL, &f->trust_requesters, "trust-requesters", "false",
+                    "an admission policy checks who requests say they are from");
     out[n++] = FLAG(BOOL, &f->help, "help", "false", "this text");
     return n;
 }

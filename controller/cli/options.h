@@ -34,6 +34,7 @@ struct controller_flags {
     bool allow_private_urls;
     bool cluster_issuer_ambient;
     bool issuer_ambient;
+    bool trust_requesters;
     bool help;
 };
 /* argv ends with NULL and starts after the subcommand. The configuration file is read, too. */

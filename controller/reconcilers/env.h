@@ -41,6 +41,7 @@ struct env_config {
     struct http01_responder responder; /* where our own replicas answer */
     bool cluster_issuer_ambient; /* a ClusterIssuer's DNS providers may use what certroll itself */
     bool issuer_ambient;         /* has: environment, files; and those of an Issuer */
+    bool trust_requesters;       /* an admission policy checks whom requests name as requester */
     int64_t solver_linger;       /* ns a solver stays after it was last needed */
     int64_t failure_backoff_min; /* ns after the first failed issuance, doubling */
     int64_t failure_backoff_max;

@@ -92,8 +92,8 @@ static void fail(struct request_pass *p, const char *message)
     p->status.failure_time = p->now;
 }
 
-/* Identity fields are only as true as the admission policy that guards them; a request that names a
- * requester is refused, so nobody can borrow a name. */
+/* Identity fields are only as true as the admission policy that guards them; without one a request that
+ * names a requester is refused, so nobody can borrow a name. */
 static bool names_requester(const struct certificate_request_spec *s)
 {
     return !str_empty(s->username) || !str_empty(s->uid) || s->groups.len > 0 || s->extra != NULL;
@@ -126,8 +126,9 @@ static bool validate(struct request_pass *p, struct pki_csr *csr)
     struct err *e = request_csr(p->request, csr);
     if (e != NULL)
         why = x_strdup(e->message);
-    else if (names_requester(s))
-        why = x_strdup("username, uid, groups and extra must be empty");
+    else if (names_requester(s) && !p->env->config.trust_requesters)
+        why = x_strdup("username, uid, groups and extra must be empty where no admission policy "
+                       "checks them (--trust-requesters)");
     else
         why = csr_contradiction(s, csr);
     err_free(e);

@@ -40,6 +40,7 @@ CONTROLLER = {
     ("gateway.networking.k8s.io", "gateways"): {"list"},
     ("", "namespaces"): {"get"},
     ("events.k8s.io", "events"): {"create", "patch"},
+    ("@G@", "signers"): {"approve"},
 }
 VIEW = {(group, kind): READ for group, kind in (
     ("@G@", "certificates"), ("@G@", "certificaterequests"), ("@G@", "issuers"), ("acme.@G@", "orders"),
@@ -99,6 +100,10 @@ def test_what_is_installed(default):
         ("Service", "certroll-http01"),
         ("Service", "certroll-metrics"),
         ("ServiceAccount", "certroll"),
+        ("ValidatingAdmissionPolicy", "certroll-approval"),
+        ("ValidatingAdmissionPolicy", "certroll-requester"),
+        ("ValidatingAdmissionPolicyBinding", "certroll-approval"),
+        ("ValidatingAdmissionPolicyBinding", "certroll-requester"),
     ]
 
 
@@ -110,7 +115,8 @@ def test_names_follow_the_release(render):
 
 @pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["default", "everything"])
 def test_every_object_is_labelled_and_placed(render, values):
-    cluster_scoped = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+    cluster_scoped = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy",
+                      "ValidatingAdmissionPolicyBinding"}
     for o in render(values).objects:
         meta = o["metadata"]
         assert meta["labels"]["app.kubernetes.io/managed-by"] == "Helm"
@@ -252,7 +258,8 @@ def test_flags(default, render):
     assert flags(default.container) == {
         "api-group": "certroll.dev", "listen": ":9402", "solver-image": "certroll:0.1.0",
         "cluster-resource-namespace": "certroll-system", "leader-elect": "true",
-        "leader-election-namespace": "certroll-system", "http01-port": "8089", "http01-service": "certroll-http01"}
+        "leader-election-namespace": "certroll-system", "http01-port": "8089", "http01-service": "certroll-http01",
+        "trust-requesters": "true"}
     assert flags(render(EVERYTHING).container) == {
         "api-group": "certs.example.org", "listen": ":9402", "solver-image": "registry.example/certroll:9.9",
         "cluster-resource-namespace": "secrets", "leader-elect": "true", "leader-election-namespace": "leases",
@@ -335,6 +342,24 @@ def test_optional_objects(render):
     chart = render({"podDisruptionBudget": {"enabled": False}, "metrics": {"service": {"enabled": False}},
                     "responder": {"enabled": False}})
     assert not chart.all("PodDisruptionBudget") + chart.all("Service") + chart.all("NetworkPolicy")
+
+
+@pytest.mark.parametrize("group", ["certroll.dev", "cert-manager.io"])
+def test_admission_policies(render, group):
+    """They bind for good and go by the group; without them there is no right that nobody asks for. What they say is tested
+    on an API server: tests/crds."""
+    chart = render({"apiGroup": group})
+    for name in ("certroll-approval", "certroll-requester"):
+        policy = chart.one("ValidatingAdmissionPolicy", name)["spec"]
+        [rule] = policy["matchConstraints"]["resourceRules"]
+        assert policy["failurePolicy"] == "Fail" and rule["apiGroups"] == [group]
+        binding = chart.one("ValidatingAdmissionPolicyBinding", name)["spec"]
+        assert binding == {"policyName": name, "validationActions": ["Deny"]}
+    [right] = [r for r in chart.one("ClusterRole", "certroll-controller")["rules"] if "signers" in r["resources"]]
+    assert right["resourceNames"] == [f"issuers.{group}/*", f"clusterissuers.{group}/*"]
+    without = render({"admissionPolicies": {"enabled": False}})
+    assert not [o for o in without.objects if "admissionregistration" in o["apiVersion"]]
+    assert ("certroll.dev", "signers") not in grants(without.one("ClusterRole", "certroll-controller"))
 
 
 def test_gateway_api(render):

@@ -31,9 +31,10 @@ class Api:
         self.url = url
         self.group = group
 
-    def request(self, method, path, body=None, accept="application/json"):
+    def request(self, method, path, body=None, accept="application/json", headers=None):
         """Status code and decoded answer."""
-        request = urllib.request.Request(self.url + path, method=method, headers={"Accept": accept})
+        request = urllib.request.Request(self.url + path, method=method,
+                                         headers={"Accept": accept, **(headers or {})})
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")

@@ -30,6 +30,7 @@ static void test_controller_defaults(void **state)
     assert_string_equal(f.log_level, "info");
     assert_true(f.leader_elect);
     assert_false(f.allow_private_urls);
+    assert_false(f.trust_requesters);
     assert_null(f.namespace);
     assert_int_equal(f.failure_backoff_min, NS_PER_HOUR);
     assert_int_equal(f.failure_backoff_max, 32 * NS_PER_HOUR);

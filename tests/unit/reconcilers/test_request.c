@@ -83,11 +83,12 @@ static void verdicts_are_read(void **state)
 
 /* One pass with the issuer selfSigned, the key of the Certificate in memory; returns the status that
  * was written. Owned. */
-static json_t *answered(const char *request, const char *more, const char *conditions,
-                        struct pki_key *key)
+static json_t *answered_with(bool trusting, const char *request, const char *more,
+                             const char *conditions, struct pki_key *key)
 {
     SCENE s = {0};
     scene_open(&s);
+    ((struct env *)(uintptr_t)s.env)->config.trust_requesters = trusting;
     auto_free char *text = object_text(request, more, conditions);
     scene_put(&s.env->requests, text);
     scene_put(
@@ -102,6 +103,12 @@ static json_t *answered(const char *request, const char *more, const char *condi
     expect_ok(request_reconcile((void *)(uintptr_t)s.env, &name, &next));
     json_auto_t *sent = scripted_json(&s.world, 0);
     return json_copy_deep(JGET(sent, "status"));
+}
+
+static json_t *answered(const char *request, const char *more, const char *conditions,
+                        struct pki_key *key)
+{
+    return answered_with(false, request, more, conditions, key);
 }
 
 static const json_t *condition_of(const json_t *status, const char *type)
@@ -166,6 +173,17 @@ static void what_contradicts_itself_is_invalid(void **state)
     }
 }
 
+static void a_requester_that_was_checked_is_no_hindrance(void **state)
+{
+    (void)state;
+    AUTO_KEY key = NULL;
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA}, &key));
+    auto_free char *request = request_text(key, false, NULL);
+    json_auto_t *status =
+        answered_with(true, request, ",\"username\":\"ann\",\"groups\":[\"team\"]", "", key);
+    assert_string_equal(JSTR(condition_of(status, "Ready"), "reason"), "Issued");
+}
+
 static void a_denied_request_gets_no_certificate(void **state)
 {
     (void)state;
@@ -215,6 +233,7 @@ int main(void)
         cmocka_unit_test(verdicts_are_read),
         cmocka_unit_test(approval_and_answer_are_one_write),
         cmocka_unit_test(what_contradicts_itself_is_invalid),
+        cmocka_unit_test(a_requester_that_was_checked_is_no_hindrance),
         cmocka_unit_test(a_denied_request_gets_no_certificate),
         cmocka_unit_test(what_is_decided_stays),
     };
