@@ -6,8 +6,13 @@
 #include "base/str.h"
 #include "http01/replicas.h"
 #include "http01/selfcheck.h"
+#include "net/http_share.h"
 #include "reconcilers/challenge_check.h"
 #include "reconcilers/challenge_pass.h"
+#include "reconcilers/order.h"
+
+/* What the self-check has seen is not looked at again while the CA has no time to be told. */
+#define SEEN_FOR (10 * NS_PER_SEC)
 
 /* Between self-checks the CA is asked only now and then whether the authorization still stands. */
 #define CHECKS_PER_READ 30
@@ -41,17 +46,34 @@ static struct err *ask_replicas(const struct challenge_pass *p, const char *expe
     return http01_replicas_answer(&p->env->http01, p->env->outside, p->env->stop, &q);
 }
 
-/* URL and token were compared with the CA's when the authorization was read. */
-static struct err *check(struct challenge_pass *p)
+static struct err *look(const struct challenge_pass *p)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
     auto_free char *expected = acme_key_authorization(p->chain.account.account.key, spec->token);
-    struct err *e = challenge_check(p->env, &p->chain, p->order, p->challenge);
-    if (e == NULL)
-        e = ask_replicas(p, expected);
+    TRY(challenge_check(p->env, &p->chain, p->order, p->challenge));
+    return ask_replicas(p, expected);
+}
+
+static struct err *accept(struct challenge_pass *p, const char *seen_key)
+{
+    struct err *e = challenge_accept(p);
+    if (http_share_held_back(e))
+        memo_set(p->env->polls, seen_key, p->now);
+    else
+        memo_drop(p->env->polls, seen_key);
+    return e;
+}
+
+/* URL and token were compared with the CA's when the authorization was read. */
+static struct err *check(struct challenge_pass *p)
+{
+    auto_free char *seen_key = x_printf("%s/seen", p->challenge->obj.meta.uid);
+    if (p->now - memo_get(p->env->polls, seen_key).time < SEEN_FOR)
+        return accept(p, seen_key);
+    struct err *e = look(p);
     unsigned tries = memo_count(p->env->polls, p->check_key, p->now).count;
     if (e == NULL)
-        return challenge_accept(p);
+        return accept(p, seen_key);
     if (err_is(e, ERR_CANCELLED) || err_is(e, ERR_CONFLICT))
         return e;
     say_waiting(p, e, p->challenge->obj.meta.creation_timestamp);
@@ -63,7 +85,8 @@ static struct err *check(struct challenge_pass *p)
 struct err *challenge_http01(struct challenge_pass *p)
 {
     unsigned checks = memo_get(p->env->polls, p->check_key).count;
-    if (checks % CHECKS_PER_READ == 0)
+    bool was_read = checks == 0 && order_has_read(p->env, &p->challenge->spec);
+    if (checks % CHECKS_PER_READ == 0 && !was_read)
         TRY(challenge_read_authorization(p));
     return p->stop || p->accepted ? NULL : check(p);
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/http_share.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconcilers/acme_wait.h"
@@ -303,8 +304,40 @@ static struct err *follow(struct order_pass *p, const struct acme_order *o)
     return NULL;
 }
 
+/* Is each of its names proven to us? */
+static bool is_proven(const struct order_pass *p)
+{
+    size_t count = p->challenges.len;
+    if (count == 0 || count < p->order->status.authorizations.len)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!str_eq(challenge_state(p->env, p->challenges.items[i]), "valid"))
+            return false;
+    return true;
+}
+
+/* It is ready then, which the CA need not be asked for: once, as an answer may be lost. Where it is not after all,
+ * ret_order stays empty. */
+static struct err *finalize_at_once(struct order_pass *p, struct acme_order *ret_order)
+{
+    auto_free char *key = x_printf("%s/finalize", p->order->obj.meta.uid);
+    if (!is_proven(p) || memo_get(p->env->polls, key).count > 0)
+        return NULL;
+    struct err *e = heard(p, send_csr(p, ret_order));
+    if (!http_share_held_back(e))
+        memo_count(p->env->polls, key, p->now);
+    if (e == NULL || !str_eq(e->reason, "OrderNotReady"))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
 static struct err *ensure_finalized(struct order_pass *p)
 {
+    AUTO(acme_order_release) struct acme_order at_once = {0};
+    TRY(finalize_at_once(p, &at_once), "finalize");
+    if (at_once.status != NULL)
+        return follow(p, &at_once);
     AUTO(acme_order_release) struct acme_order o = {0};
     TRY(heard(p, acme_order_get(&p->chain.account.account, p->order->status.url, &o)));
     if (!str_eq(o.status, "ready"))

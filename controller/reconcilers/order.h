@@ -43,6 +43,8 @@ struct err *order_preflight(struct order_pass *p, const struct acme_identifier *
                             const struct strlist *identities) MUST_CHECK;
 /* The state of a Challenge: its status, or what its reconcile knows beyond that; "pending" at first. */
 const char *challenge_state(const struct env *env, const struct challenge *c);
+/* Did the Order's pass that made this Challenge read its authorization, with this name, URL and token? Told once. */
+bool order_has_read(const struct env *env, const struct challenge_spec *spec);
 
 /* What is ordered: from the request's CSR, not from the Order's fields. Borrowed from names; out has room for all and
  * one more. Returns how many. */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/tier.h"
@@ -79,6 +80,34 @@ static void challenge_name(const struct order_pass *p, const char *authz_url,
     name_join(p->order->obj.meta.name, hex, KUBE_NAME_MAX, out);
 }
 
+/* ---- what was read of it just now ---- */
+
+static char *read_key(const char *authz_url)
+{
+    return x_printf("read %zx", map_hash(authz_url, strlen(authz_url)));
+}
+
+/* The hash is seeded: nobody finds another text for it. */
+static int64_t read_hash(const char *dns_name, const char *url, const char *token)
+{
+    auto_free char *text = x_printf("%s %s %s", dns_name, url, token);
+    return (int64_t)(map_hash(text, strlen(text)) | 1);
+}
+
+static void note_read(const struct order_pass *p, const struct challenge_spec *spec)
+{
+    auto_free char *key = read_key(spec->authorization_url);
+    memo_set(p->env->polls, key, read_hash(spec->dns_name, spec->url, spec->token));
+}
+
+bool order_has_read(const struct env *env, const struct challenge_spec *spec)
+{
+    auto_free char *key = read_key(spec->authorization_url);
+    int64_t hash = memo_get(env->polls, key).time;
+    memo_drop(env->polls, key);
+    return hash == read_hash(spec->dns_name, spec->url, spec->token);
+}
+
 static struct err *create_challenge(struct order_pass *p, const char *authz_url,
                                     const struct acme_authz *a)
 {
@@ -107,6 +136,7 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
     challenge_name(p, authz_url, name);
     json_auto_t *body = json_build("{s:o,s:o}", "metadata", challenge_meta(p, name, dns01), "spec",
                                    bind_encode(&challenge_spec_table, &spec));
+    note_read(p, &spec);
     return store_create(&p->env->challenges, p->order->obj.meta.namespace, name, body);
 }
 

@@ -182,6 +182,8 @@ struct err *order_clean_up(struct order_pass *p)
             TRY(store_delete(&p->env->challenges, c), "Challenge");
         memo_drop(p->env->proven, c->obj.meta.uid);
     }
+    auto_free char *finalize = x_printf("%s/finalize", m->uid);
+    memo_drop(p->env->polls, finalize);
     memo_drop(p->env->polls, m->uid);
     memo_drop(p->env->placed, m->uid);
     return NULL;

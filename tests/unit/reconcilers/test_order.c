@@ -362,6 +362,73 @@ static void an_order_that_was_issued_is_downloaded_on_whose_proof_ever(void **st
     free(pem);
 }
 
+/* An order whose one name was proven a moment ago. */
+static void open_proven(struct scene *s)
+{
+    scene_open(s);
+    acme_scene_issuer(s, HTTP01);
+    put_order_in(s, "a.test", "", OF_ISSUER, AT_CA);
+    acme_scene_directory(s, "");
+    scene_put(&s->env->challenges,
+              "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\","
+              "\"resourceVersion\":\"2\",\"ownerReferences\":[{\"apiVersion\":"
+              "\"acme.certroll.dev/v1\",\"kind\":\"Order\",\"name\":\"o\",\"uid\":\"o\","
+              "\"controller\":true}]},\"spec\":{\"url\":\"" ACME_CA
+              "/c\",\"authorizationURL\":\"" ACME_CA
+              "/authz/1\",\"dnsName\":\"a.test\",\"type\":\"HTTP-01\",\"token\":\"t\","
+              "\"key\":\"k\",\"solver\":{},\"issuerRef\":" OF_ISSUER "}}");
+    memo_set(s->env->proven, "c", SCENE_NOW);
+}
+
+static int64_t pass_and_wait(struct scene *s)
+{
+    const struct object_name name = {.ns = "shop", .name = "o"};
+    int64_t next = 0;
+    expect_ok(order_reconcile((void *)(uintptr_t)s->env, &name, &next));
+    return next - SCENE_NOW;
+}
+
+#define ORDER_IS(status) "{\"status\":\"" status "\",\"finalize\":\"" ACME_CA "/f\"}"
+
+static void what_is_proven_is_finalized_without_a_question(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    open_proven(&s);
+    acme_scene_post(&s, "/f", 200, "", ORDER_IS("processing"));
+    assert_int_equal(pass_and_wait(&s), 100 * NS_PER_MS);
+    acme_scene_post(&s, "/order/1", 200, "", ORDER_IS("processing")); /* and not again */
+    assert_int_equal(pass_and_wait(&s), 400 * NS_PER_MS);
+}
+
+static void an_order_that_is_not_ready_after_all_is_read(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    open_proven(&s);
+    acme_scene_post(&s, "/f", 403, "content-type: application/problem+json\n",
+                    ACME_PROBLEM("orderNotReady"));
+    acme_scene_post(&s, "/order/1", 200, "", ORDER_IS("pending"));
+    assert_true(pass_and_wait(&s) > 0);
+    acme_scene_post(&s, "/order/1", 200, "", ORDER_IS("ready"));
+    acme_scene_post(&s, "/f", 200, "", ORDER_IS("processing"));
+    assert_true(pass_and_wait(&s) > 0);
+}
+
+/* What came of it nobody knows when the answer is lost: then the order is read. */
+static void a_finalize_without_an_answer_is_not_repeated_blindly(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    open_proven(&s);
+    const struct object_name name = {.ns = "shop", .name = "o"};
+    int64_t next = 0;
+    acme_scene_post(&s, "/f", 500, "", "");
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, NULL, NULL);
+    acme_scene_post(&s, "/order/1", 200, "", ORDER_IS("processing"));
+    assert_true(pass_and_wait(&s) > 0);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -381,6 +448,9 @@ int main(void)
         cmocka_unit_test(what_was_not_ordered_is_not_proven),
         cmocka_unit_test(a_replacement_waits_where_the_ca_does_not_know_of_any),
         cmocka_unit_test(a_proof_that_is_not_ours_ends_an_order_before_it_is_finalized),
+        cmocka_unit_test(what_is_proven_is_finalized_without_a_question),
+        cmocka_unit_test(an_order_that_is_not_ready_after_all_is_read),
+        cmocka_unit_test(a_finalize_without_an_answer_is_not_repeated_blindly),
         cmocka_unit_test(an_order_that_was_issued_is_downloaded_on_whose_proof_ever),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
