@@ -91,9 +91,22 @@ static struct err *list_of(const struct http01_env *env, const struct kube_resou
     return kube_list(env->kube, &all, selector, fn, arg);
 }
 
+/* By its name: a list makes the API server read the routes of all orders. */
+static struct err *delete_only(const struct http01_env *env, const struct kube_resource *res,
+                               const struct http01_order *order)
+{
+    const struct http01_presentation whole = {.order = *order, .name = order->name};
+    char name[KUBE_NAME_MAX + 1];
+    http01_moved_name(&whole, name);
+    const struct kube_ref ref = {.res = res, .ns = env->responder.ns, .name = name};
+    return kube_delete(env->kube, &ref, NULL);
+}
+
 struct err *http01_clear_moved(const struct http01_env *env, const struct kube_resource *res,
                                const struct http01_order *order)
 {
+    if (order->one_name)
+        return delete_only(env, res, order);
     struct clearing c = {env, res};
     return list_of(env, res, order, delete_route, &c);
 }

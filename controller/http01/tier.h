@@ -36,6 +36,7 @@ struct http01_order {
     const char *ns;
     const char *name;
     const char *uid; /* NULL when the Order is gone */
+    bool one_name;   /* is known to have one: of each kind it has one route, named after it */
 };
 
 struct http01_route {

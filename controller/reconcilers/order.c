@@ -424,7 +424,8 @@ struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *
     AUTO_OBJECT(struct order) order = NULL;
     TRY(store_get(&env->orders, name->ns, name->name, (const void **)&order));
     if (order == NULL || order->obj.meta.deletion_timestamp != 0)
-        TRY(order_clear_routes(env, key, &(struct http01_order){name->ns, name->name, NULL}));
+        TRY(order_clear_routes(env, key,
+                               &(struct http01_order){.ns = name->ns, .name = name->name}));
     if (order == NULL)
         return order_abandon_removed(env, key, ret_next);
     AUTO(pass_release)

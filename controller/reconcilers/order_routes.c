@@ -174,7 +174,10 @@ struct err *order_clear_routes(const struct env *env, const char *key,
 struct err *order_clean_up(struct order_pass *p)
 {
     const struct object_meta *m = &p->order->obj.meta;
-    const struct http01_order order = {.ns = m->namespace, .name = m->name, .uid = m->uid};
+    const struct http01_order order = {.ns = m->namespace,
+                                       .name = m->name,
+                                       .uid = m->uid,
+                                       .one_name = p->order->status.authorizations.len == 1};
     TRY(order_clear_routes(p->env, p->key, &order));
     for (size_t i = 0; i < p->challenges.len; i++) {
         const struct challenge *c = p->challenges.items[i];

@@ -121,6 +121,23 @@ static void its_routes_are_removed(void **state)
     }
 }
 
+static void the_route_of_one_name_is_removed_by_its_own(void **state)
+{
+    (void)state;
+    WORLD w = {0};
+    world_open(&w);
+    const struct http01_order order = {
+        .ns = "shop", .name = "web-1", .uid = "u1", .one_name = true};
+    const struct http01_presentation p = {.order = order, .name = "web-1"};
+    char name[KUBE_NAME_MAX + 1];
+    http01_moved_name(&p, name);
+    auto_free char *expected = x_printf("DELETE " INGRESSES "/%s", name);
+    scripted_plan(&w.script, expected, 200, "{}");
+    expect_ok(shared()->clear(&w.env, &order));
+    scripted_plan(&w.script, expected, 404, "{}"); /* nothing there is success */
+    expect_ok(shared()->clear(&w.env, &order));
+}
+
 static void note(void *arg, const char *ns, const char *name)
 {
     buf_putf(arg, "%s/%s ", ns, name);
@@ -161,6 +178,7 @@ int main(void)
         cmocka_unit_test(no_two_orders_share_a_name),
         cmocka_unit_test(it_needs_a_responder),
         cmocka_unit_test(its_routes_are_removed),
+        cmocka_unit_test(the_route_of_one_name_is_removed_by_its_own),
         cmocka_unit_test(routes_lead_back_to_their_orders),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
