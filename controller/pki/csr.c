@@ -27,6 +27,23 @@ static struct err *fill_request(const struct pki_csr_spec *spec, const struct pk
     return NULL;
 }
 
+static struct err *read_fields(X509_REQ *req, struct pki_csr *csr);
+
+/* It is read at each step of an order: what was written here need not be decoded and verified for that. */
+static void remember(const struct pki_key *key, X509_REQ *req)
+{
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    if (key->curve == NULL)
+        return;
+    EVP_PKEY *public = pki_ec_public(key); /* the private half does not stay in memory for it */
+    AUTO_ERR odd = pki_key_wrap(public, "InvalidRequest", &csr.public_key);
+    EVP_PKEY_free(public);
+    if (odd == NULL)
+        odd = read_fields(req, &csr);
+    if (odd == NULL)
+        recent_csr_add(csr.der, csr.der_len, &csr);
+}
+
 struct err *pki_csr_make(const struct pki_csr_spec *spec, const struct pki_key *key, char **ret_pem)
 {
     OPENSSL_SCOPE;
@@ -43,6 +60,7 @@ struct err *pki_csr_make(const struct pki_csr_spec *spec, const struct pki_key *
                        "the certificate request has %zu bytes, at most %d are accepted: ask for "
                        "fewer names",
                        strlen(pem), PKI_CSR_PEM_MAX);
+    remember(key, req);
     *ret_pem = TAKE(pem);
     return NULL;
 }
@@ -76,11 +94,9 @@ static struct err *decode_request(const struct pem_block *b, X509_REQ **ret_req)
     return NULL;
 }
 
-static struct err *read_request(X509_REQ *req, struct pki_csr *csr)
+/* All but the key. */
+static struct err *read_fields(X509_REQ *req, struct pki_csr *csr)
 {
-    TRY(pki_key_wrap(X509_REQ_get0_pubkey(req), "InvalidRequest", &csr->public_key));
-    if (X509_REQ_verify(req, csr->public_key->evp) != 1)
-        return openssl_err(ERR_INVALID, "InvalidRequest", "its signature does not verify");
     TRY(pki_subject_read(X509_REQ_get_subject_name(req), PKI_STRICT, &csr->names));
     AUTO(x509_extensions_freep) x509_extensions *list = X509_REQ_get_extensions(req);
     const struct pki_extensions out = {&csr->names, &csr->usages, &csr->is_ca};
@@ -93,6 +109,14 @@ static struct err *read_request(X509_REQ *req, struct pki_csr *csr)
     csr->der_len = (size_t)len;
     OPENSSL_free(der);
     return NULL;
+}
+
+static struct err *read_request(X509_REQ *req, struct pki_csr *csr)
+{
+    TRY(pki_key_wrap(X509_REQ_get0_pubkey(req), "InvalidRequest", &csr->public_key));
+    if (X509_REQ_verify(req, csr->public_key->evp) != 1)
+        return openssl_err(ERR_INVALID, "InvalidRequest", "its signature does not verify");
+    return read_fields(req, csr);
 }
 
 struct err *pki_csr_parse(const void *pem, size_t len, struct pki_csr *ret_csr)

@@ -66,26 +66,36 @@ static bool read_parts(struct bytes der, const struct pki_curve *curve, struct p
     return fits && *parts->point.p == POINT_CONVERSION_UNCOMPRESSED;
 }
 
-static EVP_PKEY *import(const struct parts *parts, const struct pki_curve *curve)
+/* native: the private number in the machine's byte order; NULL for a public key. */
+static EVP_PKEY *make(const struct pki_curve *curve, const void *point, size_t point_len,
+                      unsigned char *native)
 {
     AUTO(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    BIGNUM *n = BN_bin2bn(parts->key.p, (int)curve->coordinate, NULL);
-    unsigned char native[COORDINATE_MAX];
-    openssl_must(ctx != NULL && n != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
-                 BN_bn2nativepad(n, native, (int)curve->coordinate) == (int)curve->coordinate);
+    openssl_must(ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1);
     /* OpenSSL only reads them; the fields are not const because others are written through them. */
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
                                          (char *)(uintptr_t)curve->group, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-                                          (void *)(uintptr_t)parts->point.p,
-                                          (size_t)(parts->point.end - parts->point.p)),
-        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, curve->coordinate),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point,
+                                          point_len),
+        native != NULL
+            ? OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, curve->coordinate)
+            : OSSL_PARAM_construct_end(),
         OSSL_PARAM_construct_end(),
     };
     EVP_PKEY *evp = NULL;
-    if (EVP_PKEY_fromdata(ctx, &evp, EVP_PKEY_KEYPAIR, params) != 1)
-        evp = NULL;
+    int selection = native != NULL ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
+    return EVP_PKEY_fromdata(ctx, &evp, selection, params) == 1 ? evp : NULL;
+}
+
+static EVP_PKEY *import(const struct parts *parts, const struct pki_curve *curve)
+{
+    BIGNUM *n = BN_bin2bn(parts->key.p, (int)curve->coordinate, NULL);
+    unsigned char native[COORDINATE_MAX];
+    openssl_must(n != NULL &&
+                 BN_bn2nativepad(n, native, (int)curve->coordinate) == (int)curve->coordinate);
+    EVP_PKEY *evp =
+        make(curve, parts->point.p, (size_t)(parts->point.end - parts->point.p), native);
     wipe(native, sizeof(native));
     BN_clear_free(n);
     return evp;
@@ -107,6 +117,23 @@ EVP_PKEY *pki_ec_private_decode(const PKCS8_PRIV_KEY_INFO *info)
     if (curve == NULL || !read_parts((struct bytes){der, der + len}, curve, &parts))
         return NULL;
     return import(&parts, curve);
+}
+
+static void read_point(const struct pki_key *key, unsigned char point[POINT_MAX])
+{
+    size_t len = 0;
+    openssl_must(EVP_PKEY_get_octet_string_param(key->evp, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                                 POINT_MAX, &len) == 1 &&
+                 len == 2 * key->curve->coordinate + 1);
+}
+
+EVP_PKEY *pki_ec_public(const struct pki_key *key)
+{
+    unsigned char point[POINT_MAX];
+    read_point(key, point);
+    EVP_PKEY *evp = make(key->curve, point, 2 * key->curve->coordinate + 1, NULL);
+    openssl_must(evp != NULL);
+    return evp;
 }
 
 /* ---- writing ---- */
@@ -136,13 +163,10 @@ void pki_ec_private_write(const struct pki_key *key, BIO *bio)
 {
     const struct pki_curve *curve = key->curve;
     unsigned char number[COORDINATE_MAX], point[POINT_MAX], der[DER_MAX];
-    size_t point_len = 0;
     BIGNUM *n = NULL;
+    read_point(key, point);
     openssl_must(EVP_PKEY_get_bn_param(key->evp, OSSL_PKEY_PARAM_PRIV_KEY, &n) == 1 &&
-                 BN_bn2binpad(n, number, (int)curve->coordinate) > 0 &&
-                 EVP_PKEY_get_octet_string_param(key->evp, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                                 sizeof(point), &point_len) == 1 &&
-                 point_len == 2 * curve->coordinate + 1);
+                 BN_bn2binpad(n, number, (int)curve->coordinate) > 0);
     int len = write_parts(curve, number, point, der);
     AUTO(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *info = PKCS8_PRIV_KEY_INFO_new();
     unsigned char *copy = OPENSSL_memdup(der, (size_t)len); /* the info's, which wipes it */

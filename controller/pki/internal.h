@@ -106,6 +106,8 @@ void pki_key_put(const struct pki_key *key, X509_PUBKEY *out);
 
 /* An EC key in the usual form, owned; NULL: another kind of key or form, which OpenSSL may know (ec_private.c). */
 EVP_PKEY *pki_ec_private_decode(const PKCS8_PRIV_KEY_INFO *info);
+/* The public half of an ECDSA key alone; owned. */
+EVP_PKEY *pki_ec_public(const struct pki_key *key);
 /* Writes an ECDSA private key as PEM of PKCS#8. */
 void pki_ec_private_write(const struct pki_key *key, BIO *bio);
 
