@@ -96,6 +96,8 @@ struct acme_reply {
 };
 void acme_reply_release(struct acme_reply *r);
 
+/* The error when others go first (net/http_share.h), else NULL: asked before a nonce is taken and a message signed. */
+struct err *acme_request_turn(const struct acme_ca *ca, const char *url) MUST_CHECK;
 /* Sends and observes; any status is success here. */
 struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
                               struct acme_reply *ret_reply) MUST_CHECK;

@@ -94,6 +94,7 @@ struct err *acme_send(const struct acme_account *account, const struct acme_mess
                       struct acme_answer *ret_answer)
 {
     TRY(acme_ca_check_url(account->ca, m->url), "%s", m->action);
+    TRY(acme_request_turn(account->ca, m->url), "%s", m->action);
     auto_free char *payload = NULL;
     if (m->payload != NULL)
         TRY(json_to_string(m->payload, PAYLOAD_MAX, &payload), "%s", m->action);

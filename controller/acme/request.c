@@ -97,6 +97,12 @@ static void read_reply(struct acme_ca *ca, const struct acme_request *r,
     *ret_reply = reply;
 }
 
+struct err *acme_request_turn(const struct acme_ca *ca, const char *url)
+{
+    const struct http_request req = {.url = url, .flags = ca->guarded ? HTTP_GUARDED : 0U};
+    return http_call_turn(ca->transport, &req);
+}
+
 struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
                               struct acme_reply *ret_reply)
 {

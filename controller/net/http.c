@@ -34,3 +34,8 @@ struct err *http_call(const struct http_transport *t, const struct http_request 
 {
     return t->call(t->ctx, req, stop, ret_response);
 }
+
+struct err *http_call_turn(const struct http_transport *t, const struct http_request *req)
+{
+    return t->turn != NULL ? t->turn(t->ctx, req) : NULL;
+}

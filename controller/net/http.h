@@ -84,9 +84,14 @@ struct http_transport {
     struct err *(*call)(void *ctx, const struct http_request *req, const struct stop *stop,
                         struct http_response *ret_response);
     void *ctx;
+    /* Would such a call be made now? The error that it would be held back with (http_share.h), before anything was
+     * spent on it. May be NULL: yes. */
+    struct err *(*turn)(void *ctx, const struct http_request *req);
 };
 
 struct err *http_call(const struct http_transport *t, const struct http_request *req,
                       const struct stop *stop, struct http_response *ret_response) MUST_CHECK;
+struct err *http_call_turn(const struct http_transport *t, const struct http_request *req)
+    MUST_CHECK;
 
 #endif

@@ -108,8 +108,8 @@ static bool tenants_have_their_share(const struct http_share *s)
     return s->threads > 0 && s->tenants >= s->threads - kept_free;
 }
 
-/* Lock held. */
-static struct err *enter(struct http_share *s, const char *origin, bool tenant)
+/* Lock held. begins: the call is made, and not only asked for. */
+static struct err *enter(struct http_share *s, const char *origin, bool tenant, bool begins)
 {
     struct host *h = host_of(s, origin);
     int64_t now = clock_mono(s->clock);
@@ -124,10 +124,28 @@ static struct err *enter(struct http_share *s, const char *origin, bool tenant)
             map_remove(&s->hosts, origin);
         return e;
     }
-    h->in_flight++;
-    h->waiting -= h->waiting > 0;
-    s->tenants += tenant;
+    if (begins) {
+        h->in_flight++;
+        h->waiting -= h->waiting > 0;
+        s->tenants += tenant;
+    } else if (is_idle(h)) {
+        map_remove(&s->hosts, origin);
+    }
     return NULL;
+}
+
+static struct err *ask(struct http_share *s, const char *origin, bool tenant, bool begins)
+{
+    pthread_mutex_lock(&s->lock);
+    struct err *refused = enter(s, origin, tenant, begins);
+    pthread_mutex_unlock(&s->lock);
+    return refused;
+}
+
+static struct err *may_call(void *ctx, const struct http_request *req)
+{
+    auto_free char *origin = url_origin(req->url);
+    return origin != NULL ? ask(ctx, origin, (req->flags & HTTP_GUARDED) != 0, false) : NULL;
 }
 
 /* ---- after ---- */
@@ -156,10 +174,7 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     if (origin == NULL)
         return http_call(s->under, req, stop, ret_response); /* which says what is wrong with it */
     bool tenant = (req->flags & HTTP_GUARDED) != 0;
-    pthread_mutex_lock(&s->lock);
-    struct err *refused = enter(s, origin, tenant);
-    pthread_mutex_unlock(&s->lock);
-    TRY(refused);
+    TRY(ask(s, origin, tenant, true));
     struct err *e = http_call(s->under, req, stop, ret_response);
     pthread_mutex_lock(&s->lock);
     leave(s, origin, tenant, e);
@@ -172,7 +187,7 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
 struct http_share *http_share_new(const struct http_transport *under, const struct clock *clock)
 {
     struct http_share *s = x_calloc(1, sizeof(*s));
-    s->transport = (struct http_transport){.call = call, .ctx = s};
+    s->transport = (struct http_transport){.call = call, .ctx = s, .turn = may_call};
     s->under = under;
     s->clock = clock;
     s->hosts = MAP_INIT(free);

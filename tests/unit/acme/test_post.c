@@ -59,6 +59,32 @@ static void post_as_get_has_an_empty_payload(void **state)
     assert_true(json_same(f.payload, empty));
 }
 
+static struct err *others_first(void *ctx, const struct http_request *req)
+{
+    (void)ctx;
+    assert_string_equal(req->url, FAKE_HOST "/order/1");
+    assert_true((req->flags & HTTP_GUARDED) != 0);
+    return err_new(ERR_CONFLICT, "Busy", "other calls go first");
+}
+
+static void nothing_is_spent_on_what_is_held_back(void **state)
+{
+    (void)state;
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    struct acme_ca_options guarded = fake_ca_options(&f);
+    guarded.guarded = true;
+    struct acme_ca *ca = acme_ca_new(&guarded);
+    f.transport.turn = others_first;
+    const struct acme_account account = {ca, f.account.key, f.account.url};
+    AUTO(acme_answer_release) struct acme_answer a = {0};
+    AUTO_ERR e = acme_post(&account, "order", FAKE_HOST "/order/1", NULL, &a);
+    assert_non_null(e);
+    assert_string_equal(e->reason, "Busy");
+    assert_int_equal(f.nonces + f.posts, 0);
+    acme_ca_free(ca);
+}
+
 static void without_an_account_url_the_key_is_sent(void **state)
 {
     (void)state;
@@ -367,6 +393,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_as_rfc_8555_asks),
         cmocka_unit_test(post_as_get_has_an_empty_payload),
+        cmocka_unit_test(nothing_is_spent_on_what_is_held_back),
         cmocka_unit_test(without_an_account_url_the_key_is_sent),
         cmocka_unit_test(each_answer_feeds_the_next_request),
         cmocka_unit_test(a_refused_nonce_is_replaced_by_the_refusal_s),

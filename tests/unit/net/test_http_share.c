@@ -88,6 +88,37 @@ static struct err *third_to_ca(struct scene *s)
     return NULL;
 }
 
+static struct err *turn_of_ca(struct scene *s)
+{
+    const struct http_request req = {.url = CA, .flags = HTTP_GUARDED};
+    return http_call_turn(http_share_transport(s->share), &req);
+}
+
+static struct err *ask_in_vain(struct scene *s)
+{
+    expect_err(turn_of_ca(s), ERR_CONFLICT, "Busy", "other calls go first");
+    return NULL;
+}
+
+static struct err *ask_and_call(struct scene *s)
+{
+    expect_ok(turn_of_ca(s)); /* which takes no place */
+    expect_ok(turn_of_ca(s));
+    s->meanwhile = ask_in_vain;
+    return get(s, CA, HTTP_GUARDED);
+}
+
+static void it_is_known_before_a_call(void **state)
+{
+    (void)state;
+    SCENE s;
+    scene_open(&s);
+    expect_ok(turn_of_ca(&s));
+    s.meanwhile = ask_and_call;
+    expect_ok(get(&s, CA, HTTP_GUARDED));
+    assert_int_equal(s.calls, 2);
+}
+
 static struct err *second_to_ca(struct scene *s)
 {
     s->meanwhile = third_to_ca;
@@ -250,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_host_of_tenants_has_two_calls),
+        cmocka_unit_test(it_is_known_before_a_call),
         cmocka_unit_test(a_quarter_of_the_threads_is_kept_free),
         cmocka_unit_test(three_time_outs_make_a_pause),
         cmocka_unit_test(pauses_grow_to_five_minutes),
