@@ -7,15 +7,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
-#include "dns01/provider_memory.h"
+#include "dns01/provider_aws_lent.h"
 #include "dns01/provider_token.h"
 
 #define REGION_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define REGION_MAX 32
 #define TOKEN_FILE_MAX 16384
-#define KEYS_MAX 8000 /* what is remembered of an answer of STS */
-#define KEYS_EARLY (5 * NS_PER_MIN)
-#define MEMORY_KEYS "aws-keys"
+#define SESSION_MAX 7000 /* of an answer of STS */
 
 /* ---- where ---- */
 
@@ -123,7 +121,7 @@ static struct err *answer_error(const struct dns_env *env, const struct http_res
     auto_free char *code = code_of(&body);
     auto_free char *message = xml_text(&body, "Message", 4096);
     if (is_about_keys(code))
-        dns_memory_drop(env, MEMORY_KEYS);
+        aws_lent_forget(env);
     struct http_response seen = *r; /* the same answer with the status that says what it means */
     if (is_throttling(code))
         seen.status = 429;
@@ -180,19 +178,6 @@ static struct err *send_call(const struct dns_env *env, const struct exchange *x
 
 static const struct aws_service sts = {"sts", "AWS_ENDPOINT_URL_STS", false};
 
-/* "ID\nSECRET\nSESSION", as they are remembered. */
-static bool split_keys(const struct secret *text, struct sigv4_keys *ret_keys)
-{
-    const char *first = text->len > 0 ? strchr(text->data, '\n') : NULL;
-    const char *second = first != NULL ? strchr(first + 1, '\n') : NULL;
-    if (second == NULL)
-        return false;
-    ret_keys->id = secret_copy(text->data, (size_t)(first - text->data));
-    ret_keys->secret = secret_copy(first + 1, (size_t)(second - first - 1));
-    ret_keys->session = secret_copy(second + 1, strlen(second + 1));
-    return true;
-}
-
 static void wiped_text_free(char **text)
 {
     if (*text != NULL)
@@ -208,18 +193,10 @@ static struct err *take_keys(const struct dns_env *env, const struct http_respon
     bool found = xml_next(&rest, "Credentials", &in);
     AUTO_WIPED id = found ? xml_text(&in, "AccessKeyId", 128) : NULL;
     AUTO_WIPED secret = found ? xml_text(&in, "SecretAccessKey", 256) : NULL;
-    AUTO_WIPED session = found ? xml_text(&in, "SessionToken", KEYS_MAX) : NULL;
+    AUTO_WIPED session = found ? xml_text(&in, "SessionToken", SESSION_MAX) : NULL;
     auto_free char *until = found ? xml_text(&in, "Expiration", RFC3339_MAX) : NULL;
-    int64_t end = 0;
-    AUTO_ERR bad = rfc3339_parse(str_or(until, ""), &end);
-    if (id == NULL || secret == NULL || session == NULL || bad != NULL)
-        return err_new(ERR_TRANSIENT, "ProviderFailed", "STS answered without keys");
-    AUTO(buf_release) struct buf b = BUF_INIT_SECRET(KEYS_MAX + 512);
-    TRY(buf_addf(&b, "%s\n%s\n%s", id, secret, session), "keys from STS");
-    const struct secret text = {b.data, b.len};
-    if (last && end - KEYS_EARLY > clock_wall(env->clock))
-        dns_memory_set(env, MEMORY_KEYS, &text, end - KEYS_EARLY);
-    return split_keys(&text, ret_keys) ? NULL : err_new(ERR_BUG, "ProviderFailed", "no keys");
+    const struct aws_lent lent = {id, secret, session, until};
+    return aws_lent_take(env, &lent, last, "STS", ret_keys);
 }
 
 struct role {
@@ -298,10 +275,7 @@ static struct err *ambient_keys(const struct dns_env *env, const struct aws_iden
         return NULL;
     }
     if (str_empty(file) || str_empty(arn))
-        return err_new(ERR_DENIED, "CredentialsMissing",
-                       "no credentials: write accessKeyID and secretAccessKeySecretRef, or "
-                       "auth.kubernetes.serviceAccountRef and role%s",
-                       env->ambient ? "; the environment of certroll has none either" : "");
+        return aws_lent_to_machine(env, str_empty(identity->role), ret_keys);
     AUTO(secret_release) struct secret token = {0};
     TRY(file_read_secret(file, TOKEN_FILE_MAX, &token), "AWS_WEB_IDENTITY_TOKEN_FILE");
     const struct role role = {.arn = arn, .last = str_empty(identity->role), .token = &token};
@@ -316,9 +290,7 @@ static bool has_static_keys(const struct aws_identity *identity)
 static struct err *find_keys(const struct dns_env *env, const struct aws_identity *identity,
                              struct sigv4_keys *ret_keys)
 {
-    AUTO(secret_release) struct secret known = {0};
-    dns_memory_get(env, MEMORY_KEYS, &known);
-    if (split_keys(&known, ret_keys))
+    if (aws_lent_known(env, ret_keys))
         return NULL;
     if (!str_empty(identity->service_account))
         return keys_of_service_account(env, identity, ret_keys);

@@ -76,18 +76,18 @@ struct err *dns_token_fetch(const struct dns_env *env, const struct dns_token_so
     return take_token(env, source, answer.json, ret_token);
 }
 
-struct err *dns_token_of_machine(const struct dns_env *env, const struct dns_token_source *source,
-                                 const struct http_header *header, struct secret *ret_token)
+struct err *dns_machine_ask(const struct dns_env *env, const struct dns_machine_request *r,
+                            struct http_response *ret_response)
 {
     if (!env->ambient)
         return err_new(ERR_DENIED, "CredentialsMissing",
                        "%s: this issuer names no credentials and may not use those of certroll "
                        "itself: name a Secret",
-                       source->what);
+                       r->what);
     const struct http_request req = {
-        .method = "GET",
-        .url = source->url,
-        .headers = header,
+        .method = r->method,
+        .url = r->url,
+        .headers = &r->header,
         .header_count = 1,
         .timeout = MACHINE_TIMEOUT,
         .connect_timeout = MACHINE_TIMEOUT,
@@ -95,8 +95,19 @@ struct err *dns_token_of_machine(const struct dns_env *env, const struct dns_tok
         .flags = HTTP_SECRET | HTTP_NO_REUSE,
     };
     AUTO_RESPONSE res = {0};
-    TRY(http_call(env->http, &req, env->stop, &res), "%s: the metadata server", source->what);
-    TRY(dns_http_error(env, &res, source->what, NULL, NULL));
+    TRY(http_call(env->http, &req, env->stop, &res), "%s: the metadata server", r->what);
+    TRY(dns_http_error(env, &res, r->what, NULL, NULL));
+    *ret_response = res;
+    res = (struct http_response){0};
+    return NULL;
+}
+
+struct err *dns_token_of_machine(const struct dns_env *env, const struct dns_token_source *source,
+                                 const struct http_header *header, struct secret *ret_token)
+{
+    const struct dns_machine_request r = {"GET", source->url, source->what, *header};
+    AUTO_RESPONSE res = {0};
+    TRY(dns_machine_ask(env, &r, &res));
     json_auto_t *answer = NULL;
     TRY(json_parse(buf_str(&res.body), res.body.len, &answer), "%s", source->what);
     return take_token(env, source, answer, ret_token);

@@ -25,9 +25,18 @@ struct dns_token_source {
 struct err *dns_token_fetch(const struct dns_env *env, const struct dns_token_source *source,
                             struct secret *ret_token) MUST_CHECK;
 
-/* The token of the machine or workload that certroll itself runs as, from its cloud's metadata server: link-local, so
- * the one call that is not guarded. url and header are constants of the provider, never of a tenant; ERR_DENIED,
- * reason CredentialsMissing, unless env->ambient. At most 2 s: where there is no such server nothing answers. */
+struct dns_machine_request {
+    const char *method, *url;
+    const char *what;          /* for messages */
+    struct http_header header; /* one that such servers want, so that no redirect leads to them */
+};
+/* A call to who tells the machine or workload that certroll itself runs as about itself: link-local, so the one call that is
+ * not guarded. url is a constant of the provider or of certroll's environment, never of a tenant; ERR_DENIED, reason
+ * CredentialsMissing, unless env->ambient. A status other than 2xx is an error. At most 2 s: where there is no such
+ * server nothing answers. */
+struct err *dns_machine_ask(const struct dns_env *env, const struct dns_machine_request *r,
+                            struct http_response *ret_response) MUST_CHECK;
+/* The token that such a server answers with, remembered as source says. */
 struct err *dns_token_of_machine(const struct dns_env *env, const struct dns_token_source *source,
                                  const struct http_header *header, struct secret *ret_token)
     MUST_CHECK;

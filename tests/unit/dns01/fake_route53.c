@@ -30,7 +30,7 @@ static struct {
 } lent;
 static unsigned lent_count, change_count;
 static const char *rival;
-static bool insync, expired;
+static bool insync, expired, is_node;
 
 /* ---- signatures (the AWS reference's own words: canonical request, string to sign, signing key) ---- */
 
@@ -145,15 +145,20 @@ static void say_sts_error(struct http_response *ret, int status, const char *cod
     front_say_text(ret, status, text);
 }
 
-static void lend(struct http_response *ret)
+static void make_lent(char until[RFC3339_MAX])
 {
     lent_count++;
     snprintf(lent.id, sizeof(lent.id), "ASIAIOSFODNN%u", lent_count);
     snprintf(lent.secret, sizeof(lent.secret), "lent/secret+%u", lent_count);
     snprintf(lent.session, sizeof(lent.session), "session/token+%u==", lent_count);
     expired = false;
-    char until[RFC3339_MAX];
     rfc3339_format(CONTRACT_NOW + lent_count * NS_PER_HOUR, until);
+}
+
+static void lend(struct http_response *ret)
+{
+    char until[RFC3339_MAX];
+    make_lent(until);
     auto_free char *text = x_printf(
         "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>"
         "<AssumedRoleUser><Arn>x</Arn></AssumedRoleUser><Credentials>"
@@ -164,11 +169,63 @@ static void lend(struct http_response *ret)
     front_say_text(ret, 200, text);
 }
 
+/* ---- pods and nodes (the SDKs' reference: container credential provider, IMDS credential provider) ---- */
+
+#define METADATA "http://169.254.169.254/latest/"
+#define METADATA_TOKEN "AQAAANode-token=="
+
+static void lend_to_machine(struct http_response *ret)
+{
+    char until[RFC3339_MAX];
+    make_lent(until);
+    front_say(ret, 200,
+              json_build("{s:s,s:s,s:s,s:s,s:s}", "Code", "Success", "AccessKeyId", lent.id,
+                         "SecretAccessKey", lent.secret, "Token", lent.session, "Expiration",
+                         until));
+}
+
+static void answer_node(const struct http_request *req, struct http_response *ret)
+{
+    const char *path = req->url + strlen(METADATA);
+    bool known = str_eq(front_header(req, "X-aws-ec2-metadata-token"), METADATA_TOKEN);
+    if (!is_node)
+        front_say_text(ret, 404, "");
+    else if (str_eq(path, "api/token") && str_eq(req->method, "PUT") &&
+             front_header(req, "X-aws-ec2-metadata-token-ttl-seconds") != NULL)
+        front_say_text(ret, 200, METADATA_TOKEN);
+    else if (!known || !str_eq(req->method, "GET"))
+        front_say_text(ret, 401, "");
+    else if (str_eq(path, "meta-data/iam/security-credentials/"))
+        front_say_text(ret, 200, "node role\n");
+    else if (str_eq(path, "meta-data/iam/security-credentials/node%20role"))
+        lend_to_machine(ret);
+    else
+        front_say_text(ret, 404, "");
+}
+
+/* Link-local: what is guarded would not get there. */
+static bool answer_machine(struct fake_cloud *c, const struct http_request *req,
+                           struct http_response *ret)
+{
+    bool pod = str_eq(req->url, FAKE_AWS_POD);
+    if (!pod && !str_starts(req->url, METADATA))
+        return false;
+    if ((req->flags & HTTP_GUARDED) != 0 || (req->flags & HTTP_SECRET) == 0)
+        fake_wrong(c, "%s is asked with flags %u", req->url, req->flags);
+    if (!pod)
+        answer_node(req, ret);
+    else if (str_eq(front_header(req, "Authorization"), FAKE_AWS_TOKEN))
+        lend_to_machine(ret);
+    else
+        front_say_text(ret, 401, "");
+    return true;
+}
+
 static bool answer_sts(struct fake_cloud *c, const struct http_request *req,
                        struct http_response *ret)
 {
     if (!str_starts(req->url, "https://sts."))
-        return false;
+        return answer_machine(c, req, ret);
     auto_free char *action = front_form(req, "Action");
     auto_free char *role = front_form(req, "RoleArn");
     auto_free char *session = front_form(req, "RoleSessionName");
@@ -498,11 +555,16 @@ void fake_route53_open(struct provider_fake *f)
     memset(&lent, 0, sizeof(lent));
     lent_count = change_count = 0;
     rival = NULL;
-    insync = expired = false;
+    insync = expired = is_node = false;
     fake_cloud_open(f, &dialect);
     fake_front_open(f, answer_sts);
     f->settle = settle;
     f->token = FAKE_AWS_TOKEN;
+}
+
+void fake_route53_be_node(void)
+{
+    is_node = true;
 }
 
 void fake_route53_rival(const char *value)

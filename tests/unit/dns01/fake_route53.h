@@ -14,8 +14,11 @@
 #define FAKE_AWS_SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 #define FAKE_AWS_ROLE "arn:aws:iam::123456789012:role/dns"
 #define FAKE_AWS_TOKEN "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl"
+#define FAKE_AWS_POD "http://169.254.170.23/v1/credentials" /* lends for FAKE_AWS_TOKEN */
 
 void fake_route53_open(struct provider_fake *f);
+/* From now on it is a node with a role whose metadata server answers. */
+void fake_route53_be_node(void);
 /* Before the next change is carried out somebody else adds that value to its name. */
 void fake_route53_rival(const char *value);
 /* From now on keys that STS has lent before are refused: ExpiredToken. */

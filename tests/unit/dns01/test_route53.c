@@ -120,7 +120,7 @@ static void what_is_ambient_is_used_when_it_may_be(void **state)
     s.fake.variables = keys;
     expect_works(&s, "{}");
     expect_works(&s, "{\"role\":\"" FAKE_AWS_ROLE "\"}");
-    assert_int_equal(fake_front_answered(), 1);
+    assert_int_equal(fake_front_answered(), 2); /* no metadata, and STS */
     s.env.ambient = false;
     s.env.scope = "another";
     expect_ok(scene_configure(&s, "{}"));
@@ -145,6 +145,81 @@ static void a_token_of_a_file_is_traded(void **state)
         assert_int_equal(fake_front_answered(), 1);
     }
     temp_release(&temp);
+}
+
+/* EKS Pod Identity: another role may be assumed with what is lent. */
+static void a_pod_identity_is_used(void **state)
+{
+    struct temp temp;
+    temp_init(&temp);
+    auto_free char *path = temp_puts(&temp, "token", FAKE_AWS_TOKEN);
+    const struct fake_variable variables[] = {
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI", FAKE_AWS_POD},
+        {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path},
+        {NULL, NULL}};
+    {
+        SCENE s;
+        scene_open(&s, state);
+        s.fake.variables = variables;
+        expect_works(&s, "{}");
+        assert_int_equal(fake_front_answered(), 1);
+        clock_manual_advance(&s.clock, 56 * NS_PER_MIN); /* its keys end in 4 minutes */
+        const struct dns_value v = scene_value(NAME, ZONE, "text");
+        expect_ok(scene_present(&s, &v, NULL));
+        assert_int_equal(fake_front_answered(), 2);
+        s.env.ambient = false;
+        s.env.scope = "a tenant's";
+        expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "CredentialsMissing", "no credentials");
+        assert_int_equal(fake_front_answered(), 2);
+    }
+    temp_release(&temp);
+}
+
+static void a_pod_s_token_goes_to_its_agent_only(void **state)
+{
+    static const struct {
+        struct fake_variable variables[3];
+        enum err_kind kind;
+        const char *told;
+    } rows[] = {
+        {{{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://evil.test/v1/credentials"},
+          {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nowhere"}},
+         ERR_INVALID,
+         "neither https nor an address"},
+        {{{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23.evil.test/"},
+          {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nowhere"}},
+         ERR_INVALID,
+         "neither https nor an address"},
+        {{{"AWS_CONTAINER_CREDENTIALS_FULL_URI", FAKE_AWS_POD}},
+         ERR_DENIED,
+         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s;
+        scene_open(&s, state);
+        s.fake.variables = rows[i].variables;
+        expect_ok(scene_configure(&s, "{}"));
+        const struct dns_value v = scene_value(NAME, ZONE, "text");
+        expect_err(scene_present(&s, &v, NULL), rows[i].kind, NULL, rows[i].told);
+        assert_int_equal(fake_front_answered(), 0);
+    }
+}
+
+static void the_role_of_the_node_comes_last(void **state)
+{
+    static const struct fake_variable disabled[] = {{"AWS_EC2_METADATA_DISABLED", "true"},
+                                                    {NULL, NULL}};
+    SCENE s;
+    scene_open(&s, state);
+    fake_route53_be_node();
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_ok(scene_configure(&s, "{}"));
+    s.fake.variables = disabled;
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "CredentialsMissing", "environment");
+    assert_int_equal(fake_front_answered(), 0);
+    s.fake.variables = NULL;
+    expect_works(&s, "{}");
+    assert_int_equal(fake_front_answered(), 3); /* token, role, keys, which are remembered */
 }
 
 static void keys_that_ended_early_are_renewed(void **state)
@@ -255,6 +330,9 @@ int main(void)
         cmocka_unit_test(a_role_that_is_not_ours_is_named),
         cmocka_unit_test(what_is_ambient_is_used_when_it_may_be),
         cmocka_unit_test(a_token_of_a_file_is_traded),
+        cmocka_unit_test(a_pod_identity_is_used),
+        cmocka_unit_test(a_pod_s_token_goes_to_its_agent_only),
+        cmocka_unit_test(the_role_of_the_node_comes_last),
         cmocka_unit_test(keys_that_ended_early_are_renewed),
         cmocka_unit_test(a_wrong_secret_is_said_so),
         cmocka_unit_test(the_public_one_of_two_zones_is_used),
