@@ -209,6 +209,8 @@ SOLVERS = [
         ("route53", {"accessKeyID": "a", "accessKeyIDSecretRef": A_KEY, "secretAccessKeySecretRef": A_KEY}, "",
          "write one of accessKeyID and accessKeyIDSecretRef"),
         ("route53", {"accessKeyID": "a"}, "", "belong together"),
+        ("ovh", {"clientID": "a"}, "", "clientID and clientSecretSecretRef belong together"),
+        ("ovh", {"applicationKeySecretRef": A_KEY}, "", "write applicationKeySecretRef, applicationSecretSecretRef and"),
         ("azureDNS", {**AZURE, "managedIdentity": {"clientID": "a", "resourceID": "b"}}, ".managedIdentity",
          "write one of clientID and resourceID"),
         ("azureDNS", {**AZURE, "clientID": "a", "tenantID": "b", "clientSecretSecretRef": A_KEY,

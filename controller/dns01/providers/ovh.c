@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * OVHcloud's API 1.0 (https://api.ovh.com). Each record is an object with an id and one value; what was changed is served
- * after the zone was refreshed. Calls are signed, for the server's time.
+ * after the zone was refreshed. Calls are signed, for the server's time; or they carry the token of a service account
+ * (OAuth 2.0).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/str.h"
 #include "dns01/provider_http.h"
 #include "dns01/provider_memory.h"
+#include "dns01/provider_token.h"
 #include "dns01/provider_zone.h"
 #include "pki/mac.h"
 
@@ -18,32 +20,54 @@
 #define RECORDS_MAX 24 /* of one name: each is a call */
 #define SIGNED_MAX (64 * 1024)
 #define MEMORY_TIME "ovh-time-ahead"
+#define MEMORY_TOKEN "ovh-token"
 #define TIME_KEPT NS_PER_HOUR
 #define ID_DIGITS 20
 
 struct ovh {
     const char *endpoint;
-    struct dns_secret_ref application_key, application_secret, consumer_key;
+    struct dns_secret_ref application_key, application_secret, consumer_key; /* or: */
+    const char *client_id;
+    struct dns_secret_ref client_secret;
 };
 
 static const char *const endpoint_names[] = {"ovh-eu", "ovh-ca", "ovh-us", NULL};
-static const char *const endpoint_urls[] = {
-    "https://eu.api.ovh.com/1.0",
-    "https://ca.api.ovh.com/1.0",
-    "https://api.us.ovhcloud.com/1.0",
+static const struct endpoint {
+    const char *base, *token;
+} endpoints[] = {
+    {"https://eu.api.ovh.com/1.0", "https://www.ovh.com/auth/oauth2/token"},
+    {"https://ca.api.ovh.com/1.0", "https://ca.ovh.com/auth/oauth2/token"},
+    {"https://api.us.ovhcloud.com/1.0", "https://us.ovhcloud.com/auth/oauth2/token"},
 };
 
 static const struct bind_field ovh_fields[] = {
     BIND_ROW(struct ovh, STRING, endpoint, "endpoint", .dflt = "ovh-eu",
              .enumeration = endpoint_names),
-    BIND_ROW(struct ovh, OBJECT, application_key, "applicationKeySecretRef", .flags = BIND_REQUIRED,
+    BIND_ROW(struct ovh, OBJECT, application_key, "applicationKeySecretRef",
              .table = &dns_secret_ref_table),
     BIND_ROW(struct ovh, OBJECT, application_secret, "applicationSecretSecretRef",
-             .flags = BIND_REQUIRED, .table = &dns_secret_ref_table),
-    BIND_ROW(struct ovh, OBJECT, consumer_key, "consumerKeySecretRef", .flags = BIND_REQUIRED,
+             .table = &dns_secret_ref_table),
+    BIND_ROW(struct ovh, OBJECT, consumer_key, "consumerKeySecretRef",
+             .table = &dns_secret_ref_table),
+    BIND_ROW(struct ovh, STRING, client_id, "clientID"),
+    BIND_ROW(struct ovh, OBJECT, client_secret, "clientSecretSecretRef",
              .table = &dns_secret_ref_table),
 };
 static const struct bind_table ovh_table = BIND_TABLE("OVH", struct ovh, ovh_fields);
+
+static struct err *check(const void *config)
+{
+    const struct ovh *c = config;
+    const int keys = !str_empty(c->application_key.name) + !str_empty(c->application_secret.name) +
+                     !str_empty(c->consumer_key.name);
+    const int client = !str_empty(c->client_id) + !str_empty(c->client_secret.name);
+    if ((keys == 3 && client == 0) || (keys == 0 && client == 2))
+        return NULL;
+    return err_new(ERR_INVALID, "InvalidSolver",
+                   "write applicationKeySecretRef, applicationSecretSecretRef and "
+                   "consumerKeySecretRef, or clientID and clientSecretSecretRef of a service "
+                   "account");
+}
 
 /* ---- calls ---- */
 
@@ -51,7 +75,8 @@ struct session {
     const struct dns_env *env;
     const char *base;
     struct secret key, secret, consumer;
-    int64_t ahead; /* s that the server's clock is ahead of ours */
+    int64_t ahead;               /* s that the server's clock is ahead of ours */
+    struct secret authorization; /* of a service account: nothing of the above is used */
 };
 
 static void session_release(struct session *s)
@@ -59,6 +84,7 @@ static void session_release(struct session *s)
     secret_release(&s->key);
     secret_release(&s->secret);
     secret_release(&s->consumer);
+    secret_release(&s->authorization);
 }
 
 static struct err *read_key(const struct dns_env *env, const struct dns_secret_ref *ref,
@@ -90,13 +116,36 @@ static struct err *ask_time(struct session *s)
     return NULL;
 }
 
+/* RFC 6749 section 4.4. */
+static struct err *fetch_token(const struct dns_env *env, const struct ovh *c, const char *url,
+                               struct secret *ret_token)
+{
+    AUTO(secret_release) struct secret secret = {0};
+    if (dns_token_known(env, MEMORY_TOKEN, ret_token))
+        return NULL;
+    TRY(read_key(env, &c->client_secret, "clientSecretSecretRef", &secret));
+    AUTO(buf_release) struct buf form = BUF_INIT_SECRET(DNS_FORM_MAX);
+    TRY(dns_form_add(&form, "grant_type", "client_credentials"));
+    TRY(dns_form_add(&form, "client_id", c->client_id));
+    TRY(dns_form_add(&form, "client_secret", secret.data));
+    TRY(dns_form_add(&form, "scope", "all"));
+    auto_free char *what = x_printf("service account %s", c->client_id);
+    const struct dns_token_source source = {MEMORY_TOKEN, url, what, &form};
+    return dns_token_fetch(env, &source, ret_token);
+}
+
 static struct err *open_session(const struct dns_env *env, const struct ovh *c, struct session *s)
 {
-    size_t i = ARRAY_LEN(endpoint_urls) - 1;
+    size_t i = ARRAY_LEN(endpoints) - 1;
     while (i > 0 && !str_eq(endpoint_names[i], c->endpoint))
         i--;
     s->env = env;
-    s->base = endpoint_urls[i];
+    s->base = endpoints[i].base;
+    if (!str_empty(c->client_id)) {
+        AUTO(secret_release) struct secret token = {0};
+        TRY(fetch_token(env, c, endpoints[i].token, &token));
+        return dns_http_authorization("Bearer", &token, "access token", &s->authorization);
+    }
     TRY(read_key(env, &c->application_key, "applicationKeySecretRef", &s->key));
     TRY(read_key(env, &c->application_secret, "applicationSecretSecretRef", &s->secret));
     TRY(read_key(env, &c->consumer_key, "consumerKeySecretRef", &s->consumer));
@@ -110,17 +159,28 @@ struct request {
     const json_t *body;
 };
 
-/* "$1$" and a hash of what is sent, with both secrets in it; owned. */
+/* "$1$" and a hash of what is sent, with both secrets in it. */
+struct signature {
+    char *seconds, *hash;
+};
+
+static void signature_release(struct signature *g)
+{
+    free(g->seconds);
+    free(g->hash);
+}
+
 static struct err *sign(const struct session *s, const struct dns_http_request *r,
-                        const char *seconds, char **ret_signature)
+                        struct signature *g)
 {
     AUTO(buf_release) struct buf b = BUF_INIT_SECRET(SIGNED_MAX);
+    g->seconds = x_printf("%" PRId64, clock_wall(s->env->clock) / NS_PER_SEC + s->ahead);
     TRY(buf_addf(&b, "%s+%s+%s+%s+%.*s+%s", s->secret.data, s->consumer.data, r->method, r->url,
-                 (int)r->body_len, r->body_len > 0 ? (const char *)r->body : "", seconds));
+                 (int)r->body_len, r->body_len > 0 ? (const char *)r->body : "", g->seconds));
     unsigned char sum[PKI_HASH_MAX];
     TRY(pki_digest(PKI_SHA1, (struct pki_bytes){b.data, b.len}, sum));
     auto_free char *hash = hex_encode(sum, pki_hash_size(PKI_SHA1));
-    *ret_signature = x_printf("$1$%s", hash);
+    g->hash = x_printf("$1$%s", hash);
     return NULL;
 }
 
@@ -131,6 +191,8 @@ static struct err *refusal(const struct session *s, const struct dns_http_answer
     /* The clocks have drifted apart, or it is a signature of other keys: look at the time again. */
     if (a->response.status == 400 && str_eq(code, "INVALID_SIGNATURE"))
         dns_memory_drop(s->env, MEMORY_TIME);
+    if (a->response.status == 401)
+        dns_memory_drop(s->env, MEMORY_TOKEN);
     struct http_response seen = a->response; /* 400 for wrong keys, too */
     if (seen.status == 400 && code != NULL &&
         (str_starts(code, "INVALID_") || str_starts(code, "NOT_CREDENTIAL")))
@@ -144,18 +206,20 @@ static struct err *call(const struct session *s, const struct request *r, json_t
     if (r->body != NULL)
         TRY(json_print(r->body, &body), "%s", r->what);
     auto_free char *url = x_printf("%s%s", s->base, r->path);
-    auto_free char *seconds =
-        x_printf("%" PRId64, clock_wall(s->env->clock) / NS_PER_SEC + s->ahead);
     struct dns_http_request req = {
         .method = r->method, .url = url, .body = body.data, .body_len = body.len};
-    auto_free char *signature = NULL;
-    TRY(sign(s, &req, seconds, &signature), "%s", r->what);
-    const struct http_header headers[] = {{"X-Ovh-Application", s->key.data},
-                                          {"X-Ovh-Consumer", s->consumer.data},
-                                          {"X-Ovh-Timestamp", seconds},
-                                          {"X-Ovh-Signature", signature}};
+    struct http_header headers[4] = {{"Authorization", s->authorization.data}};
+    AUTO(signature_release) struct signature g = {0};
     req.headers = headers;
-    req.header_count = ARRAY_LEN(headers);
+    req.header_count = 1;
+    if (s->authorization.len == 0) {
+        TRY(sign(s, &req, &g), "%s", r->what);
+        headers[0] = (struct http_header){"X-Ovh-Application", s->key.data};
+        headers[1] = (struct http_header){"X-Ovh-Consumer", s->consumer.data};
+        headers[2] = (struct http_header){"X-Ovh-Timestamp", g.seconds};
+        headers[3] = (struct http_header){"X-Ovh-Signature", g.hash};
+        req.header_count = ARRAY_LEN(headers);
+    }
     AUTO_DNS_HTTP_ANSWER answer = {0};
     TRY(dns_http_ask(s->env, &req, NULL, &answer), "%s", r->what);
     TRY(refusal(s, &answer, r->what));
@@ -339,6 +403,7 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
 const struct dns_provider dns_provider_ovh = {
     .name = "ovh",
     .config = &ovh_table,
+    .check = check,
     .present = present,
     .clean_up = clean_up,
 };

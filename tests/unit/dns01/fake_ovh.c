@@ -8,15 +8,20 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "fake_front.h"
 
 #define KEY "7kbG7Bk7S9Nt7ZSV"
 #define SECRET "EXEgWIz07P0HYwtQDs7cNIqCiQaWSuHF"
 #define CONSUMER "MtSwSrPpNjqfVSmJhLbPyr2i45lSwPU1"
+#define CLIENT_SECRET "8c9e1d2f3a4b5c6d7e8f9a0b1c2d3e4f"
+#define TOKEN_URL "https://www.ovh.com/auth/oauth2/token"
+#define TOKEN "eyJhbGciOiJFZERTQSJ9.token-of-ovh.c2ln"
 #define PATIENCE 3600 /* s; the rows move our clock, and the server does not see it */
 
 static const struct fake_secret secrets[] = {{"ovh", "application-key", KEY},
                                              {"ovh", "application-secret", SECRET},
                                              {"ovh", "consumer-key", CONSUMER},
+                                             {"ovh", "client-secret", CLIENT_SECRET},
                                              {NULL, NULL, NULL}};
 static int64_t server_ahead;
 static bool stale;
@@ -145,21 +150,33 @@ static void answer_zone(struct fake_cloud *c, struct fake_call *call, const stru
     }
 }
 
+/* False: it has refused the call. */
+static bool knows_caller(struct fake_cloud *c, const struct fake_call *call)
+{
+    if (fake_header(call, "Authorization") != NULL) {
+        if (fake_authorized(c, call, "Authorization", "Bearer " TOKEN))
+            return true;
+        refuse(c, 401, "INVALID_CREDENTIAL");
+        return false;
+    }
+    if (!fake_authorized(c, call, "X-Ovh-Application", KEY) ||
+        !fake_authorized(c, call, "X-Ovh-Consumer", CONSUMER)) {
+        refuse(c, 403, "INVALID_CREDENTIAL");
+        return false;
+    }
+    if (!is_signed(call))
+        refuse(c, 400, "INVALID_SIGNATURE");
+    return is_signed(call);
+}
+
 static void answer(struct fake_cloud *c, struct fake_call *call)
 {
     if (fake_path(call, "GET", "/auth/time")) {
         fake_say(c, 200, json_build("I", (json_int_t)(CONTRACT_NOW / NS_PER_SEC + server_ahead)));
         return;
     }
-    if (!fake_authorized(c, call, "X-Ovh-Application", KEY) ||
-        !fake_authorized(c, call, "X-Ovh-Consumer", CONSUMER)) {
-        refuse(c, 403, "INVALID_CREDENTIAL");
+    if (!knows_caller(c, call))
         return;
-    }
-    if (!is_signed(call)) {
-        refuse(c, 400, "INVALID_SIGNATURE");
-        return;
-    }
     auto_free char *path = x_strdup(call->path);
     char *name = str_starts(path, "/domain/zone/") ? path + strlen("/domain/zone/") : path;
     name[strcspn(name, "/")] = '\0';
@@ -168,6 +185,30 @@ static void answer(struct fake_cloud *c, struct fake_call *call)
         refuse(c, 404, "NOT_FOUND");
     else
         answer_zone(c, call, zone);
+}
+
+/* Service accounts (https://help.ovhcloud.com, KB0059343): RFC 6749 section 4.4. */
+static bool answer_token(struct fake_cloud *c, const struct http_request *req,
+                         struct http_response *ret)
+{
+    if (!str_eq(req->url, TOKEN_URL))
+        return false;
+    auto_free char *grant = front_form(req, "grant_type");
+    auto_free char *client = front_form(req, "client_id");
+    auto_free char *secret = front_form(req, "client_secret");
+    auto_free char *scope = front_form(req, "scope");
+    if (!str_eq(req->method, "POST") || !str_eq(grant, "client_credentials") ||
+        !str_eq(scope, "all"))
+        fake_wrong(c, "%s %s is no request for a token", req->method, req->url);
+    if (c->revoked || !str_eq(client, FAKE_OVH_CLIENT) || !str_eq(secret, CLIENT_SECRET))
+        front_say(ret, 400,
+                  json_build("{s:s,s:s}", "error", "invalid_client", "error_description",
+                             "said by OVH"));
+    else
+        front_say(ret, 200,
+                  json_build("{s:s,s:s,s:i,s:s}", "access_token", TOKEN, "token_type", "Bearer",
+                             "expires_in", 3599, "scope", "all"));
+    return true;
 }
 
 static const struct fake_dialect dialect = {
@@ -190,6 +231,7 @@ void fake_ovh_open(struct provider_fake *f)
     server_ahead = 1000;
     stale = false;
     fake_cloud_open(f, &dialect);
+    fake_front_open(f, answer_token);
     cloud_values = f->values;
     f->values = values;
 }

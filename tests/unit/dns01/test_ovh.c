@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "fake_front.h"
 #include "support/expect.h"
 
 #define ZONE "example.com"
@@ -11,6 +12,9 @@
     "\"applicationKeySecretRef\":{\"name\":\"ovh\",\"key\":\"application-key\"},"                  \
     "\"applicationSecretSecretRef\":{\"name\":\"ovh\",\"key\":\"application-secret\"},"            \
     "\"consumerKeySecretRef\":{\"name\":\"ovh\",\"key\":\"consumer-key\"}"
+#define CLIENT                                                                                     \
+    "\"clientID\":\"" FAKE_OVH_CLIENT "\","                                                        \
+    "\"clientSecretSecretRef\":{\"name\":\"ovh\",\"key\":\"client-secret\"}"
 
 static const struct provider_contract contract = {
     .provider = "ovh",
@@ -30,6 +34,41 @@ static void another_endpoint_is_another_host(void **state)
     const struct dns_value v = scene_value(NAME, ZONE, "text");
     expect_ok(scene_present(&s, &v, NULL));
     expect_values(&s, ZONE, NAME, "text");
+}
+
+static void keys_or_a_client_are_asked_for(void **state)
+{
+    static const char *const configs[] = {
+        "{}",
+        "{\"clientID\":\"" FAKE_OVH_CLIENT "\"}",
+        "{" KEYS "," CLIENT "}",
+        "{\"applicationKeySecretRef\":{\"name\":\"ovh\",\"key\":\"application-key\"}}",
+    };
+    SCENE s;
+    scene_open(&s, state);
+    for (size_t i = 0; i < ARRAY_LEN(configs); i++)
+        expect_err(scene_configure(&s, configs[i]), ERR_INVALID, "InvalidSolver",
+                   "of a service account");
+}
+
+static void a_service_account_s_token_is_fetched_once(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    expect_ok(scene_configure(&s, "{" CLIENT "}"));
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_ok(scene_present(&s, &v, NULL));
+    expect_values(&s, ZONE, NAME, "text");
+    expect_ok(scene_clean_up(&s, &v));
+    expect_values(&s, ZONE, NAME, "");
+    assert_int_equal(fake_front_answered(), 1);
+    clock_manual_advance(&s.clock, 55 * NS_PER_MIN); /* it ends in less than 5 minutes */
+    expect_ok(scene_present(&s, &v, NULL));
+    assert_int_equal(fake_front_answered(), 2);
+    s.fake.revoke_credentials(s.fake.state);
+    expect_err(scene_clean_up(&s, &v), ERR_DENIED, "Unauthorized", "INVALID_CREDENTIAL");
+    expect_err(scene_clean_up(&s, &v), ERR_DENIED, "Unauthorized",
+               "service account " FAKE_OVH_CLIENT);
 }
 
 /* Signatures are for the server's time; it is asked again when one is refused. */
@@ -93,6 +132,8 @@ int main(void)
     const struct CMUnitTest own[] = {
         cmocka_unit_test(the_fake_knows_the_published_signature),
         cmocka_unit_test(another_endpoint_is_another_host),
+        cmocka_unit_test(keys_or_a_client_are_asked_for),
+        cmocka_unit_test(a_service_account_s_token_is_fetched_once),
         cmocka_unit_test(a_clock_that_drifts_is_read_again),
         cmocka_unit_test(a_wrong_secret_is_said_so),
         cmocka_unit_test(a_value_that_is_there_twice_goes),
