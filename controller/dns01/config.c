@@ -228,7 +228,7 @@ static struct err *walk(const struct secrets_walk *w, const struct bind_table *t
         auto_free char *path = x_printf("%s%s", prefix, f->name);
         auto_free char *below = x_printf("%s.", path);
         const struct dns_secret_ref *ref = at;
-        if (f->table != &dns_secret_ref_table)
+        if (f->table != &dns_secret_ref_table && f->table != &dns_secret_ref_or_none_table)
             TRY(walk(w, f->table, at, below));
         else if (!str_empty(ref->name))
             TRY(w->fn(w->arg, path, ref));

@@ -21,6 +21,13 @@ static const struct bind_field secret_ref_fields[] = {
 const struct bind_table dns_secret_ref_table =
     BIND_TABLE("DNSSecretRef", struct dns_secret_ref, secret_ref_fields);
 
+static const struct bind_field secret_ref_or_none_fields[] = {
+    BIND_ROW(struct dns_secret_ref, STRING, name, "name"),
+    BIND_ROW(struct dns_secret_ref, STRING, key, "key"),
+};
+const struct bind_table dns_secret_ref_or_none_table =
+    BIND_TABLE("DNSSecretRefOrNone", struct dns_secret_ref, secret_ref_or_none_fields);
+
 const struct dns_provider *dns_provider_of(const char *name)
 {
     for (size_t i = 0; dns_providers[i] != NULL; i++)

@@ -23,6 +23,8 @@ struct dns_secret_ref {
     const char *key;
 };
 extern const struct bind_table dns_secret_ref_table;
+/* The same where there may be none: clients of cert-manager's API then write {name: ""}. */
+extern const struct bind_table dns_secret_ref_or_none_table;
 
 /* Whose token, and for whom (TokenRequest). */
 struct dns_token_request {

@@ -33,7 +33,8 @@ static const struct bind_field fields[] = {
     BIND_ROW(struct rfc2136_config, STRING, protocol, "protocol", .dflt = "UDP",
              .enumeration = protocols),
     BIND_ROW(struct rfc2136_config, STRING, key_name, "tsigKeyName"),
-    BIND_ROW(struct rfc2136_config, OBJECT, secret, KEY_FIELD, .table = &dns_secret_ref_table),
+    BIND_ROW(struct rfc2136_config, OBJECT, secret, KEY_FIELD,
+             .table = &dns_secret_ref_or_none_table),
     BIND_ROW(struct rfc2136_config, STRING, algorithm, "tsigAlgorithm", .dflt = "HMACMD5"),
 };
 static const struct bind_table table =

@@ -63,7 +63,7 @@ static const struct bind_field route53_fields[] = {
     BIND_ROW(struct route53, OBJECT, key_id_ref, "accessKeyIDSecretRef",
              .table = &dns_secret_ref_table),
     BIND_ROW(struct route53, OBJECT, secret_ref, "secretAccessKeySecretRef",
-             .table = &dns_secret_ref_table),
+             .table = &dns_secret_ref_or_none_table),
     BIND_ROW(struct route53, STRING, role, "role"),
     BIND_ROW(struct route53, STRING, zone_id, "hostedZoneID"),
     BIND_ROW(struct route53, STRING, region, "region"),

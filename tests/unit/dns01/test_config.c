@@ -133,6 +133,23 @@ static void those_who_ask_the_same_are_alike(void **state)
     }
 }
 
+/* As typed clients of cert-manager's API write what is left out. */
+static void a_reference_to_nothing_is_none(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"route53\":{\"secretAccessKeySecretRef\":{\"name\":\"\"}}}",
+        "{\"rfc2136\":{\"nameserver\":\"ns1\",\"tsigSecretSecretRef\":{\"name\":\"\"}}}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        AUTO_DNS_CONFIG c = {0};
+        AUTO(buf_release) struct buf seen = BUF_INIT(4096);
+        expect_ok(dns_config_parse(texts[i], NULL, &c));
+        expect_ok(dns_config_secrets(&c, note, &seen));
+        assert_string_equal(buf_str(&seen), "");
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -148,6 +165,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_told),
         cmocka_unit_test(its_secrets_are_found),
         cmocka_unit_test(those_who_ask_the_same_are_alike),
+        cmocka_unit_test(a_reference_to_nothing_is_none),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

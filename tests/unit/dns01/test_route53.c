@@ -31,6 +31,7 @@ static void halves_are_refused(void **state)
         {"{" STATIC "," ROLE "}", NULL},
         {"{" ACCOUNT "," ROLE "}", NULL},
         {"{\"hostedZoneID\":\"/hostedzone/Z1\"}", NULL},
+        {"{" ACCOUNT "," ROLE ",\"secretAccessKeySecretRef\":{\"name\":\"\"}}", NULL},
         {"{" ACCOUNT "}", "write the role"},
         {"{" ACCOUNT "," ROLE "," STATIC "}", "no access keys"},
         {"{" SECRET_REF "}", "belong together"},
