@@ -36,6 +36,39 @@ POD_SPEC = {
     "resources": {"requests": {"cpu": "10m", "memory": "8Mi"}, "limits": {"cpu": 1, "memory": "16Mi"}},
 }
 
+# Each field of the providers that cert-manager's v1 API has, and what its typed clients write for one that is left out.
+A_KEY = {"name": "a", "key": "b"}
+CERT_MANAGERS_PROVIDERS = [
+    ("acmeDNS", {"host": "https://auth.example.com", "accountSecretRef": A_KEY}),
+    ("akamai", {"serviceConsumerDomain": "akab-a.luna.akamaiapis.net", "clientTokenSecretRef": A_KEY,
+                "clientSecretSecretRef": A_KEY, "accessTokenSecretRef": A_KEY}),
+    ("azureDNS", {"subscriptionID": "a", "resourceGroupName": "b", "hostedZoneName": "example.com", "clientID": "c",
+                  "tenantID": "d", "clientSecretSecretRef": A_KEY, "environment": "AzureChinaCloud",
+                  "zoneType": "AzurePrivateZone"}),
+    *[("azureDNS", {"subscriptionID": "a", "resourceGroupName": "b", "managedIdentity": identity}) for identity in (
+        {"clientID": "c", "tenantID": "d"}, {"resourceID": "/subscriptions/x"})],
+    ("cloudDNS", {"project": "a", "hostedZoneName": "b", "serviceAccountSecretRef": A_KEY}),
+    ("cloudDNS", {"project": "a"}),
+    ("cloudflare", {"email": "a@example.com", "apiKeySecretRef": A_KEY}),
+    ("cloudflare", {"email": "a@example.com", "apiTokenSecretRef": A_KEY}),
+    ("digitalocean", {"tokenSecretRef": A_KEY}),
+    *[("rfc2136", {"nameserver": server, "tsigKeyName": "k", "tsigSecretSecretRef": A_KEY, "tsigAlgorithm": algorithm,
+                   "protocol": "TCP"}) for server, algorithm in (
+        ("192.0.2.53:53", "HMACMD5"), ("[2001:db8::53]:53", "hmacsha512"), ("[2001:db8::53]", "HMACSHA1"),
+        ("ns1.example.com:5353", "HmacSha256"))],
+    ("rfc2136", {"nameserver": "192.0.2.53", "tsigSecretSecretRef": {"name": ""}}),
+    ("route53", {"region": "eu-central-1", "role": "arn:aws:iam::1:role/dns", "hostedZoneID": "Z1",
+                 "secretAccessKeySecretRef": {"name": ""},
+                 "auth": {"kubernetes": {"serviceAccountRef": {"name": "a", "audiences": ["b"]}}}}),
+    ("route53", {"accessKeyID": "a", "secretAccessKeySecretRef": A_KEY}),
+    ("route53", {"accessKeyIDSecretRef": A_KEY, "secretAccessKeySecretRef": A_KEY, "role": "arn:aws:iam::1:role/dns"}),
+    ("route53", {"secretAccessKeySecretRef": {"name": ""}}),
+    ("route53", {}),
+    ("webhook", {"groupName": "acme.example.com", "solverName": "a", "config": {"any": {"shape": [1, "b", None]}}}),
+    ("webhook", {"groupName": "acme.example.com", "solverName": "a"}),
+]
+
+
 # kind, what is set (or, with None, taken away) in the smallest spec.
 ACCEPTED = [
     *[(kind, {}) for kind in SPECS],
@@ -109,6 +142,8 @@ ACCEPTED = [
         {"selfCheck": {"nameservers": ["192.0.2.53:5353"]}},
         {"selfCheck": {"mode": "resolvers", "nameservers": ["192.0.2.53", "[2001:db8::1]:53"]}},
         {"selfCheck": {"mode": "https", "url": "https://dns.example.com/dns-query"}})],
+    *[("ClusterIssuer", {"acme": {**ACME, "solvers": [{"dns01": {provider: config}}]}})
+      for provider, config in CERT_MANAGERS_PROVIDERS],
     ("Issuer", {"acme": {**ACME, "solvers": [
         {"selector": {"matchLabels": {"a": "b"}, "dnsNames": ["*.example.com"], "dnsZones": ["example.com"]},
          "http01": {"ingress": {"serviceType": "ClusterIP", "ingressClassName": "haproxy",
@@ -165,7 +200,6 @@ ROUTE = "write how the challenge is routed, one of: ingress"
 CLASS = "write either ingressClassName (spec.ingressClassName) or class (the older annotation), not both"
 ONE_INGRESS = "write at most one of: ingressClassName (spec.ingressClassName), class (the older annotation), name"
 ZONE = "write the zone as a plain name such as example.com"
-A_KEY = {"name": "a", "key": "b"}
 AZURE = {"subscriptionID": "a", "resourceGroupName": "b"}
 
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cloudflare's API v4 (https://developers.cloudflare.com/api). Each record is an object with an id and one value; an
- * answer is {success, errors: [{code, message}], result, result_info}. This file is the one to copy from: see "Add a
- * provider" in README.md.
+ * answer is {success, errors: [{code, message}], result, result_info}.
  */
 #include <inttypes.h>
 

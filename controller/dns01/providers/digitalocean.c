@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DigitalOcean's API v2 (https://docs.digitalocean.com/reference/api). A domain's name is its id. Records have one value
- * each, and the API takes the same one twice: so what is there is looked at first.
+ * each, and the API takes the same one twice: so what is there is looked at first. This file is the one to copy from: see "Add
+ * a provider" in README.md.
  */
 #include "base/mem.h"
 #include "dns01/provider_http.h"
