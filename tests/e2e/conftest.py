@@ -32,7 +32,8 @@ NAMESPACE = "certroll"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 # As tests need it: solvers that go soon, and every right that there is.
 VALUES = {"extraArgs": ["--solver-linger=20s", "--failure-backoff-min=2s", "--failure-backoff-max=8s"],
-          "gatewayAPI": {"enabled": True}, "responder": {"endpointSlices": {"enabled": True}}}
+          "gatewayAPI": {"enabled": True}, "responder": {"endpointSlices": {"enabled": True}},
+          "dns01": {"webhookGroups": ["webhooks.example.com"], "serviceAccountTokens": True}}
 NAMES = ("KUBECONFIG", "ACME_DIRECTORY", "ACME_CA_BUNDLE", "INGRESS_IP", "PATH", "CERTROLL_IMAGE")
 
 EXTERNAL = os.environ.get("CERTROLL_EXTERNAL_CLUSTER") == "1"

@@ -41,7 +41,8 @@ def test_what_was_given_and_not_used(all_of_it, record_property):
     used = {(e.verb, (e.raw["objectRef"].get("apiGroup") or ""), e.kind) for e in all_of_it.entries()
             if "objectRef" in e.raw}
     given = {(verb, group, resource)
-             for role in ("controller", "gateway", "gateway-grants", "endpoint-slices", "leader-election", "responder", "state")
+             for role in ("controller", "gateway", "gateway-grants", "endpoint-slices", "leader-election", "responder", "state",
+                          "dns01-tokens")
              for rule in rules(role)
              for verb in rule["verbs"] for group in rule["apiGroups"] for resource in rule["resources"]
              if not resource.endswith("/finalizers")}

@@ -26,9 +26,10 @@ class Authority:
                     "-keyout", str(key), "-out", str(certificate))
         return self.made.setdefault(name, (certificate, key))
 
-    def server(self):
-        """For a TLS server on loopback."""
-        return self._pair("server", "subjectAltName=DNS:localhost,IP:127.0.0.1", "basicConstraints=CA:FALSE",
+    def server(self, address="127.0.0.1"):
+        """For a TLS server on loopback, and on another address of the machine."""
+        return self._pair(f"server-{address}", f"subjectAltName=DNS:localhost,IP:127.0.0.1,IP:{address}",
+                          "basicConstraints=CA:FALSE",
                           "keyUsage=digitalSignature", "extendedKeyUsage=serverAuth")
 
     def service(self, host):

@@ -17,7 +17,8 @@ DAYS_90 = {"description": "90 days", "validityPeriod": 7776000}
 class Pebble(AcmeServer):
     """nonce_reject, authz_reuse: percent; eab: an external account is wanted; alternate_roots: further chains;
     chain_length: intermediates; profiles: name -> Pebble's profile (with several and none asked for, it picks one by
-    chance); life: seconds of the only profile; sleep: validations take up to 5 s, by chance."""
+    chance); life: seconds of the only profile; sleep: validations take up to 5 s, by chance; host: the address that it
+    listens on."""
 
     path = "/dir"
     algorithms = ("ES256", "ES384", "RS256")
@@ -25,8 +26,8 @@ class Pebble(AcmeServer):
 
     def __init__(self, folder, authority, names, http_port, name="pebble", *, nonce_reject=0, authz_reuse=0, eab=False,
                  alternate_roots=0, chain_length=1, profiles=None, life=None, strict=True, sleep=False,
-                 retry_after=(3, 5), per_page=3):
-        super().__init__(folder, name, free_port(), authority.root)
+                 retry_after=(3, 5), per_page=3, host="127.0.0.1"):
+        super().__init__(folder, name, free_port(), authority.root, host)
         self.management = f"https://127.0.0.1:{free_port()}"
         self.names, self.strict = names, strict
         self.eab = ("kid-1", MAC_KEYS["kid-1"]) if eab else None
@@ -36,7 +37,7 @@ class Pebble(AcmeServer):
             "PEBBLE_WFE_NONCEREJECT": nonce_reject, "PEBBLE_AUTHZREUSE": authz_reuse,
             "PEBBLE_ALTERNATE_ROOTS": alternate_roots, "PEBBLE_CHAIN_LENGTH": chain_length,
             "PEBBLE_WFE_ORDERS_PER_PAGE": per_page, "PEBBLE_VA_SLEEPTIME": 5, "PEBBLE_VA_NOSLEEP": 0 if sleep else 1}
-        certificate, key = authority.server()
+        certificate, key = authority.server(host)
         self.config = {
             "listenAddress": self.url.removeprefix("https://"),
             "managementListenAddress": self.management.removeprefix("https://"),

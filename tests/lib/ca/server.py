@@ -90,10 +90,10 @@ class AcmeServer(Server):
     email = None    # an address, when it wants one
     path = "/directory"
 
-    def __init__(self, folder, name, port, ca_file):
+    def __init__(self, folder, name, port, ca_file, host="127.0.0.1"):
         super().__init__(folder, name)
         self.port = port
-        self.url = f"https://127.0.0.1:{port}"
+        self.url = f"https://{host}:{port}"
         self.ca_file = pathlib.Path(ca_file)
         self.context = ssl.create_default_context(cafile=str(ca_file))
 

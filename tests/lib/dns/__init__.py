@@ -3,7 +3,7 @@
 is told a name server's address alone finds it.
 
 query.py     what one server holds itself: no cache, no recursion
-named.py     Named: a BIND process; own_address()
+named.py     Named: a BIND process; own_address(); beside(): on addresses that pods reach
 tree.py      Tree: a root zone, what is delegated from it, and the recursive resolver that starts there: what a CA asks
 bind.py      Bind: a primary with dynamic zones and TSIG keys; Secondary: its copy, late by as much as a test wants
 knot.py      Knot: a primary, as Bind
@@ -12,11 +12,11 @@ webhook.py   Webhook: one made for cert-manager, which writes to PowerDNS
 """
 from .bind import Bind, Secondary
 from .knot import Knot
-from .named import Named, own_address
+from .named import Named, beside, own_address
 from .powerdns import PowerDns
 from .query import NXDOMAIN, ask, serial, values
 from .tree import Tree, delegation
 from .webhook import Webhook
 
-__all__ = ["Bind", "Knot", "NXDOMAIN", "Named", "PowerDns", "Secondary", "Tree", "Webhook", "ask", "delegation",
+__all__ = ["Bind", "Knot", "NXDOMAIN", "Named", "PowerDns", "Secondary", "Tree", "Webhook", "ask", "beside", "delegation",
            "own_address", "serial", "values"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """BIND as a process of a test's own."""
+import contextlib
 import signal
 import subprocess
 
@@ -22,8 +23,30 @@ controls {{ }};
 """
 
 
+_reachable = []  # addresses that pods reach, while there are any
+
+
+@contextlib.contextmanager
+def beside(host, count=8):
+    """Servers that are made meanwhile, so many at most, are on addresses beside this one of the machine's, so that pods reach
+    them. The machine answers for them because loopback has them."""
+    network = host.rpartition(".")[0]
+    _reachable[:] = [f"{network}.{last}" for last in range(200 + count, 200, -1)]
+    added = [f"{address}/32" for address in _reachable]
+    for address in added:
+        subprocess.run(["ip", "address", "replace", address, "dev", "lo"], check=True, timeout=10)
+    try:
+        yield
+    finally:
+        _reachable.clear()
+        for address in added:  # a server that ended has taken its own away
+            subprocess.run(["ip", "address", "del", address, "dev", "lo"], timeout=10, stderr=subprocess.DEVNULL)
+
+
 def own_address():
-    """An address of loopback that nobody else has: several runs have port 53 beside each other."""
+    """An address that nobody else has, of loopback but for beside(): several runs have port 53 beside each other."""
+    if _reachable:
+        return _reachable.pop()
     port = free_port()
     return f"127.53.{port >> 8}.{port & 255}"
 

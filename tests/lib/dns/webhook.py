@@ -11,19 +11,19 @@ SERVICE = "dns-webhook"
 
 
 class Webhook(Server):
-    """group: its API group; its solver is "powerdns". It acts as the administrator."""
+    """group: its API group; its solver is "powerdns". It acts as the administrator. address: where the API server finds it."""
 
-    def __init__(self, folder, api, authority, namespace, group):
+    def __init__(self, folder, api, authority, namespace, group, address="127.0.0.1"):
         super().__init__(folder, f"webhook-{group}")
         self.api, self.authority, self.namespace, self.group = api, authority, namespace, group
-        self.port = free_port()
+        self.address, self.port = address, free_port()
 
     def command(self):
         certificate, key = self.authority.service(f"{SERVICE}.{self.namespace}.svc")
         config = self.api.kubeconfig
         return [build_tool("dns-webhook") / "dns-webhook", f"--kubeconfig={config}",
                 f"--authentication-kubeconfig={config}", f"--authorization-kubeconfig={config}",
-                f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}", "--bind-address=127.0.0.1",
+                f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}", f"--bind-address={self.address}",
                 f"--secure-port={self.port}", "--enable-priority-and-fairness=false"]
 
     def environ(self):
@@ -31,7 +31,7 @@ class Webhook(Server):
 
     def start(self):
         self.api.create({"kind": "Service", "metadata": {"name": SERVICE, "namespace": self.namespace},
-                         "spec": {"type": "ExternalName", "externalName": "localhost"}})
+                         "spec": {"type": "ExternalName", "externalName": self.address}})
         bundle = base64.b64encode(self.authority.root.read_bytes()).decode()
         self.api.create({"kind": "APIService", "metadata": {"name": f"v1alpha1.{self.group}"}, "spec": {
             "group": self.group, "version": "v1alpha1", "groupPriorityMinimum": 1000, "versionPriority": 15,
