@@ -201,9 +201,9 @@ static bool answer_token(struct fake_cloud *c, const struct http_request *req,
         !str_eq(scope, "all"))
         fake_wrong(c, "%s %s is no request for a token", req->method, req->url);
     if (c->revoked || !str_eq(client, FAKE_OVH_CLIENT) || !str_eq(secret, CLIENT_SECRET))
-        front_say(ret, 400,
-                  json_build("{s:s,s:s}", "error", "invalid_client", "error_description",
-                             "said by OVH"));
+        front_say(
+            ret, 400,
+            json_build("{s:s,s:s}", "error", "invalid_client", "error_description", "said by OVH"));
     else
         front_say(ret, 200,
                   json_build("{s:s,s:s,s:i,s:s}", "access_token", TOKEN, "token_type", "Bearer",

@@ -154,10 +154,9 @@ static void a_pod_identity_is_used(void **state)
     struct temp temp;
     temp_init(&temp);
     auto_free char *path = temp_puts(&temp, "token", FAKE_AWS_TOKEN);
-    const struct fake_variable variables[] = {
-        {"AWS_CONTAINER_CREDENTIALS_FULL_URI", FAKE_AWS_POD},
-        {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path},
-        {NULL, NULL}};
+    const struct fake_variable variables[] = {{"AWS_CONTAINER_CREDENTIALS_FULL_URI", FAKE_AWS_POD},
+                                              {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path},
+                                              {NULL, NULL}};
     {
         SCENE s;
         scene_open(&s, state);
