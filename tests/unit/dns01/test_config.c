@@ -133,6 +133,18 @@ static void those_who_ask_the_same_are_alike(void **state)
     }
 }
 
+static void those_that_may_be_none_are_found(void **state)
+{
+    (void)state;
+    AUTO_DNS_CONFIG c = {0};
+    AUTO(buf_release) struct buf seen = BUF_INIT(4096);
+    expect_ok(dns_config_parse("{\"route53\":{\"accessKeyID\":\"a\",\"secretAccessKeySecretRef\":"
+                               "{\"name\":\"aws\",\"key\":\"secret\"}}}",
+                               NULL, &c));
+    expect_ok(dns_config_secrets(&c, note, &seen));
+    assert_string_equal(buf_str(&seen), "secretAccessKeySecretRef=aws/secret ");
+}
+
 /* As typed clients of cert-manager's API write what is left out. */
 static void a_reference_to_nothing_is_none(void **state)
 {
@@ -165,6 +177,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_told),
         cmocka_unit_test(its_secrets_are_found),
         cmocka_unit_test(those_who_ask_the_same_are_alike),
+        cmocka_unit_test(those_that_may_be_none_are_found),
         cmocka_unit_test(a_reference_to_nothing_is_none),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
