@@ -95,6 +95,12 @@ static struct err *refusal(const struct config *c, int status, const json_t *rep
                        "webhook %s: no APIService v1alpha1.%s with a solver %s is there: install "
                        "the webhook, or correct groupName and solverName",
                        c->group_name, c->group_name, c->solver_name);
+    if (status == 503)
+        return err_new(
+            ERR_TRANSIENT, "ProviderFailed",
+            "webhook %s: the API server cannot use it (HTTP 503: %.*s): kubectl get "
+            "apiservice v1alpha1.%s says whether its pods are ready and its caBundle fits",
+            c->group_name, MESSAGE_SHOWN, message, c->group_name);
     enum err_kind kind =
         status >= 400 && status < 500 && status != 429 ? ERR_INVALID : ERR_TRANSIENT;
     return err_new(kind, kind == ERR_INVALID ? "InvalidRequest" : "ProviderFailed",

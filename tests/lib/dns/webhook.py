@@ -29,13 +29,21 @@ class Webhook(Server):
     def environ(self):
         return {"GROUP_NAME": self.group}
 
+    def trust(self, root):
+        """The API server believes certificates of that root, a file."""
+        self.api.patch("APIService", None, f"v1alpha1.{self.group}", {"spec": {"caBundle": self._bundle(root)}})
+
+    @staticmethod
+    def _bundle(root):
+        return base64.b64encode(root.read_bytes()).decode()
+
     def start(self):
         self.api.create({"kind": "Service", "metadata": {"name": SERVICE, "namespace": self.namespace},
                          "spec": {"type": "ExternalName", "externalName": self.address}})
-        bundle = base64.b64encode(self.authority.root.read_bytes()).decode()
         self.api.create({"kind": "APIService", "metadata": {"name": f"v1alpha1.{self.group}"}, "spec": {
             "group": self.group, "version": "v1alpha1", "groupPriorityMinimum": 1000, "versionPriority": 15,
-            "service": {"name": SERVICE, "namespace": self.namespace, "port": self.port}, "caBundle": bundle}})
+            "service": {"name": SERVICE, "namespace": self.namespace, "port": self.port},
+            "caBundle": self._bundle(self.authority.root)}})
         return super().start()
 
     def is_ready(self):
