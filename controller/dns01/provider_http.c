@@ -214,6 +214,14 @@ struct err *dns_http_authorization(const char *scheme, const struct secret *toke
     return NULL;
 }
 
+struct err *dns_http_secret(const struct dns_env *env, const struct dns_secret_ref *ref,
+                            const char *field, struct secret *ret_value)
+{
+    AUTO(secret_release) struct secret text = {0};
+    TRY(env->secret(env, ref, field, &text));
+    return dns_http_authorization(NULL, &text, field, ret_value);
+}
+
 void dns_session_release(struct dns_session *s)
 {
     secret_release(&s->value);

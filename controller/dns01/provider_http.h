@@ -72,6 +72,11 @@ struct err *dns_http_quota(const char *what, const char *code) MUST_CHECK;
 struct err *dns_http_authorization(const char *scheme, const struct secret *token,
                                    const char *field, struct secret *ret_value) MUST_CHECK;
 
+/* The value of a Secret alone, where it is part of what is signed or posted: env->secret(), and the characters of
+ * dns_http_authorization(). */
+struct err *dns_http_secret(const struct dns_env *env, const struct dns_secret_ref *ref,
+                            const char *field, struct secret *ret_value) MUST_CHECK;
+
 /* ---- for APIs whose credential is a header ---- */
 
 struct dns_credential {

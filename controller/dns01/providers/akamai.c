@@ -63,22 +63,14 @@ static void session_release(struct session *s)
     secret_release(&s->access_token);
 }
 
-static struct err *read_token(const struct dns_env *env, const struct dns_secret_ref *ref,
-                              const char *field, struct secret *ret_token)
-{
-    AUTO(secret_release) struct secret text = {0};
-    TRY(env->secret(env, ref, field, &text));
-    return dns_http_authorization(NULL, &text, field, ret_token);
-}
-
 static struct err *open_session(const struct dns_env *env, const struct akamai *c,
                                 struct session *s)
 {
     s->env = env;
     s->host = c->host;
-    TRY(read_token(env, &c->client_token, "clientTokenSecretRef", &s->client_token));
-    TRY(read_token(env, &c->client_secret, "clientSecretSecretRef", &s->client_secret));
-    return read_token(env, &c->access_token, "accessTokenSecretRef", &s->access_token);
+    TRY(dns_http_secret(env, &c->client_token, "clientTokenSecretRef", &s->client_token));
+    TRY(dns_http_secret(env, &c->client_secret, "clientSecretSecretRef", &s->client_secret));
+    return dns_http_secret(env, &c->access_token, "accessTokenSecretRef", &s->access_token);
 }
 
 /* base64 of the HMAC-SHA256; owned, to be wiped. */

@@ -192,9 +192,8 @@ static struct err *find_token(const struct dns_env *env, const struct azure *c,
     if (!str_empty(c->service_account.name))
         return token_of_service_account(env, c, &a, ret_token);
     if (!str_empty(c->client_secret.name)) {
-        AUTO(secret_release) struct secret text = {0}, secret = {0};
-        TRY(env->secret(env, &c->client_secret, "clientSecretSecretRef", &text));
-        TRY(dns_http_authorization(NULL, &text, "clientSecretSecretRef", &secret)); /* printable */
+        AUTO(secret_release) struct secret secret = {0};
+        TRY(dns_http_secret(env, &c->client_secret, "clientSecretSecretRef", &secret));
         a.secret = &secret;
         return token_of_application(env, c, &a, ret_token);
     }

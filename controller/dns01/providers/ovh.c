@@ -87,14 +87,6 @@ static void session_release(struct session *s)
     secret_release(&s->authorization);
 }
 
-static struct err *read_key(const struct dns_env *env, const struct dns_secret_ref *ref,
-                            const char *field, struct secret *ret_key)
-{
-    AUTO(secret_release) struct secret text = {0};
-    TRY(env->secret(env, ref, field, &text));
-    return dns_http_authorization(NULL, &text, field, ret_key);
-}
-
 /* Seconds since the epoch, as a bare number. */
 static struct err *ask_time(struct session *s)
 {
@@ -123,7 +115,7 @@ static struct err *fetch_token(const struct dns_env *env, const struct ovh *c, c
     AUTO(secret_release) struct secret secret = {0};
     if (dns_token_known(env, MEMORY_TOKEN, ret_token))
         return NULL;
-    TRY(read_key(env, &c->client_secret, "clientSecretSecretRef", &secret));
+    TRY(dns_http_secret(env, &c->client_secret, "clientSecretSecretRef", &secret));
     AUTO(buf_release) struct buf form = BUF_INIT_SECRET(DNS_FORM_MAX);
     TRY(dns_form_add(&form, "grant_type", "client_credentials"));
     TRY(dns_form_add(&form, "client_id", c->client_id));
@@ -146,9 +138,9 @@ static struct err *open_session(const struct dns_env *env, const struct ovh *c, 
         TRY(fetch_token(env, c, endpoints[i].token, &token));
         return dns_http_authorization("Bearer", &token, "access token", &s->authorization);
     }
-    TRY(read_key(env, &c->application_key, "applicationKeySecretRef", &s->key));
-    TRY(read_key(env, &c->application_secret, "applicationSecretSecretRef", &s->secret));
-    TRY(read_key(env, &c->consumer_key, "consumerKeySecretRef", &s->consumer));
+    TRY(dns_http_secret(env, &c->application_key, "applicationKeySecretRef", &s->key));
+    TRY(dns_http_secret(env, &c->application_secret, "applicationSecretSecretRef", &s->secret));
+    TRY(dns_http_secret(env, &c->consumer_key, "consumerKeySecretRef", &s->consumer));
     return ask_time(s);
 }
 

@@ -93,9 +93,7 @@ static void session_release(struct session *s)
 static struct err *session_open(struct session *s, const struct dns_env *env,
                                 const struct config *c)
 {
-    AUTO(secret_release) struct secret key = {0};
-    TRY(env->secret(env, &c->api_key, "apiKeySecretRef", &key));
-    TRY(dns_http_authorization(NULL, &key, "apiKeySecretRef", &s->key));
+    TRY(dns_http_secret(env, &c->api_key, "apiKeySecretRef", &s->key));
     TRY(bundle_of(c, &s->ca_pem));
     size_t len = strlen(c->url);
     while (len > 0 && c->url[len - 1] == '/')
