@@ -200,6 +200,7 @@ ROUTE = "write how the challenge is routed, one of: ingress"
 CLASS = "write either ingressClassName (spec.ingressClassName) or class (the older annotation), not both"
 ONE_INGRESS = "write at most one of: ingressClassName (spec.ingressClassName), class (the older annotation), name"
 ZONE = "write the zone as a plain name such as example.com"
+POOL = "projects/123456789012/locations/global/workloadIdentityPools/pool/providers/cluster"
 AZURE = {"subscriptionID": "a", "resourceGroupName": "b"}
 
 
@@ -246,6 +247,11 @@ SOLVERS = [
         ("route53", {"accessKeyID": "a", "secretAccessKeySecretRef": {"name": "", "key": "b"}}, "", "belong together"),
         ("route53", {"accessKeyID": "a", "secretAccessKeySecretRef": {"name": "a"}}, ".secretAccessKeySecretRef",
          "write the key in the Secret's data, too"),
+        ("cloudDNS", {"project": "a", "serviceAccountRef": {"name": "a"}}, "", "serviceAccountRef and workloadIdentityProvider"),
+        ("cloudDNS", {"project": "a", "workloadIdentityProvider": POOL, "serviceAccountRef": {"name": "a"},
+                      "serviceAccountSecretRef": A_KEY}, "", "write one of serviceAccountSecretRef and serviceAccountRef"),
+        ("cloudDNS", {"project": "a", "workloadIdentityProvider": f"//iam.googleapis.com/{POOL}",
+                      "serviceAccountRef": {"name": "a"}}, ".workloadIdentityProvider", "write it as projects/NUMBER"),
         ("ovh", {"clientID": "a"}, "", "clientID and clientSecretSecretRef belong together"),
         ("ovh", {"applicationKeySecretRef": A_KEY}, "", "write applicationKeySecretRef, applicationSecretSecretRef and"),
         ("azureDNS", {**AZURE, "managedIdentity": {"clientID": "a", "resourceID": "b"}}, ".managedIdentity",

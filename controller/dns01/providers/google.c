@@ -16,6 +16,7 @@
 
 #define API "https://dns.googleapis.com/dns/v1/projects/"
 #define TOKEN_URL "https://oauth2.googleapis.com/token"
+#define EXCHANGE_URL "https://sts.googleapis.com/v1/token"
 #define SCOPE "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
 #define MACHINE_URL                                                                                \
     "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token"
@@ -27,18 +28,47 @@
 #define CLAIMS_MAX 4096
 #define CHANGE_ID_MAX 64
 
+struct service_account {
+    const char *name;
+    struct bind_strings audiences;
+};
 struct google {
     const char *project;
     struct dns_secret_ref account;
     const char *zone; /* the managed zone's name at Google */
+    struct service_account service_account;
+    const char *pool; /* "projects/1/locations/global/workloadIdentityPools/a/providers/b" */
 };
+static const struct bind_field service_account_fields[] = {
+    BIND_ROW(struct service_account, STRING, name, "name", .flags = BIND_REQUIRED),
+    BIND_ROW(struct service_account, STRINGS, audiences, "audiences"),
+};
+static const struct bind_table service_account_table =
+    BIND_TABLE("CloudDNSServiceAccountRef", struct service_account, service_account_fields);
 static const struct bind_field google_fields[] = {
     BIND_ROW(struct google, STRING, project, "project", .flags = BIND_REQUIRED),
     BIND_ROW(struct google, OBJECT, account, "serviceAccountSecretRef",
              .table = &dns_secret_ref_table),
     BIND_ROW(struct google, STRING, zone, "hostedZoneName"),
+    BIND_ROW(struct google, OBJECT, service_account, "serviceAccountRef",
+             .table = &service_account_table),
+    BIND_ROW(struct google, STRING, pool, "workloadIdentityProvider"),
 };
 static const struct bind_table google_table = BIND_TABLE("CloudDNS", struct google, google_fields);
+
+static struct err *check(const void *config)
+{
+    const struct google *c = config;
+    const bool account = !str_empty(c->service_account.name);
+    if (account && !str_empty(c->account.name))
+        return err_new(ERR_INVALID, "InvalidSolver",
+                       "write one of serviceAccountSecretRef and serviceAccountRef, not both");
+    if (account == !str_empty(c->pool))
+        return NULL;
+    return err_new(ERR_INVALID, "InvalidSolver",
+                   "serviceAccountRef and workloadIdentityProvider belong together: write both, or "
+                   "none");
+}
 
 /* ---- who we are ---- */
 
@@ -101,6 +131,34 @@ static struct err *token_of_account(const struct dns_env *env, const struct dns_
     return dns_token_fetch(env, &source, ret_token);
 }
 
+/* RFC 8693: a token of the cluster is traded for one of Google, which trusts the cluster by a workload identity pool. */
+static struct err *token_of_pool(const struct dns_env *env, const struct google *c,
+                                 struct secret *ret_token)
+{
+    auto_free char *pool = x_printf("//iam.googleapis.com/%s", c->pool);
+    auto_free char *usual = x_printf("https:%s", pool);
+    const char *const usual_audience[] = {usual};
+    const struct bind_strings *own = &c->service_account.audiences;
+    const struct dns_token_request request = {
+        .service_account = c->service_account.name,
+        .audiences = own->len > 0 ? own->items : usual_audience,
+        .audience_count = own->len > 0 ? own->len : ARRAY_LEN(usual_audience),
+    };
+    AUTO(secret_release) struct secret token = {0};
+    TRY(env->token(env, &request, &token));
+    AUTO(buf_release) struct buf form = BUF_INIT_SECRET(DNS_FORM_MAX);
+    TRY(dns_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"));
+    TRY(dns_form_add(&form, "audience", pool));
+    TRY(dns_form_add(&form, "scope", SCOPE));
+    TRY(dns_form_add(&form, "requested_token_type",
+                     "urn:ietf:params:oauth:token-type:access_token"));
+    TRY(dns_form_add(&form, "subject_token_type", "urn:ietf:params:oauth:token-type:jwt"));
+    TRY(dns_form_add(&form, "subject_token", token.data));
+    auto_free char *what = x_printf("ServiceAccount %s at %s", c->service_account.name, c->pool);
+    const struct dns_token_source source = {MEMORY_TOKEN, EXCHANGE_URL, what, &form};
+    return dns_token_fetch(env, &source, ret_token);
+}
+
 static struct err *find_token(const struct dns_env *env, const struct google *c,
                               struct secret *ret_token)
 {
@@ -112,6 +170,8 @@ static struct err *find_token(const struct dns_env *env, const struct google *c,
         return NULL;
     if (!str_empty(c->account.name))
         return token_of_account(env, &c->account, ret_token);
+    if (!str_empty(c->service_account.name))
+        return token_of_pool(env, c, ret_token);
     return dns_token_of_machine(env, &machine, &flavor, ret_token);
 }
 
@@ -354,6 +414,7 @@ static struct err *settled(const struct dns_env *env, const void *config, const 
 const struct dns_provider dns_provider_google = {
     .name = "cloudDNS",
     .config = &google_table,
+    .check = check,
     .present = present,
     .settled = settled,
     .clean_up = clean_up,

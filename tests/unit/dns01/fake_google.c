@@ -16,6 +16,8 @@
 #define TOKEN_URL "https://oauth2.googleapis.com/token"
 #define MACHINE_URL                                                                                \
     "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token"
+#define EXCHANGE_URL "https://sts.googleapis.com/v1/token"
+#define CLUSTER_TOKEN "eyJhbGciOiJSUzI1NiJ9.e30.Y2x1c3Rlcg"
 #define TOKEN "ya29.c.b0AXv0zTPexampletoken"
 
 static EVP_PKEY *key;
@@ -94,6 +96,33 @@ static void lend(struct http_response *ret)
                          "Bearer"));
 }
 
+/* RFC 8693 section 2, as Google's reference of the Security Token Service has it. */
+static void exchange(const struct fake_cloud *c, const struct http_request *req,
+                     struct http_response *ret)
+{
+    static const struct {
+        const char *name, *value;
+    } wanted[] = {
+        {"grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"},
+        {"audience", "//iam.googleapis.com/" FAKE_GOOGLE_POOL},
+        {"scope", "https://www.googleapis.com/auth/ndev.clouddns.readwrite"},
+        {"requested_token_type", "urn:ietf:params:oauth:token-type:access_token"},
+        {"subject_token_type", "urn:ietf:params:oauth:token-type:jwt"},
+        {"subject_token", CLUSTER_TOKEN},
+    };
+    bool good = !c->revoked && front_header(req, "Authorization") == NULL;
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        auto_free char *said = front_form(req, wanted[i].name);
+        good = good && str_eq(said, wanted[i].value);
+    }
+    if (good)
+        lend(ret);
+    else
+        front_say(ret, 400,
+                  json_build("{s:s,s:s}", "error", "invalid_grant", "error_description",
+                             "said by Google"));
+}
+
 static bool answer_token(struct fake_cloud *c, const struct http_request *req,
                          struct http_response *ret)
 {
@@ -102,6 +131,10 @@ static bool answer_token(struct fake_cloud *c, const struct http_request *req,
             !str_eq(front_header(req, "Metadata-Flavor"), "Google"))
             fake_wrong(c, "GET %s is no request of the metadata server", req->url);
         lend(ret);
+        return true;
+    }
+    if (str_eq(req->url, EXCHANGE_URL)) {
+        exchange(c, req, ret);
         return true;
     }
     if (!str_eq(req->url, TOKEN_URL))
@@ -305,6 +338,7 @@ void fake_google_open(struct provider_fake *f)
     fake_cloud_open(f, &dialect);
     fake_front_open(f, answer_token);
     f->settle = settle;
+    f->token = CLUSTER_TOKEN;
 }
 
 void fake_google_rival(const char *value)

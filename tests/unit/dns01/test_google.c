@@ -9,6 +9,9 @@
 #define ZONE "example.com"
 #define NAME "_acme-challenge.example.com"
 #define SECRET_REF "\"serviceAccountSecretRef\":{\"name\":\"google\",\"key\":\"key.json\"}"
+#define FEDERATED                                                                                  \
+    "\"serviceAccountRef\":{\"name\":\"dns\"},"                                                    \
+    "\"workloadIdentityProvider\":\"" FAKE_GOOGLE_POOL "\""
 
 static const struct provider_contract contract = {
     .provider = "cloudDNS",
@@ -43,6 +46,36 @@ static void a_pod_s_own_account_is_used_when_it_may_be(void **state)
     expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "CredentialsMissing",
                "serviceAccountSecretRef");
     assert_int_equal(fake_front_answered(), 1);
+}
+
+static void a_token_of_the_cluster_is_traded(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    expect_ok(scene_configure(&s, "{\"project\":\"my-project\"," FEDERATED "}"));
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_ok(scene_present(&s, &v, NULL));
+    expect_ok(scene_clean_up(&s, &v));
+    expect_values(&s, ZONE, NAME, "");
+    assert_int_equal(fake_front_answered(), 1);
+    s.env.scope = "another";
+    s.fake.token = "eyJhbGciOiJub25lIn0.e30.";
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "Unauthorized",
+               "ServiceAccount dns at " FAKE_GOOGLE_POOL);
+}
+
+static void what_belongs_together_is_asked_for(void **state)
+{
+    static const char *const configs[] = {
+        "{\"project\":\"my-project\"," FEDERATED "," SECRET_REF "}",
+        "{\"project\":\"my-project\",\"serviceAccountRef\":{\"name\":\"dns\"}}",
+        "{\"project\":\"my-project\",\"workloadIdentityProvider\":\"" FAKE_GOOGLE_POOL "\"}",
+    };
+    SCENE s;
+    scene_open(&s, state);
+    for (size_t i = 0; i < ARRAY_LEN(configs); i++)
+        expect_err(scene_configure(&s, configs[i]), ERR_INVALID, "InvalidSolver",
+                   "serviceAccountRef");
 }
 
 static void a_secret_that_is_no_account_is_said_so(void **state)
@@ -119,6 +152,8 @@ int main(void)
     const struct CMUnitTest own[] = {
         cmocka_unit_test(a_token_is_fetched_once),
         cmocka_unit_test(a_pod_s_own_account_is_used_when_it_may_be),
+        cmocka_unit_test(a_token_of_the_cluster_is_traded),
+        cmocka_unit_test(what_belongs_together_is_asked_for),
         cmocka_unit_test(a_secret_that_is_no_account_is_said_so),
         cmocka_unit_test(a_private_zone_is_not_ours),
         cmocka_unit_test(of_two_public_zones_one_is_to_be_named),
