@@ -246,15 +246,8 @@ static struct err *keys_of_service_account(const struct dns_env *env,
                                            const struct aws_identity *identity,
                                            struct sigv4_keys *ret_keys)
 {
-    static const char *const sts_audience[] = {"sts.amazonaws.com"};
-    const bool own = identity->audiences.len > 0;
-    const struct dns_token_request request = {
-        .service_account = identity->service_account,
-        .audiences = own ? identity->audiences.items : sts_audience,
-        .audience_count = own ? identity->audiences.len : ARRAY_LEN(sts_audience),
-    };
     AUTO(secret_release) struct secret token = {0};
-    TRY(env->token(env, &request, &token));
+    TRY(dns_service_account_token(env, &identity->service_account, "sts.amazonaws.com", &token));
     const struct role role = {.arn = identity->role, .last = true, .token = &token};
     return assume_role(env, identity, &role, ret_keys);
 }
@@ -292,7 +285,7 @@ static struct err *find_keys(const struct dns_env *env, const struct aws_identit
 {
     if (aws_lent_known(env, ret_keys))
         return NULL;
-    if (!str_empty(identity->service_account))
+    if (!str_empty(identity->service_account.name))
         return keys_of_service_account(env, identity, ret_keys);
     AUTO_SIGV4_KEYS own = {0};
     TRY(has_static_keys(identity) ? keys_of_secrets(env, identity, &own)
@@ -315,7 +308,7 @@ struct err *aws_identity_check(const struct aws_identity *identity)
         return err_new(ERR_INVALID, "InvalidSolver",
                        "accessKeyID (or accessKeyIDSecretRef) and secretAccessKeySecretRef belong "
                        "together: write both, or none");
-    if (!str_empty(identity->service_account) && (str_empty(identity->role) || id || ref))
+    if (!str_empty(identity->service_account.name) && (str_empty(identity->role) || id || ref))
         return err_new(
             ERR_INVALID, "InvalidSolver",
             "auth.kubernetes.serviceAccountRef: write the role that its token may assume "

@@ -3,8 +3,8 @@
 #ifndef CERTROLL_DNS01_PROVIDER_AWS_H
 #define CERTROLL_DNS01_PROVIDER_AWS_H
 
-#include "dns01/provider_http.h"
 #include "dns01/provider_sigv4.h"
+#include "dns01/provider_token.h"
 #include "dns01/provider_xml.h"
 
 /* As in an Issuer; all may be NULL or empty. */
@@ -13,9 +13,8 @@ struct aws_identity {
     struct dns_secret_ref key_id_ref;
     struct dns_secret_ref secret_ref;
     const char *role; /* ARN, assumed with the above, with the token or with what is ambient */
-    const char *service_account;   /* whose token is shown */
-    struct bind_strings audiences; /* of that token; sts.amazonaws.com when empty */
-    const char *region;            /* of STS; AWS_REGION, then us-east-1, when empty */
+    struct dns_service_account_ref service_account; /* whose token is shown */
+    const char *region; /* of STS; AWS_REGION, then us-east-1, when empty */
 };
 
 /* ERR_INVALID, reason InvalidSolver: halves of a pair, or a role that is missing. No I/O. */

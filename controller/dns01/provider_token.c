@@ -20,6 +20,25 @@ struct err *dns_form_add(struct buf *form, const char *name, const char *value)
     return e;
 }
 
+static const struct bind_field service_account_ref_fields[] = {
+    BIND_ROW(struct dns_service_account_ref, STRING, name, "name", .flags = BIND_REQUIRED),
+    BIND_ROW(struct dns_service_account_ref, STRINGS, audiences, "audiences"),
+};
+const struct bind_table dns_service_account_ref_table =
+    BIND_TABLE("DNSServiceAccountRef", struct dns_service_account_ref, service_account_ref_fields);
+
+struct err *dns_service_account_token(const struct dns_env *env,
+                                      const struct dns_service_account_ref *ref,
+                                      const char *usual_audience, struct secret *ret_token)
+{
+    const struct dns_token_request request = {
+        .service_account = ref->name,
+        .audiences = ref->audiences.len > 0 ? ref->audiences.items : &usual_audience,
+        .audience_count = ref->audiences.len > 0 ? ref->audiences.len : 1,
+    };
+    return env->token(env, &request, ret_token);
+}
+
 bool dns_token_known(const struct dns_env *env, const char *key, struct secret *ret_token)
 {
     struct secret token = {0};

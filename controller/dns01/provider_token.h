@@ -11,6 +11,18 @@
 /* Appends "name=value", after a "&" where there is something before; value is escaped. */
 struct err *dns_form_add(struct buf *form, const char *name, const char *value) MUST_CHECK;
 
+/* A ServiceAccount whose token a cloud trusts, as in an Issuer: {name, audiences}. */
+struct dns_service_account_ref {
+    const char *name;
+    struct bind_strings audiences;
+};
+extern const struct bind_table dns_service_account_ref_table;
+/* Its token, for its audiences, else for the cloud's usual one. */
+struct err *dns_service_account_token(const struct dns_env *env,
+                                      const struct dns_service_account_ref *ref,
+                                      const char *usual_audience, struct secret *ret_token)
+    MUST_CHECK;
+
 /* The token that is remembered under that key; false when there is none. */
 bool dns_token_known(const struct dns_env *env, const char *key, struct secret *ret_token);
 

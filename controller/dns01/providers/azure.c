@@ -23,16 +23,12 @@
 struct managed_identity {
     const char *client_id, *resource_id, *tenant_id;
 };
-struct service_account {
-    const char *name;
-    struct bind_strings audiences;
-};
 struct azure {
     const char *client_id;
     struct dns_secret_ref client_secret;
     const char *subscription, *tenant_id, *group, *zone, *environment, *zone_type;
     struct managed_identity identity;
-    struct service_account service_account;
+    struct dns_service_account_ref service_account;
 };
 
 /* The sovereign clouds, by the names of cert-manager's schema. */
@@ -57,12 +53,6 @@ static const struct bind_field identity_fields[] = {
 };
 static const struct bind_table identity_table =
     BIND_TABLE("AzureManagedIdentity", struct managed_identity, identity_fields);
-static const struct bind_field service_account_fields[] = {
-    BIND_ROW(struct service_account, STRING, name, "name", .flags = BIND_REQUIRED),
-    BIND_ROW(struct service_account, STRINGS, audiences, "audiences"),
-};
-static const struct bind_table service_account_table =
-    BIND_TABLE("AzureServiceAccountRef", struct service_account, service_account_fields);
 static const struct bind_field azure_fields[] = {
     BIND_ROW(struct azure, STRING, client_id, "clientID"),
     BIND_ROW(struct azure, OBJECT, client_secret, "clientSecretSecretRef",
@@ -77,7 +67,7 @@ static const struct bind_field azure_fields[] = {
     BIND_ROW(struct azure, STRING, zone_type, "zoneType", .dflt = "AzurePublicZone",
              .enumeration = zone_types),
     BIND_ROW(struct azure, OBJECT, service_account, "serviceAccountRef",
-             .table = &service_account_table),
+             .table = &dns_service_account_ref_table),
 };
 static const struct bind_table azure_table = BIND_TABLE("AzureDNS", struct azure, azure_fields);
 
@@ -141,15 +131,8 @@ static struct err *token_of_application(const struct dns_env *env, const struct 
 static struct err *token_of_service_account(const struct dns_env *env, const struct azure *c,
                                             struct application *a, struct secret *ret_token)
 {
-    static const char *const exchange[] = {"api://AzureADTokenExchange"};
-    const struct bind_strings *own = &c->service_account.audiences;
-    const struct dns_token_request request = {
-        .service_account = c->service_account.name,
-        .audiences = own->len > 0 ? own->items : exchange,
-        .audience_count = own->len > 0 ? own->len : ARRAY_LEN(exchange),
-    };
     AUTO(secret_release) struct secret token = {0};
-    TRY(env->token(env, &request, &token));
+    TRY(dns_service_account_token(env, &c->service_account, "api://AzureADTokenExchange", &token));
     a->assertion = &token;
     return token_of_application(env, c, a, ret_token);
 }

@@ -28,30 +28,20 @@
 #define CLAIMS_MAX 4096
 #define CHANGE_ID_MAX 64
 
-struct service_account {
-    const char *name;
-    struct bind_strings audiences;
-};
 struct google {
     const char *project;
     struct dns_secret_ref account;
     const char *zone; /* the managed zone's name at Google */
-    struct service_account service_account;
+    struct dns_service_account_ref service_account;
     const char *pool; /* "projects/1/locations/global/workloadIdentityPools/a/providers/b" */
 };
-static const struct bind_field service_account_fields[] = {
-    BIND_ROW(struct service_account, STRING, name, "name", .flags = BIND_REQUIRED),
-    BIND_ROW(struct service_account, STRINGS, audiences, "audiences"),
-};
-static const struct bind_table service_account_table =
-    BIND_TABLE("CloudDNSServiceAccountRef", struct service_account, service_account_fields);
 static const struct bind_field google_fields[] = {
     BIND_ROW(struct google, STRING, project, "project", .flags = BIND_REQUIRED),
     BIND_ROW(struct google, OBJECT, account, "serviceAccountSecretRef",
              .table = &dns_secret_ref_table),
     BIND_ROW(struct google, STRING, zone, "hostedZoneName"),
     BIND_ROW(struct google, OBJECT, service_account, "serviceAccountRef",
-             .table = &service_account_table),
+             .table = &dns_service_account_ref_table),
     BIND_ROW(struct google, STRING, pool, "workloadIdentityProvider"),
 };
 static const struct bind_table google_table = BIND_TABLE("CloudDNS", struct google, google_fields);
@@ -137,15 +127,8 @@ static struct err *token_of_pool(const struct dns_env *env, const struct google 
 {
     auto_free char *pool = x_printf("//iam.googleapis.com/%s", c->pool);
     auto_free char *usual = x_printf("https:%s", pool);
-    const char *const usual_audience[] = {usual};
-    const struct bind_strings *own = &c->service_account.audiences;
-    const struct dns_token_request request = {
-        .service_account = c->service_account.name,
-        .audiences = own->len > 0 ? own->items : usual_audience,
-        .audience_count = own->len > 0 ? own->len : ARRAY_LEN(usual_audience),
-    };
     AUTO(secret_release) struct secret token = {0};
-    TRY(env->token(env, &request, &token));
+    TRY(dns_service_account_token(env, &c->service_account, usual, &token));
     AUTO(buf_release) struct buf form = BUF_INIT_SECRET(DNS_FORM_MAX);
     TRY(dns_form_add(&form, "grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"));
     TRY(dns_form_add(&form, "audience", pool));

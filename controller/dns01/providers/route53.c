@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "dns01/provider_aws.h"
+#include "dns01/provider_token.h"
 #include "dns01/provider_zone.h"
 
 #define API "/2013-04-01/"
@@ -21,12 +22,8 @@
 #define ID_MAX 64
 #define ID_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-struct service_account {
-    const char *name;
-    struct bind_strings audiences;
-};
 struct kubernetes_auth {
-    struct service_account service_account;
+    struct dns_service_account_ref service_account;
 };
 struct auth {
     struct kubernetes_auth kubernetes;
@@ -41,15 +38,9 @@ struct route53 {
     const char *region;
 };
 
-static const struct bind_field service_account_fields[] = {
-    BIND_ROW(struct service_account, STRING, name, "name", .flags = BIND_REQUIRED),
-    BIND_ROW(struct service_account, STRINGS, audiences, "audiences"),
-};
-static const struct bind_table service_account_table =
-    BIND_TABLE("Route53ServiceAccountRef", struct service_account, service_account_fields);
 static const struct bind_field kubernetes_fields[] = {
     BIND_ROW(struct kubernetes_auth, OBJECT, service_account, "serviceAccountRef",
-             .flags = BIND_REQUIRED, .table = &service_account_table),
+             .flags = BIND_REQUIRED, .table = &dns_service_account_ref_table),
 };
 static const struct bind_table kubernetes_table =
     BIND_TABLE("Route53KubernetesAuth", struct kubernetes_auth, kubernetes_fields);
@@ -80,8 +71,7 @@ static struct aws_identity identity_of(const struct route53 *c)
         .key_id_ref = c->key_id_ref,
         .secret_ref = c->secret_ref,
         .role = c->role,
-        .service_account = c->auth.kubernetes.service_account.name,
-        .audiences = c->auth.kubernetes.service_account.audiences,
+        .service_account = c->auth.kubernetes.service_account,
         .region = c->region,
     };
 }
