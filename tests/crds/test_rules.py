@@ -142,7 +142,7 @@ ACCEPTED = [
         {"selfCheck": {"nameservers": ["192.0.2.53:5353"]}},
         {"selfCheck": {"mode": "resolvers", "nameservers": ["192.0.2.53", "[2001:db8::1]:53"]}},
         {"selfCheck": {"mode": "https", "url": "https://dns.example.com/dns-query"}})],
-    *[("ClusterIssuer", {"acme": {**ACME, "solvers": [{"dns01": {provider: config}}]}})
+    *[("Issuer", {"acme": {**ACME, "solvers": [{"dns01": {provider: config}}]}})
       for provider, config in CERT_MANAGERS_PROVIDERS],
     ("Issuer", {"acme": {**ACME, "solvers": [
         {"selector": {"matchLabels": {"a": "b"}, "dnsNames": ["*.example.com"], "dnsZones": ["example.com"]},
