@@ -39,7 +39,7 @@ def world(cluster, env):
         pytest.skip("needs the node of hack/cluster: its pods reach servers of this machine")
     folder = pathlib.Path(ROOT / os.environ.get("BUILD", "build") / "logs/e2e/dns")
     folder.mkdir(parents=True, exist_ok=True)
-    with beside(env["HOST_IP"]), Tree(folder) as tree:
+    with beside(env["HOST_IP"]), Tree(folder, remember=1) as tree:
         made = World(folder, env["HOST_IP"], tree)
         with made.ca:
             yield made

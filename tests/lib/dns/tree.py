@@ -51,25 +51,26 @@ class Root(Named):
 
 
 class Resolver(Named):
-    """Recursive. A failure is not remembered, an absence as long as its zone says."""
+    """Recursive. A failure is not remembered, an absence as long as its zone says; all else for so many seconds at most."""
 
-    def __init__(self, folder, root):
+    def __init__(self, folder, root, remember=604800):
         super().__init__(folder, "resolver")
+        self.remember = remember
         (self.folder / "hints").write_text(HINTS.format(address=root.address))
 
     def options(self):
-        return "recursion yes; allow-recursion { any; }; servfail-ttl 0; lame-ttl 0;"
+        return f"recursion yes; allow-recursion {{ any; }}; servfail-ttl 0; lame-ttl 0; max-cache-ttl {self.remember};"
 
     def zones(self):
         return 'zone "." { type hint; file "hints"; };'
 
 
 class Tree:
-    """address: host:port of the resolver, for Pebble and for --nameservers."""
+    """address: host:port of the resolver, for Pebble and for --nameservers. more: of the resolver."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **more):
         self.root = Root(folder)
-        self.resolver = Resolver(folder, self.root)
+        self.resolver = Resolver(folder, self.root, **more)
         self.address = f"{self.resolver.address}:53"
 
     def delegate(self, zone, *servers):
