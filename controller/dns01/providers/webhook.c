@@ -98,8 +98,9 @@ static struct err *refusal(const struct config *c, int status, const json_t *rep
     if (status == 503)
         return err_new(
             ERR_TRANSIENT, "ProviderFailed",
-            "webhook %s: the API server cannot use it (HTTP 503: %.*s): kubectl get "
-            "apiservice v1alpha1.%s says whether its pods are ready and its caBundle fits",
+            "webhook %s: the API server does not reach it (HTTP 503: %.*s): look at "
+            "kubectl get apiservice v1alpha1.%s; where that says Available, its caBundle "
+            "is not that of its certificate",
             c->group_name, MESSAGE_SHOWN, message, c->group_name);
     enum err_kind kind =
         status >= 400 && status < 500 && status != 429 ? ERR_INVALID : ERR_TRANSIENT;

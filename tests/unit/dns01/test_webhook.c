@@ -121,7 +121,7 @@ static void what_goes_wrong_is_said(void **state)
         {429, "{\"message\":\"busy\"}", ERR_TRANSIENT, "ProviderFailed", "HTTP 429: busy"},
         {500, "[]", ERR_TRANSIENT, "ProviderFailed", "HTTP 500: no message"},
         {503, "{\"message\":\"service unavailable\"}", ERR_TRANSIENT, "ProviderFailed",
-         "service unavailable): kubectl get apiservice v1alpha1.acme.example.com says"},
+         "service unavailable): look at kubectl get apiservice v1alpha1.acme.example.com;"},
         {201, "{\"response\":{\"success\":false,\"status\":{\"message\":\"no zone\"}}}",
          ERR_TRANSIENT, "ProviderFailed",
          "solver dns, Present of _acme-challenge.www.example.com: no zone"},
