@@ -68,7 +68,7 @@ void fake_front_open(struct provider_fake *f, fake_front_answer answer)
     cloud = f->transport;
     answer_first = answer;
     answered = 0;
-    f->transport = (struct http_transport){front_call, f->state};
+    f->transport = (struct http_transport){.call = front_call, .ctx = f->state};
 }
 
 unsigned fake_front_answered(void)
