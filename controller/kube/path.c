@@ -9,13 +9,21 @@
 
 #define PATH_BYTES_MAX 2048
 
+static bool is_path_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '-' && c <= ':' && c != '/') || c == '_' ||
+           (c >= 'A' && c <= 'Z');
+}
+
 /* API names are DNS names, a few may hold ':' or capitals (RBAC); never '/', '%' or dots alone. */
 static bool is_path_part(const char *s)
 {
-    if (str_empty(s) || strlen(s) > KUBE_NAME_MAX || str_eq(s, ".") || str_eq(s, ".."))
+    if (str_empty(s) || str_eq(s, ".") || str_eq(s, ".."))
         return false;
-    return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:") ==
-           strlen(s);
+    size_t len = 0;
+    while (is_path_char(s[len]))
+        len++;
+    return s[len] == '\0' && len <= KUBE_NAME_MAX;
 }
 
 static struct err *add_part(struct buf *b, const char *what, const char *part)
@@ -23,7 +31,8 @@ static struct err *add_part(struct buf *b, const char *what, const char *part)
     if (!is_path_part(part))
         return err_new(ERR_INVALID, "InvalidName", "%s \"%.100s\" cannot be part of a URL", what,
                        part != NULL ? part : "");
-    buf_putf(b, "/%s", part);
+    buf_puts(b, "/");
+    buf_puts(b, part);
     return NULL;
 }
 
