@@ -182,8 +182,9 @@ $(B)/$(1:.c=): $(call objs,$1 $(filter tests/unit/$(call room_of,$1)/%,$(UNIT_HE
 endef
 $(foreach t,$(UNIT_MAINS),$(eval $(call unit_test,$t)))
 
-# What the simulator remembers in the place of the pki room: tests/sim/sim_memo.c.
-SIM_WRAPPED := json_parse pki_key_parse pki_key_pem pki_handshake x509_issued_by
+# What the simulator remembers in the place of others: tests/sim/sim_memo.c, sim_seal.c.
+SIM_WRAPPED := json_parse json_print pki_key_parse pki_key_pem pki_handshake EVP_DigestSign \
+	X509_sign X509_verify X509_REQ_sign X509_REQ_verify
 $(B)/tests/sim/certroll-sim: $(call objs,$(SIM_SRCS)) $(LIB)
 	@echo "  LD    $@"
 	@mkdir -p $(@D)

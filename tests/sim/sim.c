@@ -19,6 +19,7 @@
 #include "sim/sim_pending.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
+#include "sim/sim_seal.h"
 #include "sim/sim_trace.h"
 #include "sim/sim_user.h"
 #include "sim/sim_years.h"
@@ -211,7 +212,7 @@ static void rest(struct sim *s)
     sim_live(s, sim_now(s) + REST);
 }
 
-/* Cryptography takes half of a life's time and tells the same each time. */
+/* Cryptography and JSON take half of a life's time and tell the same each time. */
 static bool is_thorough(const struct sim *s)
 {
     return s->seed % 8 == 0;
@@ -226,6 +227,7 @@ static struct sim *sim_new(uint64_t seed, enum sim_trace_kind trace)
     rng_seeded_init(&s->jitter, seed * 3 + 2);
     sim_pki_seed(seed * 3 + 3, is_thorough(s));
     sim_memo_begin(is_thorough(s));
+    sim_seal_begin(is_thorough(s));
     s->trace = sim_trace_new(trace);
     s->check = sim_check_new(s);
     s->pace = sim_pace_new();
@@ -256,6 +258,7 @@ static void sim_free(struct sim *s)
     sim_pace_free(s->pace);
     sim_trace_free(s->trace);
     sim_memo_end();
+    sim_seal_end();
     free(s);
 }
 

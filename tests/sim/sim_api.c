@@ -251,9 +251,9 @@ static void carry_identity(const json_t *old, json_t *now)
     static const char *const kept[] = {"uid", "creationTimestamp", "resourceVersion",
                                        "deletionTimestamp", "generation"};
     for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
-        const json_t *value = JGET(old, "metadata", kept[i]);
+        json_t *value = JGET(old, "metadata", kept[i]);
         if (value != NULL)
-            json_put(JGET(now, "metadata"), kept[i], json_copy_deep(value));
+            json_put(JGET(now, "metadata"), kept[i], json_incref(value));
         else
             json_drop(JGET(now, "metadata"), kept[i]);
     }
@@ -295,6 +295,20 @@ struct sim_object *sim_store(struct sim_api *a, const struct sim_resource *res, 
     return o;
 }
 
+static bool share(void *arg, const char *key, json_t *value)
+{
+    json_t *copy = arg;
+    json_put(copy, key, str_eq(key, "metadata") ? json_copy_deep(value) : json_incref(value));
+    return true;
+}
+
+json_t *sim_store_copy(const json_t *object)
+{
+    json_t *copy = json_new_object();
+    json_each(object, share, copy);
+    return copy;
+}
+
 void sim_store_remove(struct sim_api *a, struct sim_object *o, const struct sim_writer *writer)
 {
     size_t at = 0;
@@ -302,7 +316,7 @@ void sim_store_remove(struct sim_api *a, struct sim_object *o, const struct sim_
         at++;
     a->len--;
     memmove(&a->objects[at], &a->objects[at + 1], (a->len - at) * sizeof(struct sim_object *));
-    json_auto_t *old = exchange(o, json_copy_deep(o->json));
+    json_auto_t *old = exchange(o, sim_store_copy(o->json));
     set_version(a, o->json);
     log_event(a, SIM_DELETED, o);
     for (size_t i = 0; i < a->len; i++)
@@ -328,7 +342,7 @@ void sim_store_delete(struct sim_api *a, struct sim_object *o, const struct sim_
         return;
     char when[RFC3339_MAX];
     rfc3339_format(sim_now(a->sim) + (graceful ? GRACE_PERIOD : 0), when);
-    json_t *now = json_copy_deep(o->json);
+    json_t *now = sim_store_copy(o->json);
     json_put_str(JGET(now, "metadata"), "deletionTimestamp", when);
     set_version(a, now);
     json_auto_t *old = exchange(o, now);

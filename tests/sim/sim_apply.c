@@ -103,7 +103,7 @@ static void fields_of(const json_t *object, struct strlist *out)
         "generation", "creationTimestamp", "managedFields", "deletionTimestamp"};
     if (object == NULL)
         return;
-    json_auto_t *rest = json_copy_deep(object);
+    json_auto_t *rest = sim_store_copy(object);
     json_drop(rest, "apiVersion");
     json_drop(rest, "kind");
     for (size_t i = 0; i < ARRAY_LEN(identity); i++)

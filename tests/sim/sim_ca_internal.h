@@ -86,7 +86,7 @@ struct ca_call {
 };
 
 void ca_add_header(struct ca_call *c, const char *name, const char *value);
-void ca_answer(struct ca_call *c, int status, const json_t *body);
+void ca_answer(struct ca_call *c, int status, json_t *body);
 /* A problem document (RFC 8555 section 6.7). */
 void ca_refuse(struct ca_call *c, int status, const char *type, const char *detail);
 /* With which of both CAs its URLs begin. */

@@ -30,7 +30,7 @@ static void learn_route(void *arg, const struct sim_event *e)
     if (e->change == SIM_DELETED)
         json_drop(c->routes, key);
     else
-        json_put(c->routes, key, json_copy_deep(e->object));
+        json_put(c->routes, key, json_incref(e->object));
 }
 
 struct sim_cluster *sim_cluster_new(struct sim *s)

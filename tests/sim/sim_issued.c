@@ -10,6 +10,7 @@
 #include "base/timefmt.h"
 #include "pki/cert.h"
 #include "sim/sim.h"
+#include "sim/sim_pki.h"
 
 void issued_release(struct issued_list *l)
 {
@@ -33,10 +34,8 @@ static char *der_of(const char *pem)
 void issued_add(struct issued_list *l, const char *pem, size_t account, int64_t renew_at,
                 int64_t window)
 {
-    AUTO(pki_cert_release) struct pki_cert cert = {0};
-    AUTO_ERR e = pki_cert_parse(pem, strlen(pem), &cert);
     l->items = x_realloc(l->items, (l->len + 1) * sizeof(*l->items));
-    l->items[l->len++] = (struct issued){.id = e == NULL ? x_strdup(cert.ari_id) : NULL,
+    l->items[l->len++] = (struct issued){.id = sim_pki_renewal_id(pem),
                                          .der = der_of(pem),
                                          .account = account,
                                          .renew_at = renew_at,

@@ -20,11 +20,12 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "sim/sim_seal.h"
 
 static struct rng_seeded source;
 static EVP_PKEY *root_key, *intermediate_key;
 static X509 *root, *intermediate;
-static bool verifies_all;
+static bool is_thorough;
 static struct map chains, keys; /* PEM -> STACK_OF(X509), EVP_PKEY: of this life */
 static struct map verified;     /* PEM of chains whose signatures are good */
 
@@ -61,13 +62,8 @@ void sim_pki_seed(uint64_t seed, bool thorough)
     verified = MAP_INIT(NULL);
     keys = MAP_INIT(free_key);
     rng_seeded_init(&source, seed);
-    verifies_all = thorough;
+    is_thorough = thorough;
     RAND_set_rand_method(&method);
-}
-
-void sim_pki_verify_all(void)
-{
-    verifies_all = true;
 }
 
 /* ---- signing ---- */
@@ -154,12 +150,21 @@ static char *san_text(const struct strlist *names)
     return x_printf("critical,%s", all); /* the subject is empty (RFC 5280 section 4.2.1.6) */
 }
 
+/* What was made need not be read. Takes over leaf. */
+static void know_chain(const char *pem, X509 *leaf)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    need(chain != NULL && sk_X509_push(chain, leaf) > 0);
+    need(X509_up_ref(intermediate) == 1 && sk_X509_push(chain, intermediate) > 0);
+    map_put(&chains, pem, chain);
+}
+
 /* For a subject alternative name that is a list of names, or an extension taken over (borrowed). */
 static char *issue(X509_REQ *csr, const char *san, X509_EXTENSION *taken, int64_t not_before,
                    int64_t not_after)
 {
     EVP_PKEY *key = csr != NULL ? X509_REQ_get0_pubkey(csr) : NULL;
-    if (key == NULL || (verifies_all && X509_REQ_verify(csr, key) != 1))
+    if (key == NULL || X509_REQ_verify(csr, key) != 1)
         return NULL;
     X509 *leaf = make_cert(NULL, key, not_before, not_after);
     if (taken != NULL)
@@ -171,7 +176,7 @@ static char *issue(X509_REQ *csr, const char *san, X509_EXTENSION *taken, int64_
     add_extension(leaf, intermediate, NID_authority_key_identifier, "keyid:always");
     sign(leaf, intermediate, intermediate_key);
     char *pem = pem_of(leaf, intermediate);
-    X509_free(leaf);
+    know_chain(pem, leaf);
     return pem;
 }
 
@@ -204,8 +209,6 @@ char *sim_pki_issue_as_asked(const char *csr_pem, int64_t not_before, int64_t no
 
 /* ---- JWS ---- */
 
-#define COORDINATE 32 /* bytes, P-256 */
-
 static bool read_base64url(const char *text, unsigned char *out, size_t len)
 {
     auto_free char *raw = NULL;
@@ -217,11 +220,18 @@ static bool read_base64url(const char *text, unsigned char *out, size_t len)
     return true;
 }
 
+/* x and y of the public key. */
+static bool read_point(const json_t *jwk, unsigned char point[SIM_SEAL_SIZE])
+{
+    return read_base64url(str_or(JSTR(jwk, "x"), ""), point, SIM_SEAL_COORDINATE) &&
+           read_base64url(str_or(JSTR(jwk, "y"), ""), point + SIM_SEAL_COORDINATE,
+                          SIM_SEAL_COORDINATE);
+}
+
 static EVP_PKEY *key_of_jwk(const json_t *jwk)
 {
-    unsigned char point[1 + 2 * COORDINATE] = {4};
-    if (!read_base64url(str_or(JSTR(jwk, "x"), ""), point + 1, COORDINATE) ||
-        !read_base64url(str_or(JSTR(jwk, "y"), ""), point + 1 + COORDINATE, COORDINATE))
+    unsigned char point[1 + SIM_SEAL_SIZE] = {4};
+    if (!read_point(jwk, point + 1))
         return NULL;
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char[]){"P-256"}, 0),
@@ -253,40 +263,43 @@ bool sim_pki_jwk_is_of(const json_t *jwk, const char *der)
     return same;
 }
 
-static int der_of_raw(const unsigned char raw[2 * COORDINATE], unsigned char **ret_der)
+static int der_of_raw(const unsigned char raw[SIM_SEAL_SIZE], unsigned char **ret_der)
 {
+    const unsigned char *r = raw, *second = raw + SIM_SEAL_COORDINATE;
     ECDSA_SIG *sig = ECDSA_SIG_new();
-    need(sig != NULL && ECDSA_SIG_set0(sig, BN_bin2bn(raw, COORDINATE, NULL),
-                                       BN_bin2bn(raw + COORDINATE, COORDINATE, NULL)) == 1);
+    need(sig != NULL && ECDSA_SIG_set0(sig, BN_bin2bn(r, SIM_SEAL_COORDINATE, NULL),
+                                       BN_bin2bn(second, SIM_SEAL_COORDINATE, NULL)) == 1);
     int len = i2d_ECDSA_SIG(sig, ret_der);
     ECDSA_SIG_free(sig);
     return len;
 }
 
-bool sim_pki_jws_verifies(const json_t *jws, const json_t *jwk)
+static bool is_signed_by(const json_t *jwk, const unsigned char raw[SIM_SEAL_SIZE],
+                         const char *input)
 {
-    unsigned char raw[2 * COORDINATE];
-    auto_free char *name = x_printf("%s.%s", JSTR(jwk, "x"), JSTR(jwk, "y"));
-    EVP_PKEY *key = map_get(&keys, name);
-    if (key != NULL && !verifies_all)
-        return true;
-    if (key == NULL && (key = key_of_jwk(jwk)) != NULL)
-        map_put(&keys, name, key);
-    if (key == NULL || !read_base64url(str_or(JSTR(jws, "signature"), ""), raw, sizeof(raw)))
-        return false;
+    EVP_PKEY *key = key_of_jwk(jwk);
     unsigned char *der = NULL;
     int len = der_of_raw(raw, &der);
-    auto_free char *input = x_printf("%s.%s", JSTR(jws, "protected"), JSTR(jws, "payload"));
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     bool good =
-        EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+        key != NULL && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
         EVP_DigestVerify(ctx, der, (size_t)len, (const unsigned char *)input, strlen(input)) == 1;
     EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(key);
     OPENSSL_free(der);
     ERR_clear_error();
-    if (!good)
-        map_remove(&keys, name); /* the next one is verified, too */
     return good;
+}
+
+bool sim_pki_jws_verifies(const json_t *jws, const json_t *jwk)
+{
+    unsigned char raw[SIM_SEAL_SIZE], point[SIM_SEAL_SIZE];
+    if (!read_base64url(str_or(JSTR(jws, "signature"), ""), raw, sizeof(raw)))
+        return false;
+    auto_free char *input = x_printf("%s.%s", JSTR(jws, "protected"), JSTR(jws, "payload"));
+    if (is_thorough)
+        return is_signed_by(jwk, raw, input);
+    return read_point(jwk, point) && sim_seal_verifies(raw, input, point);
 }
 
 /* ---- checking ---- */
@@ -363,6 +376,24 @@ bool sim_pki_chain_verifies(const char *chain_pem, int64_t now)
     if (good)
         map_put(&verified, chain_pem, NULL);
     return good;
+}
+
+/* RFC 9773 section 4.1: the bytes of the authority's key identifier, and of the serial number as it is encoded. */
+char *sim_pki_renewal_id(const char *crt_pem)
+{
+    const X509 *crt = cert_of(crt_pem, 0);
+    const ASN1_OCTET_STRING *authority =
+        crt != NULL ? X509_get0_authority_key_id((X509 *)(uintptr_t)crt) : NULL;
+    unsigned char *der = NULL;
+    int len = crt != NULL ? i2d_ASN1_INTEGER(X509_get0_serialNumber(crt), &der) : 0;
+    if (authority == NULL || len <= 2)
+        return NULL;
+    auto_free char *first =
+        base64url_encode(ASN1_STRING_get0_data(authority), (size_t)ASN1_STRING_length(authority));
+    auto_free char *second =
+        base64url_encode(der + 2, (size_t)len - 2); /* short: one byte of length */
+    OPENSSL_free(der);
+    return x_printf("%s.%s", first, second);
 }
 
 static int64_t wall_of(const ASN1_TIME *t)

@@ -10,11 +10,9 @@
 #include "base/list.h"
 #include "json/json.h"
 
-/* Makes OpenSSL draw from that seed, so that keys and signatures are the same in each run. thorough: each
- * JWS is verified, not only the first of each key. */
+/* Makes OpenSSL draw from that seed, so that keys and signatures are the same in each run. thorough: signatures are
+ * made and verified, and no seals (sim_seal.h). */
 void sim_pki_seed(uint64_t seed, bool thorough);
-/* From now on each JWS, as one key's may come in another's name. */
-void sim_pki_verify_all(void);
 /* The root and the intermediate, once for all runs. */
 void sim_pki_init(void);
 
@@ -37,5 +35,7 @@ bool sim_pki_pair_matches(const char *crt_pem, const char *key_pem);
 bool sim_pki_chain_verifies(const char *chain_pem, int64_t now);
 /* The DNS names of the first certificate, sorted, and when it ends (wall ns, 0 = unreadable). */
 int64_t sim_pki_read(const char *crt_pem, struct strlist *dns_names);
+/* By what name renewal information is asked for the first certificate (RFC 9773). Owned; NULL for what cannot be read. */
+char *sim_pki_renewal_id(const char *crt_pem);
 
 #endif

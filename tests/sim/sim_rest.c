@@ -33,11 +33,11 @@ static const struct sim_writer certroll = {"certroll", true};
 
 /* ---- answers ---- */
 
-static void answer(struct call *c, int status, const json_t *body)
+static void answer(struct call *c, int status, json_t *body)
 {
     c->res->status = status;
     c->res->body = BUF_INIT(BODY_MAX);
-    err_drop(json_print(body, &c->res->body)); /* far below the maximum */
+    err_drop(sim_memo_print(body, &c->res->body)); /* far below the maximum */
 }
 
 static void refuse(struct call *c, int status, const char *reason, const char *message)
@@ -59,14 +59,8 @@ static json_t *shown(const struct call *c, json_t *object)
 
 static void answer_object(struct call *c, int status, struct sim_object *o)
 {
-    if (c->metadata_only) {
-        json_auto_t *body = shown(c, o->json);
-        answer(c, status, body);
-        return;
-    }
-    c->res->status = status;
-    c->res->body = BUF_INIT(BODY_MAX);
-    err_drop(sim_memo_print(o->json, &c->res->body)); /* far below the maximum */
+    json_auto_t *body = shown(c, o->json);
+    answer(c, status, body);
 }
 
 /* ---- requests ---- */
@@ -186,10 +180,10 @@ static void update(struct call *c, struct sim_object *o)
         return;
     }
     bool status = str_eq(c->target.sub, "status");
-    json_t *now = json_copy_deep(status ? o->json : c->body);
-    const json_t *part = JGET(status ? c->body : o->json, "status");
+    json_t *now = status ? sim_store_copy(o->json) : json_incref(c->body); /* it is ours alone */
+    json_t *part = JGET(status ? c->body : o->json, "status");
     if (part != NULL && (status || c->target.res->has_status))
-        json_put(now, "status", json_copy_deep(part));
+        json_put(now, "status", json_incref(part));
     if (status && json_same(o->json, now))
         sim_check_no_change(c->api->sim, o);
     answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll));
@@ -215,7 +209,7 @@ static void apply(struct call *c, const struct sim_object *o)
         return;
     }
     auto_free char *manager = query_get(c->target.query, "fieldManager");
-    json_auto_t *body = json_copy_deep(c->body);
+    json_auto_t *body = json_incref(c->body); /* it is ours alone */
     if (c->target.res->has_status)
         json_drop(body, "status");
     json_t *now = sim_apply_merge(o != NULL ? o->json : NULL, body, manager);
@@ -233,7 +227,7 @@ static void merge(struct call *c, struct sim_object *o)
     json_t *now = json_copy_deep(o->json);
     json_merge_patch(now, c->body);
     if (c->target.res->has_status && JGET(o->json, "status") != NULL)
-        json_put(now, "status", json_copy_deep(JGET(o->json, "status")));
+        json_put(now, "status", json_incref(JGET(o->json, "status")));
     if (c->target.res->tracks_updates)
         sim_apply_note_update(o->json, now, certroll.manager);
     answer_object(c, 200, sim_store(c->api, c->target.res, now, &certroll));

@@ -19,6 +19,9 @@ struct sim_api {
  * now. Equal to the old one: nothing happens. Returns what is stored. */
 struct sim_object *sim_store(struct sim_api *a, const struct sim_resource *res, json_t *now,
                              const struct sim_writer *writer);
+/* For the next version of what is stored: metadata of its own, and all else shared, as nothing that is stored is changed
+ * in place. Owned. */
+json_t *sim_store_copy(const json_t *object);
 /* As a DELETE: at once, or a running pod after its grace period, or what has finalizers without them. */
 void sim_store_delete(struct sim_api *a, struct sim_object *o, const struct sim_writer *writer);
 /* Does a finalizer keep it? */
