@@ -14,8 +14,11 @@
 static size_t utf8_prefix(const char *s, size_t len)
 {
     size_t good = 0;
-    for (size_t n = 0; (n = utf8_char(s + good, len - good)) > 0;)
-        good += n;
+    for (size_t n = 1; n > 0; good += n) {
+        while (good < len && (unsigned char)s[good] < 0x80)
+            good++;
+        n = utf8_char(s + good, len - good);
+    }
     return good;
 }
 
