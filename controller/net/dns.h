@@ -84,7 +84,7 @@ struct dns_transport {
     /* See dns_ask.h. */
     struct err *(*ask)(void *ctx, const struct dns_ask *ask, const struct stop *stop,
                        struct dns_said *ret_said);
-    /* One message as it is to one server, and what comes back with the same id, at most 64 KiB: ERR_TRANSIENT
+    /* One message as it is to one server, and what comes back with the same id and question, at most 64 KiB: ERR_TRANSIENT
      * (DNSFailed, Timeout), ERR_DENIED, ERR_INVALID and ERR_CANCELLED as above. */
     struct err *(*exchange)(void *ctx, const struct dns_message *m, const struct stop *stop,
                             struct buf *ret_reply);

@@ -7,6 +7,7 @@
  */
 #include "net/dns_client.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,13 +247,35 @@ struct raw_message {
     struct buf *reply;
 };
 
-/* Id and kind of the message are those of ours, and it is an answer. */
+/* Where the first question of the message that we made ends; names are not compressed there. */
+static size_t question_end(const unsigned char *data, size_t len)
+{
+    size_t at = MESSAGE_HEADER;
+    while (at < len && data[at] != 0)
+        at += 1U + data[at];
+    return at + 5 <= len ? at + 5 : len;
+}
+
+/* The question of an answer is ours, or there is none: RFC 2136 section 3.8 leaves that to servers. */
+static bool has_our_question(const struct dns_message *m, const unsigned char *data, size_t len)
+{
+    const unsigned char *sent = m->data;
+    if (data[4] == 0 && data[5] == 0)
+        return true;
+    size_t end = question_end(sent, m->len);
+    bool same = len >= end && memcmp(data + 4, sent + 4, 2) == 0;
+    for (size_t i = MESSAGE_HEADER; same && i < end; i++)
+        same = tolower(data[i]) == tolower(sent[i]);
+    return same;
+}
+
+/* Id, kind and question of the message are those of ours, and it is an answer. */
 static enum dns_heard hear_raw(void *arg, const unsigned char *data, size_t len, bool tcp)
 {
     const struct raw_message *raw = arg;
     const unsigned char *sent = raw->message->data;
     if (len < MESSAGE_HEADER || memcmp(data, sent, 2) != 0 || (data[2] & 0x80) == 0 ||
-        ((data[2] ^ sent[2]) & 0x78) != 0)
+        ((data[2] ^ sent[2]) & 0x78) != 0 || !has_our_question(raw->message, data, len))
         return DNS_HEARD_NOTHING;
     if (!tcp && (data[2] & 0x02) != 0)
         return DNS_HEARD_CUT;

@@ -388,8 +388,9 @@ static void a_message_goes_as_it_is(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         static char cut[] = "cut";
         struct dns_peer *p = dns_peer_start(echo, rows[i].cuts ? cut : NULL);
-        unsigned char data[600] = "\x12\x34\x28"; /* an update */
-        dns_peer_forge(p, DNS_FORGE_SOURCE | DNS_FORGE_ID | DNS_FORGE_KIND);
+        /* An update of a.test. */
+        unsigned char data[600] = "\x12\x34\x28\0\0\1\0\0\0\0\0\0\1a\4test\0\0\6\0\1";
+        dns_peer_forge(p, DNS_FORGE_SOURCE | DNS_FORGE_ID | DNS_FORGE_KIND | DNS_FORGE_QUESTION);
         const struct dns_message m = {
             .server = dns_peer_address(p), .data = data, .len = rows[i].len, .tcp = rows[i].tcp};
         AUTO(buf_release) struct buf reply = BUF_INIT(0);
