@@ -12,7 +12,8 @@
 #include "net/dns_update.h"
 #include "pki/mac.h"
 
-#define TTL 60
+/* A CA's resolver that remembers the value of a name's last order would find that instead of the next one's. */
+#define TTL 1
 #define DNS_PORT "53"
 #define PORT_MAX 65535
 #define ADDRESSES_MAX 4 /* of a nameserver given by name */
