@@ -3,9 +3,11 @@
 other controller runs beside them."""
 import base64
 import concurrent.futures
+import contextlib
 import pathlib
 import threading
 import types
+import uuid
 
 import pytest
 from test_crash import AT_ONCE, Issuance
@@ -14,6 +16,7 @@ from lib.objects import certificate, dns01_acme
 from lib.wait import stays, wait_for
 
 FLAGS = {"leader_elect": "false"}
+HOME = "certroll"
 
 
 def begin(api, ns, ca, bind, zone):
@@ -55,6 +58,48 @@ def test_a_controller_that_is_killed_goes_on(api, ns, dns01_ca, late, make_contr
     api.wait_ready("Certificate", ns, "web", 60)
     wait_for("it to go everywhere", lambda: not any(primary.values(name).values()), 20, lambda: api.describe(ns))
     assert len(api.list("Order", ns)) == 1
+
+
+def test_the_next_leader_goes_on(api, ns, dns01_ca, late, make_controller, dns_tree):
+    """The one that held the lease ends while the record is up; who has waited proves and removes it."""
+    primary, secondary, zone = late
+    api.delete("Lease", HOME, "certroll-controller")
+    first, second = (make_controller(name, nameservers=dns_tree.address) for name in ("leader", "next-leader"))
+    first.start()
+    wait_for("the first to lead", lambda: "msg=leading" in first.text(), 25, first.tail)
+    second.start()
+    begin(api, ns, dns01_ca, primary, zone)
+    first.stop()
+    wait_for("the second to lead", lambda: "msg=leading" in second.text(), 10, second.tail)
+    assert len(primary.values(f"_acme-challenge.{zone}")[primary.address]) == 1
+    secondary.release()
+    api.wait_ready("Certificate", ns, "web", 60)
+    wait_for("it to go everywhere", lambda: not any(primary.values(f"_acme-challenge.{zone}").values()), 20,
+             lambda: api.describe(ns))
+    assert len(api.list("Order", ns)) == 1
+    second.stop()
+
+
+def test_two_installations_at_one_name(api, dns01_ca, bind, dns_tree, make_controller):
+    """Each with its own account, and neither knows of the other: four values at one name, each removes its own. Who is
+    validated a moment after the other may meet what the CA's resolver remembers, and goes on with its next order."""
+    with contextlib.ExitStack() as ends:
+        spaces = [api.namespace(f"t-{uuid.uuid4().hex[:8]}") for _ in range(2)]
+        zone = f"{spaces[0]}.test"
+        bind.add_zone(zone)
+        dns_tree.delegate(zone, bind)
+        for one in spaces:
+            ends.callback(api.delete, "Namespace", None, one)
+            make_controller(one, **FLAGS, nameservers=dns_tree.address, namespace=one, failure_backoff_min="2s",
+                            failure_backoff_max="8s").start()
+            api.create(bind.secret(one))
+            api.create(dns01_acme(one, dns01_ca, bind.solver()))
+            api.wait_ready("Issuer", one, "acme", 30)
+        for one in spaces:
+            api.create(certificate(one, "web", "acme", dnsNames=[zone, f"*.{zone}"]))
+        for one in spaces:
+            api.wait_ready("Certificate", one, "web", 60)
+        wait_for("all to go", lambda: not any(bind.values(f"_acme-challenge.{zone}").values()), 20)
 
 
 class ByDns(Issuance):

@@ -77,6 +77,20 @@ def test_powerdns_with_another_key(api, ns, dns01_ca, dns01_controller, powerdns
     api.wait_ready("Certificate", ns, "web", 30)
 
 
+def test_a_zone_that_powerdns_does_not_have(api, ns, dns01_ca, dns01_controller, powerdns, bind, zone):
+    """It is somebody else's: the Challenge says so, and another provider of the Issuer takes over, with the same order."""
+    add_issuer(api, ns, dns01_ca, powerdns, powerdns.solver())
+    api.create(certificate(ns, "web", "acme", dnsNames=[zone]))
+    said = wait_for("a reason", lambda: reason(api, ns), 30, lambda: api.describe(ns))
+    assert f"powerdns: TXT record _acme-challenge.{zone} in zone {zone}: " in said and "no zone" in said, said
+    api.create(bind.secret(ns))
+    api.patch("Issuer", ns, "acme", {"spec": {"acme": {"solvers": [{"dns01": bind.solver()}]}}})
+    api.wait_ready("Certificate", ns, "web", 30)
+    wait_for("the value to go", lambda: bind.values(f"_acme-challenge.{zone}") == {bind.address: []}, 20,
+             lambda: api.describe(ns))
+    assert len(api.list("Order", ns)) == 1
+
+
 # ---- a webhook made for cert-manager
 
 @pytest.fixture

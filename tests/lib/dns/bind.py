@@ -2,8 +2,10 @@
 """BIND 9 as users have it for RFC 2136: a primary with dynamic zones and keys, and secondaries that lag."""
 import base64
 import hashlib
+import pathlib
 import select
 import socket
+import subprocess
 import threading
 import time
 
@@ -91,15 +93,26 @@ class Secondary(Named):
 
 
 class Bind(Named):
-    """A primary. keys: algorithm of TSIG -> (name, secret in base64)."""
+    """A primary. keys: algorithm of TSIG -> (name, secret in base64); locked: zones that they may not change. Both may be
+    changed before a reload(). ahead: seconds that its clock is; before a start."""
 
-    def __init__(self, folder, name="bind", secondaries=()):
+    def __init__(self, folder, name="bind", secondaries=(), ahead=0):
         super().__init__(folder, name)
-        self.secondaries, self.names = list(secondaries), []
+        self.secondaries, self.names, self.new = list(secondaries), [], []
+        self.locked, self.ahead = set(), ahead
         self.keys = {a: (f"{a}.{name}", base64.b64encode(hashlib.sha512(a.encode()).digest()[:32]).decode())
                      for a in ALGORITHMS}
         for secondary in self.secondaries:
             secondary.primary = self
+
+    def environ(self):
+        if not self.ahead:
+            return {}
+        library = self.folder / "skewed_clock.so"
+        source = pathlib.Path(__file__).with_name("skewed_clock.c")
+        subprocess.run(["cc", "-shared", "-fPIC", f"-DAHEAD={self.ahead}", "-o", library, source], check=True,
+                       timeout=60)
+        return {"LD_PRELOAD": str(library)}
 
     def options(self):
         also = " ".join(f"127.0.0.1 port {s.relay.port};" for s in self.secondaries)
@@ -108,23 +121,33 @@ class Bind(Named):
     def zones(self):
         text = [f'key "{name}" {{ algorithm {a}; secret "{secret}"; }};' for a, (name, secret) in self.keys.items()]
         allowed = " ".join([f"{STRANGER};", *(f'key "{name}";' for name, _ in self.keys.values())])
-        text += [f'zone "{zone}" {{ type primary; file "{zone}.zone"; allow-update {{ {allowed} }}; }};'
-                 for zone in self.names]
+        text += [f'zone "{zone}" {{ type primary; file "{zone}.zone"; '
+                 f'allow-update {{ {"none;" if zone in self.locked else allowed} }}; }};' for zone in self.names]
         return "\n".join(text)
 
     def servers(self):
         return [self, *self.secondaries]
 
-    def add_zone(self, zone, records=""):
-        """A dynamic zone, on its secondaries too. records: more of its text."""
-        servers = "\n".join(f"@ NS {server_name(s.address)}" for s in self.servers())
+    def add_zone(self, zone, records="", servers=None):
+        """A dynamic zone, on its secondaries too. records: more of its text; servers: those that it names instead."""
+        self.prepare_zone(zone, records, servers)
+        self.serve()
+
+    def prepare_zone(self, zone, records="", servers=None):
+        """The same, to be served from the next serve() on: a reload takes its time, and many zones can have one."""
+        servers = "\n".join(f"@ NS {server_name(s.address)}" for s in servers or self.servers())
         text = ZONE.format(first=server_name(self.address), servers=servers, records=records)
         (self.folder / f"{zone}.zone").write_text(text)
         self.names.append(zone)
+        self.new.append(zone)
+
+    def serve(self):
         self.reload()
-        wait_for(f"{self.name} to serve {zone}", lambda: serial(self.address, zone), 10, self.tail)
-        for secondary in self.secondaries:
-            secondary.follow(zone)
+        for zone in self.new:
+            wait_for(f"{self.name} to serve {zone}", lambda name=zone: serial(self.address, name), 20, self.tail)
+            for secondary in self.secondaries:
+                secondary.follow(zone)
+        self.new = []
 
     def values(self, name):
         """What each of its servers holds: address -> values."""
@@ -133,6 +156,12 @@ class Bind(Named):
     def change(self, zone, name, text, remove=False):
         """What another tool does to the zone."""
         update(self.address, zone, name, text, remove)
+
+    def change_key(self, algorithm):
+        """Another secret under the same name; the old one is refused."""
+        name, secret = self.keys[algorithm]
+        self.keys[algorithm] = (name, base64.b64encode(hashlib.sha512(secret.encode()).digest()[:32]).decode())
+        self.reload()
 
     # ---- for Issuers
 

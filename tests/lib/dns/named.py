@@ -43,34 +43,37 @@ def beside(host, count=8):
             subprocess.run(["ip", "address", "del", address, "dev", "lo"], timeout=10, stderr=subprocess.DEVNULL)
 
 
-def own_address():
+def own_address(v6=False):
     """An address that nobody else has, of loopback but for beside(): several runs have port 53 beside each other."""
-    if _reachable:
+    if _reachable and not v6:
         return _reachable.pop()
     port = free_port()
-    return f"127.53.{port >> 8}.{port & 255}"
+    return f"fd53::{port:x}" if v6 else f"127.53.{port >> 8}.{port & 255}"
+
+
+def on_loopback(verb, address):
+    """verb: "replace" or "del". Some servers listen on nothing but addresses that an interface has."""
+    host = [f"{address}/128", "dev", "lo", "nodad"] if ":" in address else [f"{address}/32", "dev", "lo"]
+    subprocess.run(["ip", "address", verb, *host], check=True, timeout=10)
 
 
 class Named(Server):
-    """address: where it listens, on port 53. A subclass says its options() and zones() as text of named.conf. BIND
-    listens on nothing but addresses that an interface has, so loopback has this one meanwhile."""
+    """address: where it listens, on port 53; loopback has it meanwhile. A subclass says its options() and zones() as text
+    of named.conf."""
 
     def __init__(self, folder, name):
         super().__init__(folder, name)
         self.address = own_address()
 
-    def _address(self, verb):
-        subprocess.run(["ip", "address", verb, f"{self.address}/32", "dev", "lo"], check=True, timeout=10)
-
     def start(self):
         self._write()
-        self._address("replace")
+        on_loopback("replace", self.address)
         return super().start()
 
     def stop(self):
         if self.process is not None:
             super().stop()
-            self._address("del")
+            on_loopback("del", self.address)
             self.process = None
 
     def options(self):

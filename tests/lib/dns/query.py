@@ -43,7 +43,8 @@ def _wire_name(name):
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
-def _receive(connection, length):
+def receive(connection, length):
+    """So many bytes."""
     data = b""
     while len(data) < length:
         more = connection.recv(length - len(data))
@@ -56,7 +57,7 @@ def _receive(connection, length):
 def _exchange(server, message, timeout, source=None):
     with socket.create_connection((server, 53), timeout, source and (source, 0)) as connection:
         connection.sendall(struct.pack(">H", len(message)) + message)
-        return Reply(_receive(connection, struct.unpack(">H", _receive(connection, 2))[0]))
+        return Reply(receive(connection, struct.unpack(">H", receive(connection, 2))[0]))
 
 
 def ask(server, name, kind="TXT", recursive=False, timeout=5):

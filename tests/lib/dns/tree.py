@@ -42,19 +42,19 @@ class Root(Named):
     def zones(self):
         return 'zone "." { type primary; file "root.zone"; };'
 
-    def delegate(self, zone, servers):
-        self.zones_below[zone] = servers
+    def delegate(self, zones):
+        self.zones_below.update(zones)
         self.serial += 1
         self._write_zone()
         self.reload()
-        wait_for(f"the root to delegate {zone}", lambda: serial(self.address, ".") == self.serial, 10, self.tail)
+        wait_for(f"the root to delegate {zones}", lambda: serial(self.address, ".") == self.serial, 10, self.tail)
 
 
 class Resolver(Named):
     """Recursive. A failure is not remembered, an absence as long as its zone says; all else for so many seconds at most."""
 
-    def __init__(self, folder, root, remember=604800):
-        super().__init__(folder, "resolver")
+    def __init__(self, folder, root, name="resolver", remember=604800):
+        super().__init__(folder, name)
         self.remember = remember
         (self.folder / "hints").write_text(HINTS.format(address=root.address))
 
@@ -63,6 +63,18 @@ class Resolver(Named):
 
     def zones(self):
         return 'zone "." { type hint; file "hints"; };'
+
+
+class Inside(Resolver):
+    """One that knows the zone from itself: its view has a name server in the zone, which is this one."""
+
+    def __init__(self, folder, name, root, zone):
+        super().__init__(folder, root, name)
+        self.zone = zone
+        (self.folder / "inside.zone").write_text(f"$TTL 60\n@ SOA ns root. 1 3600 3600 86400 1\n@ NS ns\nns A {self.address}\n")
+
+    def zones(self):
+        return super().zones() + f' zone "{self.zone}" {{ type primary; file "inside.zone"; }};'
 
 
 class Tree:
@@ -76,7 +88,11 @@ class Tree:
     def delegate(self, zone, *servers):
         """From now on the zone is where these serve it. A zone below another one of the tree: write delegation() into
         the zone above."""
-        self.root.delegate(zone, servers)
+        self.root.delegate({zone: servers})
+
+    def delegate_all(self, zones):
+        """The same for many at once: zone -> servers."""
+        self.root.delegate(zones)
 
     def __enter__(self):
         self.root.start()
