@@ -183,6 +183,8 @@ struct search {
     const struct dns_config *config;
     int64_t deadline; /* mono */
     int64_t ttl;      /* of all answers together */
+    struct err
+        *unheard; /* owned: of the first name server whose addresses could not be looked up */
 };
 
 static struct err *time_left(const struct search *s, const char *name, int64_t most,
@@ -237,6 +239,18 @@ static struct err *climb(struct search *s, const char *name, char zone[DNS_NAME_
                    name);
 }
 
+/* A look-up that fails once must not leave out a server that a CA would ask; one that always does holds nobody up.
+ * Takes over e. */
+static void note_look_up(struct search *s, const char *host, enum dns_type type, struct err *e)
+{
+    auto_free char *key = x_printf("%s %s", host, dns_type_str(type));
+    unsigned looks = dns_zones_heard(s->f->zones, key, e == NULL, clock_mono(s->f->clock));
+    if (e != NULL && s->unheard == NULL && looks < DNS_SILENT_LOOKS)
+        s->unheard = e;
+    else
+        err_free(e);
+}
+
 /* A server without an address is no reason to give up: another may have one. */
 static struct err *add_addresses(struct search *s, const char *host, struct strlist *servers)
 {
@@ -246,7 +260,7 @@ static struct err *add_addresses(struct search *s, const char *host, struct strl
         struct err *e = resolve(s, host, types[t], &a);
         if (err_is(e, ERR_CANCELLED))
             return e;
-        err_drop(e); /* the next one may do */
+        note_look_up(s, host, types[t], e);
         for (size_t i = 0; i < a.count && servers->len < DNS_ASK_SERVERS_MAX; i++) {
             char text[DNS_ADDRESS_MAX];
             if (dns_address_text(&a.records[i], text) && !strlist_has(servers, text))
@@ -257,12 +271,12 @@ static struct err *add_addresses(struct search *s, const char *host, struct strl
 }
 
 /* Resolvers turn them round at each answer: in an order of their own, what is said of them is the same each time. */
-static struct err *check_servers(const struct search *s, const char *zone, struct strlist *servers)
+static struct err *check_servers(struct search *s, const char *zone, struct strlist *servers)
 {
     int64_t left = 0;
     strlist_sort(servers);
     if (servers->len > 0)
-        return NULL;
+        return err_wrap(TAKE(s->unheard), "an address of the name servers of zone %s", zone);
     TRY(time_left(s, zone, FIND_TIME, &left));
     return err_new(ERR_TRANSIENT, "LameDelegation",
                    "no name server of zone %s has an address: see its NS records", zone);
@@ -483,7 +497,10 @@ struct err *dns_place_find(const struct dns_finder *f, const struct dns_config *
     struct search s = {
         .f = f, .config = config, .deadline = clock_mono(f->clock) + FIND_TIME, .ttl = KEPT_MAX};
     AUTO(dns_place_release) struct dns_place place = {0};
-    TRY(find(&s, lower, &place));
+    struct err *e = find(&s, lower, &place);
+    err_free(s.unheard); /* of a zone that was left for another */
+    if (e != NULL)
+        return e;
     auto_free char *key = known_key(config, "=", lower);
     remember(f->zones, key, &place, kept_until(&s));
     *ret_place = place;

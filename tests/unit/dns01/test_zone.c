@@ -184,6 +184,23 @@ static void the_same_server_is_named_each_time(void **state)
                "answers for it: 192.0.2.8: it is not authoritative");
 }
 
+/* A CA asks the server that a failed look-up would leave out. */
+static void a_look_up_that_fails_leaves_nobody_out(void **state)
+{
+    (void)state;
+    WORLD(w);
+    w.net.broken = "ns2.a.test";
+    expect_err(find(&w, NAME), ERR_TRANSIENT, "DNSFailed",
+               "an address of the name servers of zone a.test: DNS query for ns2.a.test A");
+    w.net.broken = NULL;
+    expect_place(&w, NAME, NAME, "a.test", "192.0.2.1 192.0.2.2");
+    dns_zones_forget(w.zones, NAME);
+    w.net.broken = "ns2.a.test";
+    for (unsigned i = 1; i < DNS_SILENT_LOOKS; i++)
+        expect_err(find(&w, NAME), ERR_TRANSIENT, "DNSFailed", "ns2.a.test");
+    expect_place(&w, NAME, NAME, "a.test", "192.0.2.1");
+}
+
 static void a_zone_without_addresses_is_lame(void **state)
 {
     (void)state;
@@ -280,6 +297,7 @@ int main(void)
         cmocka_unit_test(an_endless_alias_ends),
         cmocka_unit_test(a_server_that_does_not_help_is_passed_over),
         cmocka_unit_test(the_same_server_is_named_each_time),
+        cmocka_unit_test(a_look_up_that_fails_leaves_nobody_out),
         cmocka_unit_test(a_zone_without_addresses_is_lame),
         cmocka_unit_test(silence_is_counted_and_ends),
         cmocka_unit_test(time_is_limited),

@@ -132,6 +132,8 @@ static struct err *query(void *ctx, const struct dns_question *q, const struct s
     for (size_t i = 0; i < z->server_count; i++)
         if (z->servers[i].silent && str_eq(z->servers[i].address, z->resolver))
             return err_new(ERR_TRANSIENT, "Timeout", "%s did not answer", z->resolver);
+    if (str_eq(name, z->broken))
+        return err_new(ERR_TRANSIENT, "DNSFailed", "answered SERVFAIL");
     const char *end = NULL;
     for (int i = 0; i < FOLLOW_MAX && (end = find(z, NULL, name, DNS_CNAME, 0)) != NULL; i++)
         dns_name_copy(end, name);

@@ -30,6 +30,7 @@ struct scripted_zones {
     char asked_first[DNS_NAME_MAX +
                      1];        /* of resolvers: any that was asked for "_acme-challenge..." */
     unsigned flags;             /* of the last one */
+    const char *broken;         /* a name that resolvers fail to look up, or NULL */
     char resolver[64];          /* the first that was named in the last query, "" = the system's */
     int64_t ttl;                /* of answers; 0 = 60 s */
     struct clock_manual *hands; /* that each query moves by takes */
