@@ -26,6 +26,8 @@
 /* Another name of the Order may turn out to lead to the same place. */
 #define PLACED_SOON (5 * NS_PER_SEC)
 #define SEEN_SOON (200 * NS_PER_MS)
+/* Whoever is seen wakes the others of its name; one that has gone elsewhere, or is given up, does not. */
+#define SEEN_LATER (5 * NS_PER_SEC)
 
 struct dns01_pass {
     struct challenge_pass *c;
@@ -341,8 +343,9 @@ static struct err *ensure_together(struct dns01_pass *d)
             controller_enqueue(d->env->controllers.challenge, other->obj.meta.namespace,
                                other->obj.meta.name);
     }
+    bool soon = c->now - challenge_noted(c, NOTE_SHOWN).time < PLACED_SOON;
     if (missing)
-        challenge_wait(c, c->now + SEEN_SOON);
+        challenge_wait(c, c->now + (soon ? SEEN_SOON : SEEN_LATER));
     return NULL;
 }
 
