@@ -216,6 +216,7 @@ static void make_reconcilers(struct app *app)
                 .namespace = f->namespace,
                 .own_namespace = app->own_namespace,
                 .prepare_namespaces = f->prepare_namespaces,
+                .features = f->features,
                 .solver_image = f->solver_image,
                 .responder = {.ns = app->own_namespace, .service = f->http01_service},
                 .cluster_issuer_ambient = f->cluster_issuer_ambient,

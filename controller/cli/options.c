@@ -22,6 +22,8 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
     out[n++] = FLAG(STRING, &f->config, "config", NULL, "YAML file with these settings");
     out[n++] = FLAG(STRING, &f->kubeconfig, "kubeconfig", NULL, "run outside a cluster");
     out[n++] = FLAG(STRING, &f->context, "context", NULL, "context of the kubeconfig");
+    out[n++] = FLAG(STRING, &f->feature_gates, "feature-gates", NULL,
+                    "what is not settled yet, as DNSAccount01=true,...");
     out[n++] = FLAG(STRING, &f->namespace, "namespace", NULL, "watch one namespace only");
     out[n++] = FLAG(STRING, &f->nameservers, "nameservers", NULL,
                     "DNS servers to ask, as ADDRESS[:PORT],...: the system's unless set");
@@ -62,8 +64,9 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
     return n;
 }
 
-static struct err *check_controller(const struct controller_flags *f)
+static struct err *check_controller(struct controller_flags *f)
 {
+    TRY(features_parse(f->feature_gates, &f->features), "--feature-gates");
     if (f->failure_backoff_max < f->failure_backoff_min)
         return err_new(ERR_INVALID, "InvalidFlag",
                        "--failure-backoff-max: write at least --failure-backoff-min");

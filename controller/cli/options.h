@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "base/feature.h"
 
 struct controller_flags {
     char *api_group;
@@ -15,6 +16,8 @@ struct controller_flags {
     char *config;
     char *kubeconfig;
     char *context;
+    char *feature_gates;
+    struct features features; /* as that says */
     char *namespace;
     char *nameservers;
     bool leader_elect;

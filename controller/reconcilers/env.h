@@ -15,6 +15,7 @@
 #include "api/kinds.h"
 #include "api/order.h"
 #include "api/tls_secret.h"
+#include "base/feature.h"
 #include "budget/budgets.h"
 #include "dns01/access.h"
 #include "dns01/zone.h"
@@ -38,6 +39,7 @@ struct env_config {
     const char *own_namespace;              /* where we keep what is ours; NULL = nowhere */
     const char *prepare_namespaces;         /* "a,b": where prepare hooks may run; NULL = nowhere */
     const char *solver_image;
+    struct features features;
     struct http01_responder responder; /* where our own replicas answer */
     bool cluster_issuer_ambient; /* a ClusterIssuer's DNS providers may use what certroll itself */
     bool issuer_ambient;         /* has: environment, files; and those of an Issuer */

@@ -265,7 +265,7 @@ def test_flags(default, render):
         "cluster-resource-namespace": "secrets", "leader-elect": "true", "leader-election-namespace": "leases",
         "http01-port": "8089", "http01-service": flags(render(EVERYTHING).container)["http01-service"],
         "log-level": "debug", "log-format": "json", "config": "/etc/certroll/config.yaml", "external-workers": "32",
-        "prepare-namespaces": "shop"}
+        "prepare-namespaces": "shop", "feature-gates": "DNSAccount01=true"}
 
 
 def test_further_arguments_come_last(render):
@@ -462,6 +462,7 @@ def test_everything_is_everything():
     {"config": {"log-level": "debug"}}, {"extraArgs": "--workers=1"}, {"leaderElection": {"enable": True}},
     {"podAnnotations": {"a": 1}}, {"networkPolicy": {"egress": {"ports": [0]}}},
     {"networkPolicy": {"egress": {"ports": ["443"]}}}, {"podDisruptionBudget": {"minAvailable": "half"}},
+    {"featureGates": {"Unheard": True}}, {"featureGates": {"DNSAccount01": "yes"}},
     {"rbac": {"secrets": "byName"}}, {"imagePullSecrets": ["registry"]}, {"livenessProbe": {"httpGet": {}}},
     {"resources": {"request": {}}}, {"terminationGracePeriodSeconds": 0}, {"metrics": {"serviceMonitor": {}}},
 ], ids=str)

@@ -52,6 +52,17 @@ static void test_command_line_wins_over_the_file(void **state)
     assert_false(f.leader_elect);
 }
 
+static void test_features(void **state)
+{
+    (void)state;
+    AUTO(controller_flags_release) struct controller_flags none = {0};
+    assert_null(controller_flags_parse(WORDS(""), &none));
+    assert_false(none.features.on[FEATURE_DNS_ACCOUNT_01]);
+    AUTO(controller_flags_release) struct controller_flags f = {0};
+    assert_null(controller_flags_parse(WORDS("--feature-gates=DNSAccount01=true"), &f));
+    assert_true(f.features.on[FEATURE_DNS_ACCOUNT_01]);
+}
+
 static void refuses_controller(char *const *argv, const char *message)
 {
     struct controller_flags f = {.workers = -7};
@@ -71,6 +82,7 @@ static void test_refuses(void **state)
     refuses_controller(WORDS("--failure-backoff-min=2h --failure-backoff-max=1h"),
                        "--failure-backoff-max");
     refuses_controller(WORDS("stray"), "unexpected argument");
+    refuses_controller(WORDS("--feature-gates=Unheard=true"), "--feature-gates: \"Unheard\"");
 }
 
 static void test_bad_file(void **state)
@@ -130,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_controller_defaults),
         cmocka_unit_test(test_command_line_wins_over_the_file),
+        cmocka_unit_test(test_features),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_bad_file),
         cmocka_unit_test(test_solver),
