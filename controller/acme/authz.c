@@ -134,6 +134,14 @@ char *acme_key_authorization(const struct pki_key *key, const char *token)
     return x_printf("%s.%s", token, thumbprint);
 }
 
+char *acme_dns_account_label(const char *account_url)
+{
+    unsigned char digest[32];
+    pki_sha256(account_url, strlen(account_url), digest);
+    auto_free char *hash = base32_encode_lower(digest, 10);
+    return x_printf("_%s", hash);
+}
+
 char *acme_dns_value(const struct pki_key *key, const char *token)
 {
     unsigned char digest[32];

@@ -85,6 +85,9 @@ struct err *acme_challenge_accept(const struct acme_account *account, const char
 
 /* token.thumbprint (section 8.1). Owned. */
 char *acme_key_authorization(const struct pki_key *key, const char *token);
+/* The label of an account in the names of dns-account-01 (draft-ietf-acme-dns-account-label):
+ * "_ujmmovf2vn55tgye". Owned. */
+char *acme_dns_account_label(const char *account_url);
 /* The value of the TXT record for dns-01 (section 8.4): base64url of the SHA-256 of that. Owned. */
 char *acme_dns_value(const struct pki_key *key, const char *token);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/challenge.h"
 
-static const char *const types[] = {"HTTP-01", "DNS-01", NULL};
+static const char *const types[] = {"HTTP-01", "DNS-01", "DNS-ACCOUNT-01", NULL};
 
 #define SPEC(type, member, name, ...)                                                              \
     BIND_ROW(struct challenge_spec, type, member, name, __VA_ARGS__)

@@ -10,7 +10,7 @@ struct challenge_spec {
     const char *authorization_url;
     const char *dns_name;
     bool wildcard;
-    const char *type; /* "HTTP-01" or "DNS-01" */
+    const char *type; /* "HTTP-01", "DNS-01", "DNS-ACCOUNT-01" */
     const char *token;
     const char *key;    /* key authorization: shown, never trusted */
     const char *solver; /* JSON: shown, never trusted: the Issuer's is used */

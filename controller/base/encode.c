@@ -83,6 +83,24 @@ char *hex_encode(const void *data, size_t len)
     return out;
 }
 
+char *base32_encode_lower(const void *data, size_t len)
+{
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+    const unsigned char *p = data;
+    char *out = x_alloc(len * 8 / 5 + 2);
+    size_t n = 0;
+    unsigned bits = 0, waiting = 0;
+    for (size_t i = 0; i < len; i++) {
+        bits = (bits << 8 | p[i]) & 0xfff; /* at most 4 wait when 8 come */
+        for (waiting += 8; waiting >= 5; waiting -= 5)
+            out[n++] = digits[bits >> (waiting - 5) & 31];
+    }
+    if (waiting > 0)
+        out[n++] = digits[bits << (5 - waiting) & 31];
+    out[n] = '\0';
+    return out;
+}
+
 /* How many characters carry bits: len without the padding. */
 static struct err *payload_len(const struct alphabet *a, const char *s, size_t len, size_t *ret_n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base64, base64url (RFC 4648 sections 4 and 5, the latter without padding) and hex. */
+/* base64, base64url (RFC 4648 sections 4 and 5, the latter without padding), base32 and hex. */
 #ifndef CERTROLL_BASE_ENCODE_H
 #define CERTROLL_BASE_ENCODE_H
 
@@ -11,6 +11,8 @@
 char *base64_encode(const void *data, size_t len);
 char *base64url_encode(const void *data, size_t len);
 char *hex_encode(const void *data, size_t len);
+/* Section 6 in lower case, without padding. */
+char *base32_encode_lower(const void *data, size_t len);
 
 /* Strict: no white space, right padding for base64, none for base64url, unused bits zero. The
  * result is owned and NUL-terminated beyond ret_len; errors name positions, never content. */

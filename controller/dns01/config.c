@@ -18,10 +18,12 @@ struct self_check {
     const char *url;
 };
 struct common {
+    const char *challenge_type;
     const char *cname_strategy;
     struct self_check self_check;
 };
 
+static const char *const challenge_types[] = {"dns-01", DNS_ACCOUNT_01, NULL};
 static const char *const strategies[] = {"None", "Follow", NULL};
 static const char *const modes[] = {
     [DNS_CHECK_AUTHORITATIVE] = "authoritative",
@@ -42,6 +44,8 @@ static const struct bind_table self_check_table =
     BIND_TABLE("DNS01SelfCheck", struct self_check, self_check_fields);
 
 static const struct bind_field common_fields[] = {
+    BIND_ROW(struct common, STRING, challenge_type, "challengeType",
+             .enumeration = challenge_types),
     BIND_ROW(struct common, STRING, cname_strategy, "cnameStrategy", .enumeration = strategies),
     BIND_ROW(struct common, OBJECT, self_check, "selfCheck", .table = &self_check_table),
 };
@@ -142,6 +146,7 @@ static struct err *read_wait_instead(const char *text, struct dns_config *c)
 static void read_common(const struct common *common, struct dns_config *c)
 {
     const struct self_check *sc = &common->self_check;
+    c->by_account = str_eq(common->challenge_type, DNS_ACCOUNT_01);
     c->follow = !str_eq(common->cname_strategy, "None");
     for (size_t i = 0; modes[i] != NULL; i++)
         if (str_eq(sc->mode, modes[i]))
@@ -199,11 +204,21 @@ struct err *dns_config_parse(const char *text, const char *wait_instead,
 
 bool dns_config_asks_alike(const struct dns_config *a, const struct dns_config *b)
 {
-    bool alike = a->mode == b->mode && a->follow == b->follow && str_eq(a->url, b->url) &&
-                 a->nameservers.len == b->nameservers.len;
+    bool alike = a->mode == b->mode && a->follow == b->follow && a->by_account == b->by_account &&
+                 str_eq(a->url, b->url) && a->nameservers.len == b->nameservers.len;
     for (size_t i = 0; alike && i < a->nameservers.len; i++)
         alike = str_eq(a->nameservers.items[i], b->nameservers.items[i]);
     return alike;
+}
+
+/* ---- a glance ---- */
+
+bool dns_config_is_by_account(const char *text)
+{
+    json_auto_t *object = NULL;
+    err_drop(
+        json_parse(text, strlen(text), &object)); /* whoever parses it all says what is wrong */
+    return str_eq(JSTR(object, "challengeType"), DNS_ACCOUNT_01);
 }
 
 /* ---- the Secrets it names ---- */

@@ -13,9 +13,12 @@ enum dns_check_mode {
     DNS_CHECK_NONE,
 };
 
+#define DNS_ACCOUNT_01 "dns-account-01" /* of challengeType */
+
 struct dns_config {
     const struct dns_provider *provider;
     const void *provider_config; /* of provider->config; part of block */
+    bool by_account;             /* dns-account-01: the name has a label of the account */
     bool follow;                 /* CNAMEs and DNAMEs lead to where the value goes */
     enum dns_check_mode mode;
     int64_t wait;                    /* ns, DNS_CHECK_WAIT */
@@ -26,7 +29,7 @@ struct dns_config {
 void dns_config_release(struct dns_config *c);
 #define AUTO_DNS_CONFIG AUTO(dns_config_release) struct dns_config
 
-/* What is beside the provider's member in dns01: cnameStrategy, selfCheck. */
+/* What is beside the provider's member in dns01: challengeType, cnameStrategy, selfCheck. */
 extern const struct bind_table dns_common_table;
 
 /* text is the JSON of solvers[].dns01, wait_instead the solver's waitInsteadOfSelfCheck or NULL. ERR_INVALID,
@@ -37,6 +40,9 @@ struct err *dns_config_parse(const char *text, const char *wait_instead,
 
 /* Do both look for a name's place by asking the same, so that one look is enough? */
 bool dns_config_asks_alike(const struct dns_config *a, const struct dns_config *b);
+
+/* Does that JSON ask for dns-account-01? false for what cannot be read. */
+bool dns_config_is_by_account(const char *text);
 
 /* Calls fn for each reference to a Secret that is written in the provider's member; field is its path there:
  * "tsigSecretSecretRef". The first error ends it and is returned. */

@@ -78,6 +78,16 @@ static const char *parent_of(const char *name)
     return dot == NULL ? NULL : dot + 1;
 }
 
+/* From where the zone of a name is looked for. A resolver that is asked for "_acme-challenge.a.test" when nothing is
+ * there remembers that nothing is below it either (RFC 8020), where dns-account-01 has its value. */
+static const char *above(const char *name)
+{
+    const char *at = str_or(parent_of(name), name);
+    while (*at == '_' && parent_of(at) != NULL)
+        at = parent_of(at);
+    return at;
+}
+
 /* What one issuer's resolvers say is nothing to another's. */
 static char *known_key(const struct dns_config *c, const char *mark, const char *name)
 {
@@ -106,7 +116,7 @@ static bool note_key(void *arg, const char *key, void *value)
 
 void dns_zones_forget(struct dns_zones *z, const char *name)
 {
-    auto_free char *zone = x_printf("%s|", str_or(parent_of(name), name));
+    auto_free char *zone = x_printf("%s|", above(name));
     auto_free char *place = x_printf("=%s|", name);
     struct forgetting f = {.zone = zone, .place = place};
     pthread_mutex_lock(&z->lock);
@@ -420,16 +430,16 @@ static int64_t kept_until(const struct search *s)
     return clock_mono(s->f->clock) + (ttl > KEPT_MAX ? KEPT_MAX : ttl);
 }
 
-/* The zone that the name's parent is in, and its servers. */
+/* The zone that what is above the name is in, and its servers. */
 static struct err *find_zone(struct search *s, const char *name, struct dns_place *place)
 {
-    const char *above = str_or(parent_of(name), name);
-    auto_free char *key = known_key(s->config, "", above);
+    const char *from = above(name);
+    auto_free char *key = known_key(s->config, "", from);
     struct dns_place known = {0};
     if (!recall(s->f->zones, key, clock_mono(s->f->clock), &known)) {
         int64_t ttl = s->ttl;
         s->ttl = KEPT_MAX;
-        TRY(climb(s, above, place->zone));
+        TRY(climb(s, from, place->zone));
         strlist_release(&place->servers);
         TRY(servers_of(s, place->zone, &place->servers));
         remember(s->f->zones, key, place, kept_until(s));

@@ -14,6 +14,7 @@
 #include "reconcilers/acme_wait.h"
 #include "reconcilers/challenge_pass.h"
 #include "reconcilers/challenge_record.h"
+#include "reconcilers/challenge_type.h"
 #include "reconcilers/names.h"
 #include "reconcilers/order.h"
 
@@ -34,12 +35,7 @@ static void pass_release(struct challenge_pass *p)
 
 bool challenge_is_dns01(const struct challenge *c)
 {
-    return str_eq(c->spec.type, "DNS-01");
-}
-
-const char *challenge_ca_type(const struct challenge *c)
-{
-    return challenge_is_dns01(c) ? "dns-01" : "http-01";
+    return challenge_type_of(c)->recorded;
 }
 
 void challenge_say(struct challenge_pass *p, const char *reason)
@@ -90,7 +86,7 @@ static struct err *take_proof(struct challenge_pass *p)
 struct err *challenge_read_authorization(struct challenge_pass *p)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
-    const char *type = challenge_ca_type(p->challenge);
+    const char *type = challenge_type_of(p->challenge)->at_ca;
     TRY(acme_authz_get(&p->chain.account.account, spec->authorization_url, &p->authz));
     if (!str_eq(p->authz.identifier, spec->dns_name))
         return err_new(ERR_INVALID, "NotOurs", "the authorization is for %s, not for %s",

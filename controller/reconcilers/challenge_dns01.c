@@ -12,6 +12,7 @@
 #include "dns01/propagation.h"
 #include "dns01/turns.h"
 #include "reconcilers/challenge_record.h"
+#include "reconcilers/challenge_type.h"
 #include "reconcilers/order.h"
 
 /* While it waits, the CA is asked so often whether the authorization still stands. */
@@ -35,7 +36,8 @@ struct dns01_pass {
     const struct acme_solver *solver;
     struct dns_config config; /* as the Issuer says now */
     struct dns_finder finder;
-    char *name;  /* "_acme-challenge.example.com" */
+    char *
+        name; /* "_acme-challenge.example.com", for dns-account-01 with a label of the account before it */
     char *value; /* of the TXT record */
 };
 
@@ -374,6 +376,16 @@ static struct err *run_steps(struct dns01_pass *d)
     return NULL;
 }
 
+/* By the type that the CA offered, whatever the solver says meanwhile. */
+static char *name_of(const struct challenge_pass *p)
+{
+    const char *domain = p->challenge->spec.dns_name;
+    if (!challenge_type_of(p->challenge)->by_account)
+        return x_printf("_acme-challenge.%s", domain);
+    auto_free char *label = acme_dns_account_label(p->chain.account.url);
+    return x_printf("%s._acme-challenge.%s", label, domain);
+}
+
 struct err *challenge_dns01(struct challenge_pass *p)
 {
     int64_t pause = challenge_noted(p, NOTE_PAUSE).time;
@@ -391,7 +403,7 @@ struct err *challenge_dns01(struct challenge_pass *p)
                    .clock = env->clock,
                    .stop = env->stop,
                    .zones = env->dns_zones},
-        .name = x_printf("_acme-challenge.%s", p->challenge->spec.dns_name),
+        .name = name_of(p),
         .value = acme_dns_value(p->chain.account.account.key, p->challenge->spec.token),
     };
     struct err *e = read_solver(&d);

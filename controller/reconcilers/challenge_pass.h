@@ -26,9 +26,8 @@ struct challenge_pass {
     bool stop;
 };
 
+/* Proven by a record that a provider puts into a zone: DNS-01 and DNS-ACCOUNT-01. */
 bool challenge_is_dns01(const struct challenge *c);
-/* "http-01" or "dns-01": as the CA says it. */
-const char *challenge_ca_type(const struct challenge *c);
 
 /* Ends the pass; the Challenge goes to a final state with a reason (copied). */
 void challenge_settle(struct challenge_pass *p, const char *state, const char *reason);

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "reconcilers/acme_wait.h"
+#include "reconcilers/challenge_type.h"
 
 static bool is_cluster(const struct issuer *issuer)
 {
@@ -108,6 +109,37 @@ static struct err *report_wait(const struct env *env, const struct issuer *issue
     return write_status(env, issuer, &r);
 }
 
+/* A solver that is turned off here makes its issuer unusable, and not only the names that it would prove: whoever turned
+ * it off hears of it now, and not when these names are to be renewed. */
+static struct err *check_features(const struct env *env, const struct issuer *issuer)
+{
+    const struct acme_issuer *acme = issuer->spec.acme;
+    for (size_t i = 0; acme != NULL && i < acme->solvers.len; i++)
+        TRY(challenge_type_check(&env->config.features, &acme->solvers.items[i]),
+            "spec.acme.solvers[%zu]", i);
+    return NULL;
+}
+
+/* What needs no CA to be refused; *ret_refused is false when there is nothing. */
+static struct err *refuse(const struct env *env, const struct issuer *issuer, bool *ret_refused)
+{
+    AUTO(issuer_readiness_release) struct issuer_readiness r = {0};
+    AUTO_ERR off = check_features(env, issuer);
+    *ret_refused = true;
+    if (issuer_driver_of(&issuer->spec) == NULL) {
+        r.reason = "InvalidConfig";
+        r.message = x_strdup("spec: write acme or selfSigned; this version knows no other issuer");
+    } else if (off != NULL) {
+        r.reason = "InvalidSolver";
+        r.message = x_strdup(off->message);
+        tell_news(env, issuer, &r);
+    } else {
+        *ret_refused = false;
+        return NULL;
+    }
+    return write_status(env, issuer, &r);
+}
+
 struct err *issuer_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
 {
     const struct env *env = arg;
@@ -116,18 +148,17 @@ struct err *issuer_reconcile(void *arg, const struct object_name *name, int64_t 
     TRY(store_get(store, name->ns, name->name, (const void **)&issuer));
     if (issuer == NULL || issuer->obj.meta.deletion_timestamp != 0)
         return NULL;
-    AUTO(issuer_readiness_release) struct issuer_readiness r = {0};
-    const struct issuer_driver *driver = issuer_driver_of(&issuer->spec);
-    if (driver == NULL) {
-        r.reason = "InvalidConfig";
-        r.message = x_strdup("spec: write acme or selfSigned; this version knows no other issuer");
-        return write_status(env, issuer, &r);
-    }
+    bool refused = false;
+    TRY(refuse(env, issuer, &refused));
+    if (refused)
+        return NULL;
     /* Another spec may name another CA: it is not held. */
     auto_free char *held =
         x_printf("%s/%lld", issuer->obj.meta.uid, (long long)issuer->obj.meta.generation);
     if (acme_is_held(env, held, ret_next))
         return report_wait(env, issuer, *ret_next);
+    AUTO(issuer_readiness_release) struct issuer_readiness r = {0};
+    const struct issuer_driver *driver = issuer_driver_of(&issuer->spec);
     struct err *e = driver->ensure_ready(&env->issuer_env, issuer, &r);
     if (e != NULL)
         return report_failure(env, issuer, acme_hold(env, held, e));

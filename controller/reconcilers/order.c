@@ -12,6 +12,7 @@
 #include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconcilers/acme_wait.h"
+#include "reconcilers/challenge_type.h"
 #include "reconcilers/order_abandon.h"
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_prepare.h"
@@ -161,6 +162,8 @@ static struct err *check_solvers(const struct order_pass *p, const struct acme_i
         const struct acme_solver *s = acme_chain_solver(&p->chain, ids[i].value);
         if (s != NULL)
             TRY(solver_check(p->chain.issuer, s->http01));
+        TRY(challenge_type_check(&p->env->config.features, s), "nothing was ordered: %s",
+            ids[i].value);
         TRY(check_solver(s, &ids[i]), "nothing was ordered: %s", ids[i].value);
     }
     return NULL;

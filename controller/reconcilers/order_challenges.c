@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "http01/tier.h"
 #include "pki/key.h"
+#include "reconcilers/challenge_type.h"
 #include "reconcilers/names.h"
 #include "reconcilers/order.h"
 #include "reconcilers/request.h"
@@ -32,6 +33,29 @@ const char *challenge_state(const struct env *env, const struct challenge *c)
 
 /* ---- a Challenge for an authorization ---- */
 
+/* What there is to choose from, as far as it reads like a type. */
+static char *offered(const struct acme_authz *a)
+{
+    AUTO(strlist_release) struct strlist types = {0};
+    for (size_t i = 0; i < a->challenge_count; i++) {
+        const char *type = a->challenges[i].type;
+        if (strspn(type, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(type))
+            strlist_add(&types, type);
+    }
+    return types.len > 0 ? strlist_join(&types, ", ", 10) : x_strdup("none");
+}
+
+static struct err *pick_challenge(const struct acme_authz *a, const char *type, const char *name,
+                                  const struct acme_challenge **ret_challenge)
+{
+    *ret_challenge = acme_authz_challenge(a, type);
+    if (*ret_challenge != NULL && (*ret_challenge)->token != NULL)
+        return NULL;
+    auto_free char *others = offered(a);
+    return err_new(ERR_INVALID, "InvalidSolver",
+                   "the CA offers no %s challenge for %s; it offers %s", type, name, others);
+}
+
 static struct err *pick_solver(struct order_pass *p, const struct acme_authz *a,
                                const struct acme_challenge **ret_challenge,
                                const struct acme_solver **ret_solver)
@@ -51,13 +75,8 @@ static struct err *pick_solver(struct order_pass *p, const struct acme_authz *a,
                        "%s: a wildcard cannot be proven by HTTP-01 (RFC 8555 section 7.1.3): use "
                        "a dns01 solver",
                        name);
-    const char *type = s->dns01 != NULL ? "dns-01" : "http-01";
-    *ret_challenge = acme_authz_challenge(a, type);
     *ret_solver = s;
-    if (*ret_challenge == NULL || (*ret_challenge)->token == NULL)
-        return err_new(ERR_INVALID, "InvalidSolver", "the CA offers no %s challenge for %s", type,
-                       name);
-    return NULL;
+    return pick_challenge(a, challenge_type_of_solver(s)->at_ca, name, ret_challenge);
 }
 
 /* A DNS-01 challenge is held from the start, which costs no write: its record is taken out before it goes. */
@@ -114,7 +133,8 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
     const struct acme_challenge *c = NULL;
     const struct acme_solver *solver = NULL;
     TRY(pick_solver(p, a, &c, &solver));
-    bool dns01 = solver->dns01 != NULL;
+    const struct challenge_type *type = challenge_type_of_solver(solver);
+    bool dns01 = type->recorded;
     const struct pki_key *account = p->chain.account.account.key;
     auto_free char *key =
         dns01 ? acme_dns_value(account, c->token) : acme_key_authorization(account, c->token);
@@ -126,7 +146,7 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
         .authorization_url = authz_url,
         .dns_name = a->identifier,
         .wildcard = a->wildcard,
-        .type = dns01 ? "DNS-01" : "HTTP-01",
+        .type = type->name,
         .token = c->token,
         .key = key,
         .solver = solver_text,

@@ -5,6 +5,7 @@
 #include "acme/caa.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "reconcilers/challenge_type.h"
 #include "reconcilers/order.h"
 
 /* For all names together: DNS that is slow keeps a worker no longer. What is not asked by then, the CA asks. */
@@ -31,8 +32,7 @@ static struct err *check_names(struct order_pass *p, const struct acme_identifie
         const struct acme_solver *s = acme_chain_solver(&p->chain, ids[i].value);
         const struct acme_caa_ask ask = {.identities = identities,
                                          .account_url = p->chain.account.url,
-                                         .method =
-                                             s != NULL && s->dns01 != NULL ? "dns-01" : "http-01",
+                                         .method = challenge_type_of_solver(s)->at_ca,
                                          .wildcard = wildcard};
         const char *name = ids[i].value + (wildcard ? 2 : 0);
         AUTO_ERR e = acme_caa_check(p->env->caa, p->env->stop, name, &ask);

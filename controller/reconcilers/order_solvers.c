@@ -148,8 +148,11 @@ static struct err *ask(const struct search *s, const struct dns_config *config, 
                                       .clock = env->clock,
                                       .stop = env->stop,
                                       .zones = env->dns_zones};
+    auto_free char *account =
+        config->by_account ? acme_dns_account_label(s->p->chain.account.url) : NULL;
     auto_free char *challenge =
-        x_printf("_acme-challenge.%s", str_starts(name, "*.") ? name + 2 : name);
+        x_printf("%s%s_acme-challenge.%s", str_or(account, ""), account != NULL ? "." : "",
+                 str_starts(name, "*.") ? name + 2 : name);
     char lower[DNS_NAME_MAX + 1];
     AUTO(dns_place_release) struct dns_place place = {0};
     out[0] = '\0';

@@ -230,7 +230,9 @@ def dns01_ca(folder, authority, dns_tree):
 
 @pytest.fixture(scope="module")
 def shared_dns01_controller(api, account, folder, request, dns_tree):
-    yield from lead(api, account, folder, request.module.__name__, nameservers=dns_tree.address)
+    """FEATURES of the module are turned on."""
+    gates = {"feature_gates": request.module.FEATURES} if hasattr(request.module, "FEATURES") else {}
+    yield from lead(api, account, folder, request.module.__name__, nameservers=dns_tree.address, **gates)
 
 
 @pytest.fixture

@@ -138,7 +138,8 @@ ACCEPTED = [
         "certificatesPerExactSet": {"count": 1000000000, "period": "8784h0m0s"}}}}),
     *[("Issuer", {"acme": {**ACME, "solvers": [{"dns01": {
         "cloudflare": {"apiTokenSecretRef": {"name": "cf", "key": "token"}}, **more}}]}}) for more in (
-        {}, {"cnameStrategy": "None"}, {"selfCheck": {"mode": "wait", "wait": "2m"}}, {"selfCheck": {"mode": "none"}},
+        {}, {"cnameStrategy": "None"}, {"challengeType": "dns-01"}, {"challengeType": "dns-account-01"},
+        {"selfCheck": {"mode": "wait", "wait": "2m"}}, {"selfCheck": {"mode": "none"}},
         {"selfCheck": {"nameservers": ["192.0.2.53:5353"]}},
         {"selfCheck": {"mode": "resolvers", "nameservers": ["192.0.2.53", "[2001:db8::1]:53"]}},
         {"selfCheck": {"mode": "https", "url": "https://dns.example.com/dns-query"}})],
@@ -176,7 +177,7 @@ ACCEPTED = [
     ("CertificateRequest", {"request": "A" * 131072}),
     ("Order", {"commonName": "www.example.com", "ipAddresses": ["192.0.2.7"], "duration": "24h", "profile": "classic",
                "replaces": "aYhba4dG.AIdlQyE"}),
-    ("Challenge", {"type": "DNS-01", "wildcard": True}),
+    *[("Challenge", {"type": kind, "wildcard": True}) for kind in ("DNS-01", "DNS-ACCOUNT-01")],
 ]
 
 # kind, what is set, the field that is complained about, what the complaint says.
@@ -217,6 +218,7 @@ SOLVERS = [
     ({"dns01": {"unheardOf": {}}}, ".dns01", PROVIDER),
     ({"dns01": {**CLOUDFLARE, "digitalocean": {"tokenSecretRef": {"name": "do", "key": "token"}}}}, ".dns01", PROVIDER),
     ({"dns01": {**CLOUDFLARE, "cnameStrategy": "Maybe"}}, ".dns01.cnameStrategy", "supported values"),
+    ({"dns01": {**CLOUDFLARE, "challengeType": "http-01"}}, ".dns01.challengeType", "supported values"),
     *[({"dns01": {**CLOUDFLARE, "selfCheck": check}}, f".dns01.selfCheck{field}", complaint) for check, field, complaint in (
         ({"mode": "dns"}, ".mode", "supported values"),
         ({"mode": "wait"}, "", "mode wait needs it"),

@@ -94,6 +94,11 @@ class Tree:
         """The same for many at once: zone -> servers."""
         self.root.delegate(zones)
 
+    def forget(self):
+        """The resolver knows nothing any more, as if the TTLs of what it was told were over."""
+        self.resolver.stop()
+        self.resolver.start()
+
     def __enter__(self):
         self.root.start()
         try:

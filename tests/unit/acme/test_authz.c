@@ -236,6 +236,14 @@ static void the_key_authorization_is_token_and_thumbprint(void **state)
     assert_string_equal(text, expected);
 }
 
+/* The example of draft-ietf-acme-dns-account-label. */
+static void an_account_has_a_label(void **state)
+{
+    (void)state;
+    auto_free char *label = acme_dns_account_label("https://example.com/acme/acct/ExampleAccount");
+    assert_string_equal(label, "_ujmmovf2vn55tgye");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +257,7 @@ int main(void)
         cmocka_unit_test(authorizations_are_bounded),
         cmocka_unit_test(a_challenge_is_accepted_with_an_empty_object),
         cmocka_unit_test(the_key_authorization_is_token_and_thumbprint),
+        cmocka_unit_test(an_account_has_a_label),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,21 +12,21 @@
 #include "base/mem.h"
 #include "base/rand.h"
 
-/* RFC 4648 section 10, and bytes that use the last two letters. */
+/* RFC 4648 section 10 (base32 as it is written in names), and bytes that use the last two letters. */
 static const struct {
     const char *data;
     size_t len;
-    const char *base64, *base64url, *hex;
+    const char *base64, *base64url, *hex, *base32;
 } vectors[] = {
-    {"", 0, "", "", ""},
-    {"f", 1, "Zg==", "Zg", "66"},
-    {"fo", 2, "Zm8=", "Zm8", "666f"},
-    {"foo", 3, "Zm9v", "Zm9v", "666f6f"},
-    {"foob", 4, "Zm9vYg==", "Zm9vYg", "666f6f62"},
-    {"fooba", 5, "Zm9vYmE=", "Zm9vYmE", "666f6f6261"},
-    {"foobar", 6, "Zm9vYmFy", "Zm9vYmFy", "666f6f626172"},
-    {"\xfb\xff\xfe", 3, "+//+", "-__-", "fbfffe"},
-    {"\0\0", 2, "AAA=", "AAA", "0000"},
+    {"", 0, "", "", "", ""},
+    {"f", 1, "Zg==", "Zg", "66", "my"},
+    {"fo", 2, "Zm8=", "Zm8", "666f", "mzxq"},
+    {"foo", 3, "Zm9v", "Zm9v", "666f6f", "mzxw6"},
+    {"foob", 4, "Zm9vYg==", "Zm9vYg", "666f6f62", "mzxw6yq"},
+    {"fooba", 5, "Zm9vYmE=", "Zm9vYmE", "666f6f6261", "mzxw6ytb"},
+    {"foobar", 6, "Zm9vYmFy", "Zm9vYmFy", "666f6f626172", "mzxw6ytboi"},
+    {"\xfb\xff\xfe", 3, "+//+", "-__-", "fbfffe", "7p774"},
+    {"\0\0", 2, "AAA=", "AAA", "0000", "aaaa"},
 };
 
 static void encodes_and_decodes_the_vectors(void **state)
@@ -39,6 +39,8 @@ static void encodes_and_decodes_the_vectors(void **state)
         assert_string_equal(b64, vectors[i].base64);
         assert_string_equal(url, vectors[i].base64url);
         assert_string_equal(hex, vectors[i].hex);
+        auto_free char *b32 = base32_encode_lower(vectors[i].data, vectors[i].len);
+        assert_string_equal(b32, vectors[i].base32);
         auto_free char *from64 = NULL, *from_url = NULL;
         size_t len64 = 99, len_url = 99;
         assert_null(base64_decode(b64, strlen(b64), &from64, &len64));

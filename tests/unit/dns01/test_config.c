@@ -56,6 +56,27 @@ static void all_of_it_is_read(void **state)
     }
 }
 
+static void the_challenge_type_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more;
+        bool by_account;
+    } rows[] = {
+        {"", false},
+        {",\"challengeType\":\"dns-01\"", false},
+        {",\"challengeType\":\"dns-account-01\"", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO_DNS_CONFIG c = {0};
+        auto_free char *text = x_printf("{" PROVIDER "%s}", rows[i].more);
+        expect_ok(dns_config_parse(text, NULL, &c));
+        assert_int_equal(c.by_account, rows[i].by_account);
+        assert_int_equal(dns_config_is_by_account(text), rows[i].by_account);
+    }
+    assert_false(dns_config_is_by_account("{"));
+}
+
 static void what_is_wrong_is_told(void **state)
 {
     (void)state;
@@ -68,6 +89,7 @@ static void what_is_wrong_is_told(void **state)
         {"{\"nobody\":{}}", NULL, "dns01.nobody: this version knows no such provider"},
         {"{\"cloudflare\":{\"apiTokenSecretRef\":7}}", NULL, "dns01.cloudflare: "},
         {"{" PROVIDER ",\"cnameStrategy\":\"Maybe\"}", NULL, "cnameStrategy"},
+        {"{" PROVIDER ",\"challengeType\":\"dns-02\"}", NULL, "challengeType"},
         {"{" PROVIDER ",\"selfCheck\":{\"mode\":\"resolvers\"}}", NULL, "selfCheck.nameservers"},
         {"{" PROVIDER ",\"selfCheck\":{\"mode\":\"https\"}}", NULL, "selfCheck.url"},
         {"{" PROVIDER ",\"selfCheck\":{\"mode\":\"https\",\"url\":\"http://r.test\"}}", NULL,
@@ -174,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_usual_is_read),
         cmocka_unit_test(all_of_it_is_read),
+        cmocka_unit_test(the_challenge_type_is_read),
         cmocka_unit_test(what_is_wrong_is_told),
         cmocka_unit_test(its_secrets_are_found),
         cmocka_unit_test(those_who_ask_the_same_are_alike),

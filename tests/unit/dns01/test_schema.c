@@ -71,7 +71,8 @@ static void each_property_is_read(void **state)
     assert_true(json_count(properties) > dns_common_table.count);
     json_each(properties, is_known, NULL);
     json_auto_t *common =
-        json_build("{s:{s:O,s:O}}", "properties", "cnameStrategy",
+        json_build("{s:{s:O,s:O,s:O}}", "properties", "challengeType",
+                   JGET(properties, "challengeType"), "cnameStrategy",
                    JGET(properties, "cnameStrategy"), "selfCheck", JGET(properties, "selfCheck"));
     auto_free char *text = schema_differences(&dns_common_table, common);
     assert_string_equal(text, "");

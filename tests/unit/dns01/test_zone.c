@@ -77,6 +77,24 @@ static void the_zone_is_found_upwards(void **state)
     expect_err(find(&w, "no name"), ERR_INVALID, "InvalidName", "no name");
 }
 
+/* dns-account-01: what a resolver says is absent is absent with all that is below it. */
+static void no_resolver_hears_of_what_is_above_an_account_s_label(void **state)
+{
+    (void)state;
+    WORLD(w);
+    static const char name[] = "_ujmmovf2vn55tgye._acme-challenge.www.a.test";
+    expect_place(&w, name, name, "a.test", "192.0.2.1 192.0.2.2");
+    assert_string_equal(w.net.asked_first, "");
+    unsigned queries = w.net.queries;
+    dns_zones_forget(w.zones, name);
+    expect_ok(find(&w, name));
+    assert_true(w.net.queries > queries);
+    scripted_zones_zone(&w.net, NAME, "ns.b.test", "192.0.2.9"); /* where it is a zone of its own */
+    dns_zones_forget(w.zones, name);
+    expect_place(&w, name, name, NAME, "192.0.2.9");
+    assert_string_equal(w.net.asked_first, "");
+}
+
 static void a_zone_is_asked_for_once_in_its_ttl(void **state)
 {
     (void)state;
@@ -290,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_zone_is_found_upwards),
+        cmocka_unit_test(no_resolver_hears_of_what_is_above_an_account_s_label),
         cmocka_unit_test(a_zone_is_asked_for_once_in_its_ttl),
         cmocka_unit_test(what_was_found_is_recalled),
         cmocka_unit_test(a_zone_below_is_found),

@@ -20,6 +20,9 @@
 
 #define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
 #define HTTP01 ",\"solvers\":[{\"http01\":{\"ingress\":{}}}]"
+#define DNS_ACCOUNT_01_SOLVER                                                                      \
+    ",\"solvers\":[{\"dns01\":{\"challengeType\":\"dns-account-01\",\"cloudflare\":{"              \
+    "\"apiTokenSecretRef\":{\"name\":\"cf\",\"key\":\"token\"}}}}]"
 #define OF_ISSUER "{\"name\":\"acme\"}"
 #define OF_CLUSTER_ISSUER "{\"name\":\"acme\",\"kind\":\"ClusterIssuer\"}"
 #define AT_CA                                                                                      \
@@ -107,6 +110,9 @@ static void what_must_fail_is_not_ordered(void **state)
     expect_refused(",\"preferredProfile\":\"classic\"" HTTP01, "\"certroll.dev/profile\":\"x\"",
                    "a.test", PROFILES, "the profile \"x\"");
     expect_refused(HTTP01, "", "*.a.test", "", "*.a.test: a wildcard cannot be proven by HTTP-01");
+    expect_refused(DNS_ACCOUNT_01_SOLVER, "", "a.test", "",
+                   "nothing was ordered: a.test: dns-account-01 is alpha and off here: start "
+                   "certroll with --feature-gates=DNSAccount01=true");
 }
 
 /* Places an order and returns the payload of newOrder. Owned. */
@@ -295,12 +301,16 @@ static void what_was_not_ordered_is_not_proven(void **state)
         put_order_in(&s, rows[i].ordered, "", OF_ISSUER, AT_CA);
         auto_free char *authz =
             x_printf("{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"%s\"},"
-                     "\"challenges\":[]}",
+                     "\"challenges\":[{\"type\":\"tls-alpn-01\",\"url\":\"" ACME_CA
+                     "/c/1\",\"status\":\"pending\"},{\"type\":\"x y\",\"url\":\"" ACME_CA
+                     "/c/2\",\"status\":\"pending\"}]}",
                      rows[i].identifier);
         acme_scene_directory(&s, "");
         acme_scene_post(&s, "/authz/1", 200, "", authz);
         json_auto_t *status = pass_and_look(&s, "/authz/1"); /* does it stay pending? */
-        const char *want = rows[i].good ? "the CA offers no http-01 challenge" : "does not name";
+        const char *want =
+            rows[i].good ? "the CA offers no http-01 challenge for A.test; it offers tls-alpn-01"
+                         : "does not name";
         if (strstr(JSTR(status, "reason"), want) == NULL)
             fail_msg("%s: %s", rows[i].identifier, JSTR(status, "reason"));
     }
