@@ -9,8 +9,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "dns01/propagation.h"
-#include "dns01/turns.h"
+#include "reconcilers/challenge_look.h"
 #include "reconcilers/challenge_record.h"
 #include "reconcilers/challenge_type.h"
 #include "reconcilers/order.h"
@@ -23,7 +22,6 @@
 #define RESOLVERS_FIRST NS_PER_SEC
 /* What a resolver remembers is waited out, but others of its kind may know better. */
 #define RESOLVERS_AGAIN NS_PER_MIN
-#define LOOKS_PER_ZONE 4
 /* Another name of the Order may turn out to lead to the same place. */
 #define PLACED_SOON (5 * NS_PER_SEC)
 #define SEEN_SOON (200 * NS_PER_MS)
@@ -35,10 +33,8 @@ struct dns01_pass {
     const struct env *env;
     const struct acme_solver *solver;
     struct dns_config config; /* as the Issuer says now */
-    struct dns_finder finder;
-    char *
-        name; /* "_acme-challenge.example.com", for dns-account-01 with a label of the account before it */
-    char *value; /* of the TXT record */
+    char *name;               /* "_acme-challenge.example.com", or below that */
+    char *value;              /* of the TXT record */
 };
 
 static struct err *ensure_read(struct dns01_pass *d);
@@ -119,14 +115,10 @@ static void record(struct dns01_pass *d, const struct dns_place *place)
     challenge_wait(c, c->now);
 }
 
-/* Servers that are silent do not hold all threads that call the outside. */
 static struct err *find_place(struct dns01_pass *d, struct dns_place *place)
 {
-    if (!challenge_turn(d->c, "look", d->env->dns_looks))
-        return NULL;
-    struct err *e = dns_place_find(&d->finder, &d->config, d->name, place);
-    dns_turns_give(d->env->dns_turns, "look");
-    return challenge_trouble(d->c, "PresentError", err_wrap(e, "%s", d->name));
+    struct err *e = challenge_find_place(d->c, &d->config, d->name, place);
+    return challenge_trouble(d->c, "PresentError", e);
 }
 
 static struct err *ensure_placed(struct dns01_pass *d)
@@ -270,23 +262,11 @@ static struct err *not_seen(struct dns01_pass *d, struct err *e)
 
 static struct err *look(struct dns01_pass *d, const struct dns_place *place)
 {
-    struct challenge_pass *c = d->c;
-    struct dns_turns *turns = d->env->dns_turns;
-    auto_free char *zone = x_printf("zone %s", place->zone);
-    if (!challenge_turn(c, zone, LOOKS_PER_ZONE))
-        return NULL;
-    struct err *e = NULL;
-    bool both = challenge_turn(c, "look", d->env->dns_looks);
-    if (both)
-        e = dns_look(&d->finder, &(struct dns_look){.config = &d->config,
-                                                    .place = place,
-                                                    .text = d->value,
-                                                    .since = challenge_noted(c, NOTE_SHOWN).time});
-    if (both) {
-        challenge_forget(c, NOTE_BUSY);
-        dns_turns_give(turns, "look");
-    }
-    dns_turns_give(turns, zone);
+    const struct dns_look what = {.config = &d->config,
+                                  .place = place,
+                                  .text = d->value,
+                                  .since = challenge_noted(d->c, NOTE_SHOWN).time};
+    struct err *e = challenge_look(d->c, &what);
     return e != NULL ? not_seen(d, e) : NULL;
 }
 
@@ -296,7 +276,8 @@ static struct err *ensure_seen(struct dns01_pass *d)
     AUTO(dns_place_release) struct dns_place place = {0};
     if (challenge_noted(c, NOTE_SEEN).time != 0)
         return NULL;
-    if (!dns_place_recall(&d->finder, &d->config, d->name, &place))
+    const struct dns_finder f = challenge_finder(d->env);
+    if (!dns_place_recall(&f, &d->config, d->name, &place))
         TRY(find_place(d, &place));
     if (c->stop)
         return NULL;
@@ -393,16 +374,10 @@ struct err *challenge_dns01(struct challenge_pass *p)
         challenge_wait(p, pause);
         return NULL;
     }
-    const struct env *env = p->env;
     AUTO(pass_release)
     struct dns01_pass d = {
         .c = p,
-        .env = env,
-        .finder = {.dns = env->dns,
-                   .http = env->outside,
-                   .clock = env->clock,
-                   .stop = env->stop,
-                   .zones = env->dns_zones},
+        .env = p->env,
         .name = name_of(p),
         .value = acme_dns_value(p->chain.account.account.key, p->challenge->spec.token),
     };
