@@ -9,11 +9,13 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/dns.h"
 #include "pki/jws.h"
 
 #define CHALLENGES_MAX 32
 #define TYPE_MAX 32
 #define IDENTIFIER_MAX 255
+#define ISSUERS_MAX 10 /* draft-ietf-acme-dns-persist-01 section 3.1 */
 #define TOKEN_MIN 16
 #define TOKEN_MAX 512
 
@@ -24,6 +26,8 @@ static void challenge_release(struct acme_challenge *c)
     free(c->token);
     free(c->status);
     free(c->error);
+    strlist_release(&c->issuers);
+    free(c->account_uri);
     *c = (struct acme_challenge){0};
 }
 
@@ -47,6 +51,23 @@ static bool token_is_valid(const char *token)
     return len >= TOKEN_MIN && len <= TOKEN_MAX && token[len] == '\0';
 }
 
+/* They become part of a record that people put into DNS: a list with anything but names is none. */
+static void read_issuers(const json_t *list, struct strlist *issuers)
+{
+    size_t count = json_count(list);
+    bool good = count <= ISSUERS_MAX;
+    for (size_t i = 0; i < count && good; i++) {
+        char clean[DNS_NAME_MAX + 1];
+        const char *name = json_text(json_item(list, i));
+        good = name != NULL && dns_name_copy(name, clean) && str_eq(name, clean) &&
+               !str_starts(name, "*");
+        if (good)
+            strlist_add(issuers, name);
+    }
+    if (!good)
+        strlist_release(issuers);
+}
+
 /* Types that are not known here are read like the others; some have no token. */
 static struct err *fill_challenge(const json_t *object, struct acme_challenge *c)
 {
@@ -57,6 +78,10 @@ static struct err *fill_challenge(const json_t *object, struct acme_challenge *c
     if (token_is_valid(token))
         c->token = x_strdup(token);
     c->error = acme_problem_text(JGET(object, "error"));
+    read_issuers(JGET(object, "issuer-domain-names"), &c->issuers);
+    const char *account = JSTR(object, "accounturi");
+    if (account != NULL)
+        c->account_uri = x_strndup(account, ACME_URL_MAX);
     return NULL;
 }
 

@@ -61,6 +61,10 @@ struct acme_challenge {
     char *token;  /* 16 to 512 base64url characters; NULL when absent or anything else */
     char *status; /* pending, processing, valid, invalid */
     char *error;  /* text of the problem, or NULL */
+    /* Of dns-persist-01: how the CA calls itself, 1 to 10 names in lower case; empty when absent or anything else.
+     * And whom the record is to name, or NULL: the account. */
+    struct strlist issuers;
+    char *account_uri;
 };
 struct acme_authz {
     char *identifier_type;

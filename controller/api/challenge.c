@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/challenge.h"
 
-static const char *const types[] = {"HTTP-01", "DNS-01", "DNS-ACCOUNT-01", NULL};
+static const char *const types[] = {"HTTP-01", "DNS-01", "DNS-ACCOUNT-01", "DNS-PERSIST-01", NULL};
 
 #define SPEC(type, member, name, ...)                                                              \
     BIND_ROW(struct challenge_spec, type, member, name, __VA_ARGS__)
@@ -29,6 +29,13 @@ static const struct bind_field record_fields[] = {
 static const struct bind_table record_table =
     BIND_TABLE("ChallengeRecord", struct challenge_record, record_fields);
 
+static const struct bind_field persist_fields[] = {
+    BIND_ROW(struct challenge_persist, STRING, name, "name"),
+    BIND_ROW(struct challenge_persist, STRING, value, "value"),
+};
+static const struct bind_table persist_table =
+    BIND_TABLE("ChallengePersist", struct challenge_persist, persist_fields);
+
 #define STATUS(type, member, name, ...)                                                            \
     BIND_ROW(struct challenge_status, type, member, name, __VA_ARGS__)
 static const struct bind_field status_fields[] = {
@@ -39,6 +46,7 @@ static const struct bind_field status_fields[] = {
     STATUS(STRING, state, "state"),
     STATUS(STRING, next_action, "nextAction"),
     STATUS(OBJECT, dns01, "dns01", .table = &record_table),
+    STATUS(OBJECT, dns_persist01, "dnsPersist01", .table = &persist_table),
 };
 const struct bind_table challenge_status_table =
     BIND_TABLE("ChallengeStatus", struct challenge_status, status_fields);

@@ -10,8 +10,8 @@ struct challenge_spec {
     const char *authorization_url;
     const char *dns_name;
     bool wildcard;
-    const char *type; /* "HTTP-01", "DNS-01", "DNS-ACCOUNT-01" */
-    const char *token;
+    const char *type;   /* "HTTP-01", "DNS-01", "DNS-ACCOUNT-01", "DNS-PERSIST-01" */
+    const char *token;  /* "" for DNS-PERSIST-01 */
     const char *key;    /* key authorization: shown, never trusted */
     const char *solver; /* JSON: shown, never trusted: the Issuer's is used */
     struct issuer_ref issuer_ref;
@@ -27,6 +27,12 @@ struct challenge_record {
     int64_t since;         /* wall ns */
 };
 
+/* What somebody has to put into DNS, where it stays. */
+struct challenge_persist {
+    const char *name;
+    const char *value;
+};
+
 struct challenge_status {
     bool processing;
     bool presented;
@@ -35,6 +41,7 @@ struct challenge_status {
     const char *state; /* as orders */
     const char *next_action;
     struct challenge_record dns01;
+    struct challenge_persist dns_persist01;
 };
 
 struct challenge {

@@ -105,6 +105,7 @@ static const struct bind_field solver_fields[] = {
     BIND_ROW(struct acme_solver, OBJECT, selector, "selector", .table = &selector_table),
     BIND_ROW(struct acme_solver, POINTER, http01, "http01", .table = &http01_table),
     BIND_ROW(struct acme_solver, JSON, dns01, "dns01"),
+    BIND_ROW(struct acme_solver, JSON, dns_persist01, "dnsPersist01"),
     BIND_ROW(struct acme_solver, STRING, wait_instead_of_self_check, "waitInsteadOfSelfCheck"),
 };
 const struct bind_table acme_solver_table =

@@ -68,6 +68,7 @@ struct acme_solver {
     struct solver_selector selector;
     const struct solver_http01 *http01;
     const char *dns01;                      /* JSON: read by dns01/config.h */
+    const char *dns_persist01;              /* likewise */
     const char *wait_instead_of_self_check; /* a duration as text, because 0s means something */
 };
 extern const struct bind_table acme_solver_table;

@@ -7,6 +7,7 @@
 
 static const char *const names[FEATURES] = {
     [FEATURE_DNS_ACCOUNT_01] = "DNSAccount01",
+    [FEATURE_DNS_PERSIST_01] = "DNSPersist01",
 };
 
 const char *feature_name(enum feature f)

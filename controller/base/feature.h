@@ -7,6 +7,7 @@
 
 enum feature {
     FEATURE_DNS_ACCOUNT_01, /* alpha: draft-ietf-acme-dns-account-label */
+    FEATURE_DNS_PERSIST_01, /* alpha: draft-ietf-acme-dns-persist */
     FEATURES,
 };
 

@@ -9,7 +9,9 @@
 #include "base/timefmt.h"
 
 #define INVALID_SOLVER "InvalidSolver"
-#define WHERE "spec.acme.solvers[].dns01"
+#define SOLVER "spec.acme.solvers[]."
+#define WHERE SOLVER "dns01"
+#define PERSIST SOLVER "dnsPersist01"
 
 struct self_check {
     const char *mode;
@@ -20,6 +22,13 @@ struct self_check {
 struct common {
     const char *challenge_type;
     const char *cname_strategy;
+    struct self_check self_check;
+};
+
+struct persist {
+    bool wildcard_policy;
+    int64_t persist_until;
+    const char *issuer_domain_name;
     struct self_check self_check;
 };
 
@@ -50,6 +59,15 @@ static const struct bind_field common_fields[] = {
     BIND_ROW(struct common, OBJECT, self_check, "selfCheck", .table = &self_check_table),
 };
 const struct bind_table dns_common_table = BIND_TABLE("SolverDNS01", struct common, common_fields);
+
+static const struct bind_field persist_fields[] = {
+    BIND_ROW(struct persist, BOOL, wildcard_policy, "wildcardPolicy"),
+    BIND_ROW(struct persist, TIME, persist_until, "persistUntil"),
+    BIND_ROW(struct persist, STRING, issuer_domain_name, "issuerDomainName"),
+    BIND_ROW(struct persist, OBJECT, self_check, "selfCheck", .table = &self_check_table),
+};
+const struct bind_table dns_persist_table =
+    BIND_TABLE("SolverDNSPersist01", struct persist, persist_fields);
 
 void dns_config_release(struct dns_config *c)
 {
@@ -115,12 +133,11 @@ static struct err *choose(const json_t *object, struct dns_config *c, const json
 /* ---- reading it ---- */
 
 /* What a table or a provider finds wrong is wrong with the solver. */
-static struct err *as_invalid_solver(struct err *e, const char *member)
+static struct err *as_invalid_solver(struct err *e, const char *where)
 {
     if (e == NULL)
         return NULL;
-    struct err *invalid = err_new(ERR_INVALID, INVALID_SOLVER, WHERE "%s%s: %s",
-                                  *member != '\0' ? "." : "", member, e->message);
+    struct err *invalid = err_new(ERR_INVALID, INVALID_SOLVER, "%s: %s", where, e->message);
     err_free(e);
     return invalid;
 }
@@ -128,9 +145,10 @@ static struct err *as_invalid_solver(struct err *e, const char *member)
 static struct err *decode_provider(const json_t *config, struct dns_config *c)
 {
     const struct dns_provider *p = c->provider;
-    TRY(as_invalid_solver(bind_decode(p->config, config, &c->blocks[1]), p->name));
+    auto_free char *where = x_printf(WHERE ".%s", p->name);
+    TRY(as_invalid_solver(bind_decode(p->config, config, &c->blocks[1]), where));
     c->provider_config = c->blocks[1];
-    return p->check == NULL ? NULL : as_invalid_solver(p->check(c->provider_config), p->name);
+    return p->check == NULL ? NULL : as_invalid_solver(p->check(c->provider_config), where);
 }
 
 /* cert-manager's waitInsteadOfSelfCheck is mode wait under another name; 0s of it is mode none. */
@@ -143,11 +161,8 @@ static struct err *read_wait_instead(const char *text, struct dns_config *c)
     return err_wrap(e, "spec.acme.solvers[].waitInsteadOfSelfCheck");
 }
 
-static void read_common(const struct common *common, struct dns_config *c)
+static void read_self_check(const struct self_check *sc, struct dns_config *c)
 {
-    const struct self_check *sc = &common->self_check;
-    c->by_account = str_eq(common->challenge_type, DNS_ACCOUNT_01);
-    c->follow = !str_eq(common->cname_strategy, "None");
     for (size_t i = 0; modes[i] != NULL; i++)
         if (str_eq(sc->mode, modes[i]))
             c->mode = (enum dns_check_mode)i;
@@ -156,23 +171,30 @@ static void read_common(const struct common *common, struct dns_config *c)
     c->url = sc->url;
 }
 
-static struct err *missing(const char *field, const char *mode)
+static void read_common(const struct common *common, struct dns_config *c)
 {
-    return err_new(ERR_INVALID, INVALID_SOLVER, WHERE ".selfCheck.%s: mode %s needs it", field,
+    c->by_account = str_eq(common->challenge_type, DNS_ACCOUNT_01);
+    c->follow = !str_eq(common->cname_strategy, "None");
+    read_self_check(&common->self_check, c);
+}
+
+static struct err *missing(const char *where, const char *field, const char *mode)
+{
+    return err_new(ERR_INVALID, INVALID_SOLVER, "%s.selfCheck.%s: mode %s needs it", where, field,
                    mode);
 }
 
-static struct err *check_mode(const struct dns_config *c)
+static struct err *check_mode(const struct dns_config *c, const char *where)
 {
     if (c->mode == DNS_CHECK_RESOLVERS && c->nameservers.len == 0)
-        return missing("nameservers", "resolvers");
+        return missing(where, "nameservers", "resolvers");
     if (c->mode == DNS_CHECK_HTTPS && !str_starts(c->url, "https://"))
-        return missing("url", "https");
+        return missing(where, "url", "https");
     if (c->mode == DNS_CHECK_WAIT && c->wait <= 0)
-        return missing("wait", "wait");
+        return missing(where, "wait", "wait");
     if (c->nameservers.len > DNS_SERVERS_MAX)
-        return err_new(ERR_INVALID, INVALID_SOLVER,
-                       WHERE ".selfCheck.nameservers: write at most %d", DNS_SERVERS_MAX);
+        return err_new(ERR_INVALID, INVALID_SOLVER, "%s.selfCheck.nameservers: write at most %d",
+                       where, DNS_SERVERS_MAX);
     return NULL;
 }
 
@@ -180,11 +202,11 @@ static struct err *parse(const json_t *object, const char *wait_instead, struct 
 {
     const json_t *config = NULL;
     TRY(choose(object, c, &config));
-    TRY(as_invalid_solver(bind_decode(&dns_common_table, object, &c->blocks[0]), ""));
+    TRY(as_invalid_solver(bind_decode(&dns_common_table, object, &c->blocks[0]), WHERE));
     read_common(c->blocks[0], c);
     if (wait_instead != NULL)
         TRY(read_wait_instead(wait_instead, c));
-    TRY(check_mode(c));
+    TRY(check_mode(c, WHERE));
     return decode_provider(config, c);
 }
 
@@ -192,7 +214,7 @@ struct err *dns_config_parse(const char *text, const char *wait_instead,
                              struct dns_config *ret_config)
 {
     json_auto_t *object = NULL;
-    TRY(as_invalid_solver(json_parse(text, strlen(text), &object), ""));
+    TRY(as_invalid_solver(json_parse(text, strlen(text), &object), WHERE));
     AUTO_DNS_CONFIG c = {0};
     TRY(parse(object, wait_instead, &c));
     *ret_config = c;
@@ -209,6 +231,41 @@ bool dns_config_asks_alike(const struct dns_config *a, const struct dns_config *
     for (size_t i = 0; alike && i < a->nameservers.len; i++)
         alike = str_eq(a->nameservers.items[i], b->nameservers.items[i]);
     return alike;
+}
+
+/* ---- dnsPersist01 ---- */
+
+void dns_persist_config_release(struct dns_persist_config *c)
+{
+    dns_config_release(&c->look);
+    *c = (struct dns_persist_config){0};
+}
+
+static struct err *parse_persist(const char *text, const char *wait_instead,
+                                 struct dns_persist_config *c)
+{
+    json_auto_t *object = NULL;
+    TRY(as_invalid_solver(json_parse(text, strlen(text), &object), PERSIST));
+    TRY(as_invalid_solver(bind_decode(&dns_persist_table, object, &c->look.blocks[0]), PERSIST));
+    const struct persist *p = c->look.blocks[0];
+    c->wildcard = p->wildcard_policy;
+    c->until = p->persist_until;
+    c->issuer = p->issuer_domain_name;
+    c->look.follow = true; /* as the CA's resolver does */
+    read_self_check(&p->self_check, &c->look);
+    if (wait_instead != NULL)
+        TRY(read_wait_instead(wait_instead, &c->look));
+    return check_mode(&c->look, PERSIST);
+}
+
+struct err *dns_persist_config_parse(const char *text, const char *wait_instead,
+                                     struct dns_persist_config *ret_config)
+{
+    AUTO(dns_persist_config_release) struct dns_persist_config c = {0};
+    TRY(parse_persist(text, wait_instead, &c));
+    *ret_config = c;
+    c = (struct dns_persist_config){0};
+    return NULL;
 }
 
 /* ---- a glance ---- */

@@ -44,6 +44,19 @@ bool dns_config_asks_alike(const struct dns_config *a, const struct dns_config *
 /* Does that JSON ask for dns-account-01? false for what cannot be read. */
 bool dns_config_is_by_account(const char *text);
 
+/* The dnsPersist01 member: what the record is to say, and how it is looked for. */
+struct dns_persist_config {
+    bool wildcard;          /* policy=wildcard, whatever is asked for */
+    int64_t until;          /* wall ns; 0 = none */
+    const char *issuer;     /* one of the names of the CA, or NULL */
+    struct dns_config look; /* without a provider */
+};
+extern const struct bind_table dns_persist_table;
+void dns_persist_config_release(struct dns_persist_config *c);
+/* As dns_config_parse(), of solvers[].dnsPersist01. */
+struct err *dns_persist_config_parse(const char *text, const char *wait_instead,
+                                     struct dns_persist_config *ret_config) MUST_CHECK;
+
 /* Calls fn for each reference to a Secret that is written in the provider's member; field is its path there:
  * "tsigSecretSecretRef". The first error ends it and is returned. */
 struct err *dns_config_secrets(const struct dns_config *c,

@@ -14,12 +14,25 @@
 
 /* ---- one answer ---- */
 
-static bool answer_has(const struct dns_answer *a, const char *text)
+static enum dns_persist_fit best_of(const struct dns_look *look, const struct dns_answer *a)
 {
+    enum dns_persist_fit best = DNS_PERSIST_OTHER;
+    for (size_t i = 0; i < a->count; i++) {
+        auto_free char *held = dns_txt_text(&a->records[i]);
+        enum dns_persist_fit fit = dns_persist_judge(look->persist, held);
+        best = fit > best ? fit : best;
+    }
+    return best;
+}
+
+static bool answer_has(const struct dns_look *look, const struct dns_answer *a)
+{
+    if (look->persist != NULL)
+        return best_of(look, a) == DNS_PERSIST_FITS;
     bool has = false;
     for (size_t i = 0; i < a->count && !has; i++) {
         auto_free char *held = dns_txt_text(&a->records[i]);
-        has = str_eq(held, text);
+        has = str_eq(held, look->text);
     }
     return has;
 }
@@ -36,10 +49,13 @@ static void lacks_release(struct lacks *l)
     strlist_release(&l->servers);
 }
 
-static void add_lack(struct lacks *l, const char *server, const struct dns_answer *a)
+static void add_lack(struct lacks *l, const struct dns_look *look, const char *server,
+                     const struct dns_answer *a)
 {
-    strlist_add_take(&l->servers, x_printf("%s has %s", server,
-                                           a->count > 0 ? "another value" : "no such record"));
+    const char *has = "no such record";
+    if (a->count > 0)
+        has = look->persist == NULL ? "another value" : dns_persist_lack(best_of(look, a));
+    strlist_add_take(&l->servers, x_printf("%s has %s", server, has));
 }
 
 static struct err *tell(const struct lacks *l, const struct dns_place *place, size_t servers)
@@ -88,8 +104,8 @@ static bool answers(const struct dns_said *s)
 }
 
 /* A server that knows nothing of its zone is none, and whoever is silent for long does not hold the others up. */
-static void judge(const struct dns_finder *f, const struct authorities *a, const char *text,
-                  struct lacks *l)
+static void judge(const struct dns_finder *f, const struct authorities *a,
+                  const struct dns_look *look, struct lacks *l)
 {
     int64_t now = clock_mono(f->clock);
     bool any = false;
@@ -98,8 +114,8 @@ static void judge(const struct dns_finder *f, const struct authorities *a, const
     for (size_t i = 0; i < a->len; i++) {
         const struct dns_said *s = &a->said[i];
         unsigned silent = dns_zones_heard(f->zones, a->items[i], answers(s), now);
-        if (answers(s) && !answer_has(&s->answer, text))
-            add_lack(l, a->items[i], &s->answer);
+        if (answers(s) && !answer_has(look, &s->answer))
+            add_lack(l, look, a->items[i], &s->answer);
         else if (!answers(s) && !(any && silent >= DNS_SILENT_LOOKS))
             strlist_add_take(&l->servers,
                              x_printf("%s %s", a->items[i],
@@ -122,7 +138,7 @@ static struct err *look_at_authorities(const struct dns_finder *f, const struct 
     ask.server_count = whom_to_ask(f, look->place, a.items);
     TRY(dns_ask(f->dns, &ask, f->stop, a.said));
     a.len = ask.server_count;
-    judge(f, &a, look->text, &l);
+    judge(f, &a, look, &l);
     return tell(&l, look->place, a.len);
 }
 
@@ -148,10 +164,10 @@ static struct err *look_at_one(const struct dns_finder *f, const struct dns_look
         return TAKE(e);
     if (e != NULL) {
         strlist_add_take(&l->servers, x_printf("%s does not answer", server));
-    } else if (!answer_has(&a, look->text)) {
+    } else if (!answer_has(look, &a)) {
         int64_t until = clock_wall(f->clock) + a.ttl;
         l->retry_at = until > l->retry_at ? until : l->retry_at;
-        add_lack(l, server, &a);
+        add_lack(l, look, server, &a);
     }
     return NULL;
 }

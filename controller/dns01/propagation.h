@@ -3,13 +3,15 @@
 #ifndef CERTROLL_DNS01_PROPAGATION_H
 #define CERTROLL_DNS01_PROPAGATION_H
 
+#include "dns01/persist.h"
 #include "dns01/zone.h"
 
 struct dns_look {
     const struct dns_config *config;
     const struct dns_place *place;
-    const char *text; /* the value */
-    int64_t since;    /* wall ns: when it was written */
+    const char *text;                       /* the value */
+    const struct dns_persist_want *persist; /* or NULL: what the record has to allow instead */
+    int64_t since;                          /* wall ns: when it was written */
 };
 
 /* NULL: the CA may be asked now. ERR_TRANSIENT, reason NotPropagated: which servers lack it ("2 of 4 servers: 192.0.2.1

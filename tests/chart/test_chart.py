@@ -265,7 +265,7 @@ def test_flags(default, render):
         "cluster-resource-namespace": "secrets", "leader-elect": "true", "leader-election-namespace": "leases",
         "http01-port": "8089", "http01-service": flags(render(EVERYTHING).container)["http01-service"],
         "log-level": "debug", "log-format": "json", "config": "/etc/certroll/config.yaml", "external-workers": "32",
-        "prepare-namespaces": "shop", "feature-gates": "DNSAccount01=true"}
+        "prepare-namespaces": "shop", "feature-gates": "DNSAccount01=true,DNSPersist01=true"}
 
 
 def test_further_arguments_come_last(render):

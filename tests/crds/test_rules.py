@@ -145,6 +145,9 @@ ACCEPTED = [
         {"selfCheck": {"mode": "https", "url": "https://dns.example.com/dns-query"}})],
     *[("Issuer", {"acme": {**ACME, "solvers": [{"dns01": {provider: config}}]}})
       for provider, config in CERT_MANAGERS_PROVIDERS],
+    *[("Issuer", {"acme": {**ACME, "solvers": [{"dnsPersist01": config}]}}) for config in (
+        {}, {"wildcardPolicy": True, "persistUntil": "2027-01-01T00:00:00Z", "issuerDomainName": "letsencrypt.org"},
+        {"selfCheck": {"mode": "resolvers", "nameservers": ["192.0.2.53"]}})],
     ("Issuer", {"acme": {**ACME, "solvers": [
         {"selector": {"matchLabels": {"a": "b"}, "dnsNames": ["*.example.com"], "dnsZones": ["example.com"]},
          "http01": {"ingress": {"serviceType": "ClusterIP", "ingressClassName": "haproxy",
@@ -178,6 +181,7 @@ ACCEPTED = [
     ("Order", {"commonName": "www.example.com", "ipAddresses": ["192.0.2.7"], "duration": "24h", "profile": "classic",
                "replaces": "aYhba4dG.AIdlQyE"}),
     *[("Challenge", {"type": kind, "wildcard": True}) for kind in ("DNS-01", "DNS-ACCOUNT-01")],
+    ("Challenge", {"type": "DNS-PERSIST-01", "token": "", "key": "ca.example; accounturi=https://ca.example/a/1"}),
 ]
 
 # kind, what is set, the field that is complained about, what the complaint says.
@@ -194,7 +198,7 @@ RSA = "an RSA key has 2048 to 8192 bits; for a small key set algorithm to ECDSA"
 ECDSA = "an ECDSA key has the size 256, 384 or 521"
 SECRET = "write the name of a Secret: lower-case letters"
 ONE_ISSUER = "write exactly one kind of issuer, acme or selfSigned"
-SOLVER = "write how this solver proves control, either http01 or dns01"
+SOLVER = "write how this solver proves control, one of http01, dns01 and dnsPersist01"
 CLOUDFLARE = {"cloudflare": {"apiTokenSecretRef": {"name": "cf", "key": "token"}}}
 PROVIDER = "write one DNS provider, one of:"
 ROUTE = "write how the challenge is routed, one of: ingress"
@@ -214,6 +218,12 @@ SOLVERS = [
     ({}, "", SOLVER),
     ({"selector": {"dnsZones": ["example.com"]}}, "", SOLVER),
     ({"http01": {"ingress": {}}, "dns01": CLOUDFLARE}, "", SOLVER),
+    ({"dnsPersist01": {}, "dns01": CLOUDFLARE}, "", SOLVER),
+    ({"dnsPersist01": {"persistUntil": "tomorrow"}}, ".dnsPersist01.persistUntil", "must be of type date-time"),
+    *[({"dnsPersist01": {"issuerDomainName": name}}, ".dnsPersist01.issuerDomainName", "write a domain name in lower case")
+      for name in ("CA.example", "ca.example.", "", "a b")],
+    ({"dnsPersist01": {"selfCheck": {"mode": "wait"}}}, ".dnsPersist01.selfCheck", "wait goes with mode wait"),
+    ({"dnsPersist01": {"selfCheck": {}}, "waitInsteadOfSelfCheck": "1s"}, "", "write either"),
     ({"dns01": {}}, ".dns01", PROVIDER),
     ({"dns01": {"unheardOf": {}}}, ".dns01", PROVIDER),
     ({"dns01": {**CLOUDFLARE, "digitalocean": {"tokenSecretRef": {"name": "do", "key": "token"}}}}, ".dns01", PROVIDER),

@@ -76,6 +76,50 @@ static void challenges_need_no_token(void **state)
     assert_string_equal(acme_authz_challenge(&a, "http-01")->token, TOKEN);
 }
 
+/* draft-ietf-acme-dns-persist-01 section 3.1: 1 to 10 names, in lower case and without a final dot. */
+static void issuers_are_names_or_absent(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list;
+        size_t count;
+    } rows[] = {
+        {"[\"ca.test\"]", 1},
+        {"[\"ca.test\",\"xn--bcher-kva.example\"]", 2},
+        {"[\"0.t\",\"1.t\",\"2.t\",\"3.t\",\"4.t\",\"5.t\",\"6.t\",\"7.t\",\"8.t\",\"9.t\"]", 10},
+        {"[\"0.t\",\"1.t\",\"2.t\",\"3.t\",\"4.t\",\"5.t\",\"6.t\",\"7.t\",\"8.t\",\"9.t\",\"a."
+         "t\"]",
+         0},
+        {"[]", 0},
+        {"null", 0},
+        {"\"ca.test\"", 0},
+        {"{\"a\":\"ca.test\"}", 0},
+        {"[7]", 0},
+        {"[\"ca.test\",null]", 0},
+        {"[\"CA.test\"]", 0},
+        {"[\"ca.test.\"]", 0},
+        {"[\"*.ca.test\"]", 0},
+        {"[\"\"]", 0},
+        {"[\"ca.test; accounturi=x\"]", 0},
+        {"[\"b\xc3\xbc"
+         "cher.test\"]",
+         0},
+    };
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(acme_authz_release) struct acme_authz a = {0};
+        auto_free char *body = x_printf(
+            AUTHZ(CHALLENGE("dns-persist-01",
+                            ",\"accounturi\":\"https://ca.test/1\",\"issuer-domain-names\":%s")),
+            rows[i].list);
+        get(&f, body, &a);
+        if (a.challenges[0].issuers.len != rows[i].count)
+            fail_msg("%s", rows[i].list);
+        assert_string_equal(a.challenges[0].account_uri, "https://ca.test/1");
+    }
+}
+
 static void incomplete_challenges_are_left_out(void **state)
 {
     (void)state;
@@ -249,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_authorization_is_read),
         cmocka_unit_test(challenges_need_no_token),
+        cmocka_unit_test(issuers_are_names_or_absent),
         cmocka_unit_test(incomplete_challenges_are_left_out),
         cmocka_unit_test(tokens_are_base64url_or_absent),
         cmocka_unit_test(a_failed_challenge_says_why),

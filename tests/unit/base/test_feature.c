@@ -16,18 +16,20 @@ static void all_are_off_until_they_are_turned_on(void **state)
     (void)state;
     static const struct {
         const char *text;
-        bool account;
+        bool account, persist;
     } rows[] = {
-        {NULL, false},
-        {"", false},
-        {"DNSAccount01=true", true},
-        {"DNSAccount01=false", false},
-        {"DNSAccount01=true,DNSAccount01=false", false}, /* the last one counts */
+        {NULL, false, false},
+        {"", false, false},
+        {"DNSAccount01=true", true, false},
+        {"DNSAccount01=false,DNSPersist01=true", false, true},
+        {"DNSPersist01=true,DNSAccount01=true", true, true},
+        {"DNSAccount01=true,DNSAccount01=false", false, false}, /* the last one counts */
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct features f = {.on = {!rows[i].account}};
         assert_null(features_parse(rows[i].text, &f));
         assert_int_equal(f.on[FEATURE_DNS_ACCOUNT_01], rows[i].account);
+        assert_int_equal(f.on[FEATURE_DNS_PERSIST_01], rows[i].persist);
     }
 }
 
@@ -37,7 +39,7 @@ static void what_is_wrong_is_told(void **state)
     static const struct {
         const char *text, *told;
     } rows[] = {
-        {"Unheard=true", "\"Unheard\": there is no such feature: write DNSAccount01"},
+        {"Unheard=true", "\"Unheard\": there is no such feature: write DNSAccount01, DNSPersist01"},
         {"dnsaccount01=true", "no such feature"},
         {"DNSAccount0=true", "no such feature"},
         {"DNSAccount01", "write DNSAccount01=true or DNSAccount01=false"},

@@ -106,6 +106,37 @@ static void what_is_wrong_is_told(void **state)
     }
 }
 
+static void a_record_that_stays_is_read(void **state)
+{
+    (void)state;
+    AUTO(dns_persist_config_release) struct dns_persist_config usual = {0};
+    expect_ok(dns_persist_config_parse("{}", NULL, &usual));
+    assert_false(usual.wildcard);
+    assert_int_equal(usual.until, 0);
+    assert_null(usual.issuer);
+    assert_true(usual.look.follow);
+    assert_int_equal(usual.look.mode, DNS_CHECK_AUTHORITATIVE);
+    AUTO(dns_persist_config_release) struct dns_persist_config c = {0};
+    expect_ok(dns_persist_config_parse("{\"wildcardPolicy\":true,\"persistUntil\":"
+                                       "\"1970-01-01T00:00:05Z\",\"issuerDomainName\":\"ca.test\","
+                                       "\"selfCheck\":{\"mode\":\"none\"}}",
+                                       NULL, &c));
+    assert_true(c.wildcard);
+    assert_int_equal(c.until, 5 * NS_PER_SEC);
+    assert_string_equal(c.issuer, "ca.test");
+    assert_int_equal(c.look.mode, DNS_CHECK_NONE);
+    AUTO(dns_persist_config_release) struct dns_persist_config waits = {0};
+    expect_ok(dns_persist_config_parse("{}", "3s", &waits));
+    assert_int_equal(waits.look.mode, DNS_CHECK_WAIT);
+    static const char *const bad[] = {"{", "{\"persistUntil\":\"soon\"}",
+                                      "{\"selfCheck\":{\"mode\":\"https\"}}"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct dns_persist_config other = {0};
+        expect_err(dns_persist_config_parse(bad[i], NULL, &other), ERR_INVALID, "InvalidSolver",
+                   "spec.acme.solvers[].dnsPersist01");
+    }
+}
+
 static struct err *note(void *arg, const char *field, const struct dns_secret_ref *ref)
 {
     struct buf *b = arg;
@@ -198,6 +229,7 @@ int main(void)
         cmocka_unit_test(all_of_it_is_read),
         cmocka_unit_test(the_challenge_type_is_read),
         cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(a_record_that_stays_is_read),
         cmocka_unit_test(its_secrets_are_found),
         cmocka_unit_test(those_who_ask_the_same_are_alike),
         cmocka_unit_test(those_that_may_be_none_are_found),

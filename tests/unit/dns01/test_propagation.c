@@ -172,6 +172,37 @@ static void looks_become_rarer(void **state)
     assert_int_equal(dns_look_delay(1000), 10 * NS_PER_SEC);
 }
 
+/* dns-persist-01: not one value, but a record that allows what is asked for. */
+static void a_record_that_allows_it_is_looked_for(void **state)
+{
+    (void)state;
+    WORLD(w);
+    static const char *const ca[] = {"ca.test"};
+    const struct strlist issuers = {.items = (char **)(uintptr_t)ca, .len = 1};
+    const struct dns_persist_want want = {
+        .issuers = &issuers, .account_url = "https://ca.test/1", .wildcard = true, .now = NOW};
+    w.look.persist = &want;
+    w.look.text = NULL;
+    expect_err(look(&w), ERR_TRANSIENT, "NotPropagated", "192.0.2.1 has no such record");
+    scripted_zones_add(&w.net, NAME, DNS_TXT, "other.test; accounturi=https://ca.test/1");
+    expect_err(look(&w), ERR_TRANSIENT, "NotPropagated", "192.0.2.1 has no record for this CA");
+    scripted_zones_add(&w.net, NAME, DNS_TXT, "ca.test; accounturi=https://ca.test/2");
+    expect_err(look(&w), ERR_TRANSIENT, "NotPropagated", "192.0.2.1 has a record for another acc");
+    scripted_zones_add(&w.net, NAME, DNS_TXT, "ca.test; accounturi=https://ca.test/1");
+    expect_err(look(&w), ERR_TRANSIENT, "NotPropagated", "has a record without policy=wildcard");
+    static const char right[] = "ca.test; accounturi=https://ca.test/1; policy=wildcard";
+    scripted_zones_add_at(&w.net, "192.0.2.1", NAME, DNS_TXT, right);
+    expect_err(look(&w), ERR_TRANSIENT, "NotPropagated", "1 of 2 servers");
+    scripted_zones_add(&w.net, NAME, DNS_TXT, right);
+    expect_ok(look(&w));
+    scripted_zones_remove(&w.net, NAME, DNS_TXT);
+    scripted_zones_add(&w.net, NAME, DNS_TXT, right);
+    w.config.mode = DNS_CHECK_RESOLVERS;
+    const char *const resolver[] = {"192.0.2.53"};
+    w.config.nameservers = (struct bind_strings){resolver, 1};
+    expect_ok(look(&w));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_resolver_over_https_has_to_have_it),
         cmocka_unit_test(a_wait_is_waited_out),
         cmocka_unit_test(looks_become_rarer),
+        cmocka_unit_test(a_record_that_allows_it_is_looked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
