@@ -63,7 +63,9 @@ static void say_challenge(struct why *w, const struct challenge *c)
             str_or(c->status.reason, ""));
     if (order_state_is_final(c->status.state))
         why_conclude_failed(w, c->obj.meta.creation_timestamp,
-                            "mend what the CA says: it must reach the name on port 80");
+                            str_eq(c->spec.type, "HTTP-01")
+                                ? "mend what the CA says: it must reach the name on port 80"
+                                : "mend what the CA says");
 }
 
 static const struct challenge *first_open(const struct chain *chain)
@@ -192,12 +194,29 @@ static void conclude_route(struct why *w, const struct challenge *c)
                     to_do);
 }
 
+/* A record in DNS, which certroll or somebody puts there: the Challenge says all that is known. */
+static void conclude_record(struct why *w, const struct challenge *c)
+{
+    const struct challenge_persist *wanted = &c->status.dns_persist01;
+    auto_free char *to_do =
+        str_empty(wanted->name)
+            ? x_strdup("what the challenge says, if it says something; certroll tries again by "
+                       "itself")
+            : x_printf("put this TXT record into DNS, where it stays: %s \"%s\"", wanted->name,
+                       wanted->value);
+    conclude_solver(w, c, x_strdup(str_or(c->status.next_action, "the TXT record to be seen")),
+                    to_do);
+}
+
 /* Pod and Service are named by the thumbprint, which is the second half of the key authorization. */
 void why_solver(struct why *w)
 {
     const struct challenge *c = first_open(w->chain);
-    const char *dot = c != NULL ? strchr(c->spec.key, '.') : NULL;
-    if (dot == NULL || !str_eq(c->spec.type, "HTTP-01"))
+    bool http01 = c != NULL && str_eq(c->spec.type, "HTTP-01");
+    const char *dot = http01 ? strchr(c->spec.key, '.') : NULL;
+    if (c != NULL && !http01)
+        conclude_record(w, c);
+    if (dot == NULL)
         return;
     char name[KUBE_NAME_MAX + 1];
     http01_solver_name(dot + 1, name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One challenge: what the CA says of it, what is done so that the answer can be seen, the request to validate,
- * and polling until the CA has decided. What is done is the type's: challenge_http01.c, challenge_dns01.c.
+ * and polling until the CA has decided. What is done is the type's: challenge_http01.c, challenge_dns01.c,
+ * challenge_persist.c.
  *
  * From the object only URLs are taken; token, type and identifier are read again from the CA.
  */
@@ -83,6 +84,12 @@ static struct err *take_proof(struct challenge_pass *p)
     return NULL;
 }
 
+static bool is_same(const struct challenge *c, const struct acme_challenge *at_ca)
+{
+    return at_ca != NULL && str_eq(at_ca->url, c->spec.url) &&
+           (challenge_type_of(c)->persistent || str_eq(at_ca->token, c->spec.token));
+}
+
 struct err *challenge_read_authorization(struct challenge_pass *p)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
@@ -100,7 +107,7 @@ struct err *challenge_read_authorization(struct challenge_pass *p)
                          str_or(why, "the CA gives no reason"));
         return NULL;
     }
-    if (at_ca == NULL || !str_eq(at_ca->url, spec->url) || !str_eq(at_ca->token, spec->token))
+    if (!is_same(p->challenge, at_ca))
         return err_new(ERR_INVALID, "NotOurs", "the authorization has no such %s challenge", type);
     if (str_eq(at_ca->status, "processing"))
         p->accepted = true;
@@ -144,6 +151,14 @@ static struct err *poll_ca(struct challenge_pass *p)
     return NULL;
 }
 
+static struct err *prove(struct challenge_pass *p)
+{
+    const struct challenge_type *t = challenge_type_of(p->challenge);
+    if (t->persistent)
+        return challenge_persist(p);
+    return t->recorded ? challenge_dns01(p) : challenge_http01(p);
+}
+
 static struct err *run(struct challenge_pass *p)
 {
     TRY(acme_order_of_challenge(p->env, p->challenge, &p->order));
@@ -154,7 +169,7 @@ static struct err *run(struct challenge_pass *p)
     TRY(acme_chain_of_order(p->env, p->order, &p->chain));
     p->accepted = memo_get(p->env->polls, p->accept_key).count > 0;
     if (!p->accepted)
-        TRY(challenge_is_dns01(p->challenge) ? challenge_dns01(p) : challenge_http01(p));
+        TRY(prove(p));
     return p->stop ? NULL : poll_ca(p);
 }
 

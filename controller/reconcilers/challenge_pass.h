@@ -21,7 +21,7 @@ struct challenge_pass {
     char *reason; /* owned; status.reason */
     char *check_key;
     char *accept_key;
-    char *record[5]; /* owned; strings of status.dns01 */
+    char *record[5]; /* owned; strings of status.dns01 or status.dnsPersist01 */
     bool accepted;   /* the CA has been asked to validate */
     bool stop;
 };
@@ -44,5 +44,6 @@ struct err *challenge_accept(struct challenge_pass *p) MUST_CHECK;
 /* What is done until the CA can be asked, and that it is: the rest of the pass. */
 struct err *challenge_http01(struct challenge_pass *p) MUST_CHECK;
 struct err *challenge_dns01(struct challenge_pass *p) MUST_CHECK;
+struct err *challenge_persist(struct challenge_pass *p) MUST_CHECK;
 
 #endif

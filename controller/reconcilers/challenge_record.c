@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "dns01/provider_http.h"
 #include "dns01/turns.h"
+#include "reconcilers/challenge_type.h"
 
 #define GIVE_UP (10 * NS_PER_MIN)
 #define VALUE_LEN 43 /* base64url of a SHA-256 (RFC 8555 section 8.4) */
@@ -344,7 +345,8 @@ void challenge_retry_all(const struct env *env, const struct issuer *issuer)
     err_drop(cache_by_index(env->challenges.cache, env->challenges_by_issuer, key, &found));
     for (size_t i = 0; i < found.len; i++) {
         const struct challenge_pass p = {.env = env, .challenge = found.items[i]};
-        if (!challenge_is_dns01(p.challenge))
+        const struct challenge_type *type = challenge_type_of(p.challenge);
+        if (!type->recorded && !type->persistent)
             continue;
         challenge_forget(&p, NOTE_PAUSE);
         controller_enqueue(env->controllers.challenge, p.challenge->obj.meta.namespace,

@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "dns01/config.h"
 
-enum { HTTP_01, DNS_01, DNS_ACCOUNT };
+enum { HTTP_01, DNS_01, DNS_ACCOUNT, DNS_PERSIST };
 
 static const struct challenge_type types[] = {
     [HTTP_01] = {.name = "HTTP-01", .at_ca = "http-01"},
@@ -16,6 +16,11 @@ static const struct challenge_type types[] = {
                      .by_account = true,
                      .gated = true,
                      .feature = FEATURE_DNS_ACCOUNT_01},
+    [DNS_PERSIST] = {.name = "DNS-PERSIST-01",
+                     .at_ca = "dns-persist-01",
+                     .persistent = true,
+                     .gated = true,
+                     .feature = FEATURE_DNS_PERSIST_01},
 };
 
 const struct challenge_type *challenge_type_of(const struct challenge *c)
@@ -28,6 +33,8 @@ const struct challenge_type *challenge_type_of(const struct challenge *c)
 
 const struct challenge_type *challenge_type_of_solver(const struct acme_solver *s)
 {
+    if (s != NULL && s->dns_persist01 != NULL)
+        return &types[DNS_PERSIST];
     if (s == NULL || s->dns01 == NULL)
         return &types[HTTP_01];
     return &types[dns_config_is_by_account(s->dns01) ? DNS_ACCOUNT : DNS_01];

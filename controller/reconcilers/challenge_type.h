@@ -12,6 +12,7 @@ struct challenge_type {
     const char *at_ca; /* "dns-01" */
     bool recorded;     /* a provider puts a TXT record into a zone, and takes it out again */
     bool by_account;   /* the record's name has a label of the account */
+    bool persistent;   /* a record that people put there, and no token */
     bool gated;        /* by the feature below */
     enum feature feature;
 };

@@ -31,6 +31,8 @@ static bool names_are_owned(const struct issuer *issuer)
 static bool needs_grant(const struct acme_chain *chain, const char *name)
 {
     const struct acme_solver *s = acme_chain_solver(chain, name);
+    if (s != NULL && s->dns_persist01 != NULL)
+        return is_cluster(chain->issuer); /* the record is for the account, whoever uses it */
     const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
     return tier != NULL && tier->granted && (is_cluster(chain->issuer) || tier->host != NULL);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may have a name over HTTP-01. The account of a ClusterIssuer is shared by all namespaces, and where the route is not
+ * Who may have a name over HTTP-01 or DNS-PERSIST-01. The account of a ClusterIssuer is shared by all namespaces, and where the route is not
  * in the Certificate's namespace (tiers that are `granted`) nothing shows whose name it is. With an Issuer of the
- * namespace that goes for the tiers where certroll's own replicas answer: anybody can have an account.
+ * namespace that goes for the tiers where certroll's own replicas answer: anybody can have an account. A record of
+ * dns-persist-01 is for the account, and whoever uses that has to prove nothing more.
  *
  * A name is granted by an Ingress, HTTPRoute or Gateway of the Certificate's own namespace that carries it, or
  * by spec.allowedNames of the ClusterIssuer. And within one account the namespace that came first keeps a name while its

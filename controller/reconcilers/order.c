@@ -12,6 +12,7 @@
 #include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconcilers/acme_wait.h"
+#include "reconcilers/challenge_persist.h"
 #include "reconcilers/challenge_type.h"
 #include "reconcilers/order_abandon.h"
 #include "reconcilers/order_budget.h"
@@ -129,27 +130,31 @@ struct err *order_profile(const struct order_pass *p, const struct acme_director
                    required, d->profiles.len > 0 ? "it offers " : "it offers no profiles", offered);
 }
 
-static struct err *check_solver(const struct acme_solver *s, const struct acme_identifier *id)
+static struct err *check_solver(const struct order_pass *p, const struct acme_solver *s,
+                                const struct acme_identifier *id)
 {
     if (s == NULL)
         return err_new(ERR_INVALID, "InvalidSolver",
                        "no solver of the issuer fits it: add one to spec.acme.solvers");
-    if (s->http01 != NULL && str_starts(id->value, "*."))
+    bool http01 = s->http01 != NULL, dns01 = s->dns01 != NULL, persist = s->dns_persist01 != NULL;
+    if (http01 && str_starts(id->value, "*."))
         return err_new(ERR_INVALID, "InvalidSolver",
                        "a wildcard cannot be proven by HTTP-01 (RFC 8555 section 8.3): add a dns01 "
                        "solver for it");
-    if (s->dns01 == NULL)
-        return NULL;
-    if (s->http01 != NULL)
+    if (http01 + dns01 + persist > 1)
         return err_new(ERR_INVALID, "InvalidSolver",
-                       "its solver has http01 and dns01: make two solvers of it");
-    if (str_eq(id->type, "ip"))
+                       "its solver has more than one of http01, dns01 and dnsPersist01: make "
+                       "several solvers of it");
+    if ((dns01 || persist) && str_eq(id->type, "ip"))
         return err_new(
             ERR_INVALID, "InvalidSolver",
             "an IP address cannot be proven by DNS-01 (RFC 8738 section 7): add an http01 "
             "solver for it");
     AUTO_DNS_CONFIG config = {0};
-    return dns_config_parse(s->dns01, s->wait_instead_of_self_check, &config);
+    AUTO(dns_persist_config_release) struct dns_persist_config record = {0};
+    if (dns01)
+        return dns_config_parse(s->dns01, s->wait_instead_of_self_check, &config);
+    return persist ? challenge_persist_config(s, p->now, &record) : NULL;
 }
 
 /* What can be known to fail is not ordered: CAs count failures. An issuer without any solver has a CA that
@@ -164,7 +169,7 @@ static struct err *check_solvers(const struct order_pass *p, const struct acme_i
             TRY(solver_check(p->chain.issuer, s->http01));
         TRY(challenge_type_check(&p->env->config.features, s), "nothing was ordered: %s",
             ids[i].value);
-        TRY(check_solver(s, &ids[i]), "nothing was ordered: %s", ids[i].value);
+        TRY(check_solver(p, s, &ids[i]), "nothing was ordered: %s", ids[i].value);
     }
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "http01/tier.h"
 #include "pki/key.h"
+#include "reconcilers/challenge_persist.h"
 #include "reconcilers/challenge_type.h"
 #include "reconcilers/names.h"
 #include "reconcilers/order.h"
@@ -45,15 +46,16 @@ static char *offered(const struct acme_authz *a)
     return types.len > 0 ? strlist_join(&types, ", ", 10) : x_strdup("none");
 }
 
-static struct err *pick_challenge(const struct acme_authz *a, const char *type, const char *name,
-                                  const struct acme_challenge **ret_challenge)
+static struct err *pick_challenge(const struct acme_authz *a, const struct challenge_type *type,
+                                  const char *name, const struct acme_challenge **ret_challenge)
 {
-    *ret_challenge = acme_authz_challenge(a, type);
-    if (*ret_challenge != NULL && (*ret_challenge)->token != NULL)
+    const struct acme_challenge *c = acme_authz_challenge(a, type->at_ca);
+    *ret_challenge = c;
+    if (c != NULL && (c->token != NULL || type->persistent))
         return NULL;
     auto_free char *others = offered(a);
     return err_new(ERR_INVALID, "InvalidSolver",
-                   "the CA offers no %s challenge for %s; it offers %s", type, name, others);
+                   "the CA offers no %s challenge for %s; it offers %s", type->at_ca, name, others);
 }
 
 static struct err *pick_solver(struct order_pass *p, const struct acme_authz *a,
@@ -65,18 +67,20 @@ static struct err *pick_solver(struct order_pass *p, const struct acme_authz *a,
     if (s == NULL)
         return err_new(ERR_INVALID, "InvalidSolver",
                        "no solver of the issuer fits %s: add one to spec.acme.solvers", name);
-    if (s->dns01 == NULL && http01_tier_of(s->http01) == NULL)
+    const struct challenge_type *type = challenge_type_of_solver(s);
+    bool http01 = !type->recorded && !type->persistent;
+    if (http01 && http01_tier_of(s->http01) == NULL)
         return err_new(ERR_INVALID, "InvalidSolver",
                        "the solver for %s has no http01 tier that this version knows: write "
                        "http01.ingress",
                        name);
-    if (a->wildcard && s->dns01 == NULL)
+    if (a->wildcard && http01)
         return err_new(ERR_INVALID, "InvalidSolver",
                        "%s: a wildcard cannot be proven by HTTP-01 (RFC 8555 section 7.1.3): use "
                        "a dns01 solver",
                        name);
     *ret_solver = s;
-    return pick_challenge(a, challenge_type_of_solver(s)->at_ca, name, ret_challenge);
+    return pick_challenge(a, type, name, ret_challenge);
 }
 
 /* A DNS-01 challenge is held from the start, which costs no write: its record is taken out before it goes. */
@@ -127,6 +131,24 @@ bool order_has_read(const struct env *env, const struct challenge_spec *spec)
     return hash == read_hash(spec->dns_name, spec->url, spec->token);
 }
 
+/* What is shown as the answer. */
+static struct err *answer_of(const struct order_pass *p, const struct acme_authz *a,
+                             const struct acme_challenge *c, const struct acme_solver *solver,
+                             char **ret_answer)
+{
+    const struct challenge_type *type = challenge_type_of_solver(solver);
+    const struct acme_account *account = &p->chain.account.account;
+    if (!type->persistent) {
+        *ret_answer = type->recorded ? acme_dns_value(account->key, c->token)
+                                     : acme_key_authorization(account->key, c->token);
+        return NULL;
+    }
+    AUTO(dns_persist_config_release) struct dns_persist_config config = {0};
+    bool wildcard = a->wildcard || challenge_persist_wildcard(p->order, a->identifier);
+    TRY(challenge_persist_config(solver, p->now, &config));
+    return challenge_persist_value(&config, c, account->url, wildcard, ret_answer);
+}
+
 static struct err *create_challenge(struct order_pass *p, const char *authz_url,
                                     const struct acme_authz *a)
 {
@@ -134,10 +156,8 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
     const struct acme_solver *solver = NULL;
     TRY(pick_solver(p, a, &c, &solver));
     const struct challenge_type *type = challenge_type_of_solver(solver);
-    bool dns01 = type->recorded;
-    const struct pki_key *account = p->chain.account.account.key;
-    auto_free char *key =
-        dns01 ? acme_dns_value(account, c->token) : acme_key_authorization(account, c->token);
+    auto_free char *key = NULL;
+    TRY(answer_of(p, a, c, solver, &key));
     json_auto_t *solver_json = bind_encode(&acme_solver_table, solver);
     auto_free char *solver_text = NULL;
     TRY(json_to_string(solver_json, 1024 * 1024, &solver_text));
@@ -147,16 +167,17 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
         .dns_name = a->identifier,
         .wildcard = a->wildcard,
         .type = type->name,
-        .token = c->token,
+        .token = str_or(c->token, ""),
         .key = key,
         .solver = solver_text,
         .issuer_ref = p->chain.request->spec.issuer_ref,
     };
     char name[KUBE_NAME_MAX + 1];
     challenge_name(p, authz_url, name);
-    json_auto_t *body = json_build("{s:o,s:o}", "metadata", challenge_meta(p, name, dns01), "spec",
-                                   bind_encode(&challenge_spec_table, &spec));
-    note_read(p, &spec);
+    json_auto_t *body = json_build("{s:o,s:o}", "metadata", challenge_meta(p, name, type->recorded),
+                                   "spec", bind_encode(&challenge_spec_table, &spec));
+    if (!type->persistent) /* what that asks the CA is asked at each look */
+        note_read(p, &spec);
     return store_create(&p->env->challenges, p->order->obj.meta.namespace, name, body);
 }
 

@@ -70,6 +70,17 @@ def test_wildcard_over_http01_spends_no_order(api, ns, watched, controller):
     assert not watched.posts("order-plz")
 
 
+def test_solver_that_is_turned_off_makes_its_issuer_unusable(api, ns, pebble, ca, controller):
+    """Which feature gate it needs is in its condition, and nothing is ordered."""
+    api.create(acme(ns, pebble, server=f"{ca.url}/dir", solvers=[{"http01": {"ingress": {}}}, {"dnsPersist01": {}}]))
+    found = api.wait("Issuer", ns, "acme", lambda i: condition(i, "Ready").get("reason") == "InvalidSolver", "refused")
+    assert "solvers[1]: dns-persist-01 is alpha" in condition(found, "Ready")["message"]
+    assert "--feature-gates=DNSPersist01=true" in condition(found, "Ready")["message"]
+    api.patch("Issuer", ns, "acme", {"spec": {"acme": {"solvers": [{"http01": {"ingress": {}}}]}}})
+    api.wait_ready("Issuer", ns, "acme")
+    assert not ca.posts("order-plz")
+
+
 def test_ip_address_is_issued_without_a_common_name(api, ns, pebble, acme_issuer, controller):
     api.create(certificate(ns, "web", "acme", dnsNames=None, ipAddresses=["127.0.0.1"]))
     api.wait_ready("Certificate", ns, "web", 40)

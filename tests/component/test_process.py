@@ -133,6 +133,8 @@ def test_probes_and_metrics(api, ns, leader):
     (["controller", "--failure-backoff-min=2h", "--failure-backoff-max=1h"], "--failure-backoff-max"),
     (["controller", "--api-group=nodots"], "--api-group"),
     (["controller", "--log-level=loud"], "--log-level"),
+    (["controller", "--feature-gates=DNSAccount01=true,DNSPersist1=true"], "DNSPersist1"),
+    (["controller", "--feature-gates=DNSAccount01"], "write DNSAccount01=true or DNSAccount01=false"),
     (["controller", "stray"], "stray"),
     (["solver"], "--thumbprint"),
     (["no-such-command"], "no-such-command"),

@@ -10,7 +10,7 @@ from crdserver import ROOT
 
 DNS01 = ROOT / "controller/dns01"
 PAGE = (DNS01 / "providers/README.md").read_text()
-COMMON = {"cnameStrategy", "selfCheck"}
+COMMON = {"challengeType", "cnameStrategy", "selfCheck"}
 ACME = {"server": "https://acme.example.com/directory", "privateKeySecretRef": {"name": "account"}}
 # Said before a provider is asked: the Issuer or the name itself is wrong, and the message says what to write.
 NOT_A_PROVIDERS = {"InvalidSolver", "InvalidName"}

@@ -16,9 +16,9 @@ DAYS_90 = {"description": "90 days", "validityPeriod": 7776000}
 
 class Pebble(AcmeServer):
     """nonce_reject, authz_reuse: percent; eab: an external account is wanted; alternate_roots: further chains;
-    chain_length: intermediates; profiles: name -> Pebble's profile (with several and none asked for, it picks one by
-    chance); life: seconds of the only profile; sleep: validations take up to 5 s, by chance; host: the address that it
-    listens on."""
+    chain_length: intermediates; identities: how CAA records and those of dns-persist-01 call it; profiles: name ->
+    Pebble's profile (with several and none asked for, it picks one by chance); life: seconds of the only profile; sleep:
+    validations take up to 5 s, by chance; host: the address that it listens on."""
 
     path = "/dir"
     algorithms = ("ES256", "ES384", "RS256")
@@ -26,7 +26,7 @@ class Pebble(AcmeServer):
 
     def __init__(self, folder, authority, names, http_port, name="pebble", *, nonce_reject=0, authz_reuse=0, eab=False,
                  alternate_roots=0, chain_length=1, profiles=None, life=None, strict=True, sleep=False,
-                 retry_after=(3, 5), per_page=3, host="127.0.0.1"):
+                 retry_after=(3, 5), per_page=3, host="127.0.0.1", identities=()):
         super().__init__(folder, name, free_port(), authority.root, host)
         self.management = f"https://127.0.0.1:{free_port()}"
         self.names, self.strict = names, strict
@@ -43,7 +43,8 @@ class Pebble(AcmeServer):
             "managementListenAddress": self.management.removeprefix("https://"),
             "certificate": str(certificate), "privateKey": str(key), "httpPort": http_port, "tlsPort": free_port(),
             "ocspResponderURL": "", "keyAlgorithm": "ecdsa", "externalAccountBindingRequired": eab,
-            "externalAccountMACKeys": MAC_KEYS, "domainBlocklist": [self.refused], "profiles": profiles,
+            "externalAccountMACKeys": MAC_KEYS, "caaIdentities": list(identities),
+            "domainBlocklist": [self.refused], "profiles": profiles,
             "certificateValidityPeriod": next(iter(profiles.values()))["validityPeriod"],
             "retryAfter": {"authz": retry_after[0], "order": retry_after[1]}}
 

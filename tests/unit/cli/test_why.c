@@ -300,6 +300,26 @@ static void test_challenge_has_failed(void **state)
     fixture_has(f, "To do:     mend what the CA says: it must reach the name on port 80");
 }
 
+/* Somebody has to put a record into DNS: which one is said in full. */
+static void test_record_is_wanted(void **state)
+{
+    struct fixture *f = *state;
+    auto_free char *challenge = x_strdup(
+        CHALLENGE("c", "web.example.com",
+                  "\"state\":\"pending\",\"reason\":\"not there\",\"nextAction\":\"somebody\","
+                  "\"dnsPersist01\":{\"name\":\"_validation-persist.web.example.com\",\"value\":"
+                  "\"ca.example; accounturi=https://ca/1\"}"));
+    char *type = strstr(challenge, "HTTP-01");
+    memcpy(type, "DNS-01\" ", 8); /* as long, and a DNS type */
+    put_order(f, ORDER("web-1-o", "\"state\":\"pending\""), challenge);
+    asks(f, 1);
+    fixture_has(f, "The challenge for web.example.com is pending: not there\n");
+    fixture_has(f, "Waits for: somebody\n");
+    fixture_has(f,
+                "put this TXT record into DNS, where it stays: _validation-persist.web.example.com "
+                "\"ca.example; accounturi=https://ca/1\"");
+}
+
 static void test_many_challenges_are_counted(void **state)
 {
     struct fixture *f = *state;
@@ -412,6 +432,7 @@ int main(void)
         TEST(test_order_has_failed),
         TEST(test_ca_is_to_issue),
         TEST(test_challenge_has_failed),
+        TEST(test_record_is_wanted),
         TEST(test_many_challenges_are_counted),
         TEST(test_solver_is_not_there),
         TEST(test_pod_has_no_image),

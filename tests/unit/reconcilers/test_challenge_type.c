@@ -12,7 +12,8 @@
 #include "support/expect.h"
 
 static const struct features off = {0};
-static const struct features on = {.on = {[FEATURE_DNS_ACCOUNT_01] = true}};
+static const struct features on = {
+    .on = {[FEATURE_DNS_ACCOUNT_01] = true, [FEATURE_DNS_PERSIST_01] = true}};
 
 static void a_solver_has_a_type(void **state)
 {
@@ -26,6 +27,7 @@ static void a_solver_has_a_type(void **state)
         {{.dns01 = "{\"cloudflare\":{}}"}, "DNS-01", "dns-01"},
         {{.dns01 = "{\"challengeType\":\"dns-01\"}"}, "DNS-01", "dns-01"},
         {{.dns01 = "{\"challengeType\":\"dns-account-01\"}"}, "DNS-ACCOUNT-01", "dns-account-01"},
+        {{.dns_persist01 = "{}"}, "DNS-PERSIST-01", "dns-persist-01"},
     };
     assert_string_equal(challenge_type_of_solver(NULL)->at_ca, "http-01");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -46,6 +48,9 @@ static void what_is_alpha_has_to_be_turned_on(void **state)
     expect_ok(challenge_type_check(&off, &usual));
     expect_err(challenge_type_check(&off, &account), ERR_INVALID, "InvalidSolver",
                "--feature-gates=DNSAccount01=true");
+    const struct acme_solver persist = {.dns_persist01 = "{}"};
+    expect_err(challenge_type_check(&off, &persist), ERR_INVALID, "InvalidSolver",
+               "--feature-gates=DNSPersist01=true");
 }
 
 static int prepare(void **state)

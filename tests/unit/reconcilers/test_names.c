@@ -16,6 +16,7 @@
 #include "reconciler_scene.h"
 #include "reconcilers/name_holders.h"
 #include "support/expect.h"
+#include "support/scripted_kube.h"
 
 #define NETWORKING "GET https://api/apis/networking.k8s.io/v1/namespaces/b/ingresses"
 #define GATEWAY "GET https://api/apis/gateway.networking.k8s.io/v1/namespaces/b/"
@@ -28,6 +29,7 @@
     "}" spec "},\"status\":{\"acme\":{\"uri\":\"" uri "\"}}}"
 #define POD ",\"solvers\":[{\"http01\":{\"ingress\":{}}}]"
 #define SHARED ",\"solvers\":[{\"http01\":{\"shared\":{}}}]"
+#define PERSIST ",\"solvers\":[{\"dnsPersist01\":{}}]"
 #define ANY ",\"nameOwnership\":\"Any\""
 #define CERTIFICATE(ns, uid, born, issuer, names, until)                                           \
     "{\"metadata\":{\"name\":\"web\",\"namespace\":\"" ns "\",\"uid\":\"" uid                      \
@@ -319,6 +321,38 @@ static void what_stays_unproven_is_taken_back(void **state)
     acme_ca_free(ca);
 }
 
+/* A record that stays is for the account, and so for all who use it. */
+static void a_record_that_stays_needs_a_grant_for_an_account_that_is_shared(void **state)
+{
+    (void)state;
+    static const char shared[] = CLUSTER_ISSUER("ca", "u", PERSIST ANY, "");
+    static const char granted[] =
+        CLUSTER_ISSUER("ca", "u", PERSIST ANY, ",\"allowedNames\":[{\"names\":[\"*.a.test\"]}]");
+    SCENE s = {0};
+    scene_open(&s);
+    plan_routes(&s, NONE, NULL, NULL);
+    expect_why(&s, shared, "x.a.test", NAME_NOT_ALLOWED);
+    SCENE of = {0};
+    scene_open(&of);
+    scripted_plan(&of.world, "GET https://api/api/v1/namespaces/b", 200, "{\"metadata\":{}}");
+    expect_why(&of, granted, "*.a.test", NULL);
+    json_auto_t *own = parsed(granted);
+    json_put_str(JGET(own, "metadata"), "namespace", "b");
+    const void *issuer = NULL;
+    expect_ok(object_decode(&kind_issuer, own, &issuer));
+    AUTO_OBJECT(struct issuer) of_namespace = issuer;
+    AUTO_OBJECT(struct certificate_request)
+    request = scene_object(&kind_certificate_request, REQUEST);
+    AUTO_OBJECT(struct order) order = scene_object(&kind_order, ORDER("b", "mine", "", ""));
+    const struct acme_chain chain = {.order = order, .request = request, .issuer = of_namespace};
+    char name[] = "other.test";
+    char *items[] = {name};
+    const struct strlist names = {.items = items, .len = 1};
+    char *why = NULL;
+    expect_ok(names_judge(s.env, &chain, &names, &why));
+    assert_null(why); /* an account of its own, which the record names */
+}
+
 /* An account of the namespace's own binds it, but where certroll's replicas answer for any account. */
 static void an_issuer_of_the_namespace_needs_a_route_where_replicas_answer(void **state)
 {
@@ -485,6 +519,7 @@ int main(void)
         cmocka_unit_test(only_what_was_issued_is_held),
         cmocka_unit_test(what_another_orders_is_waited_for),
         cmocka_unit_test(what_stays_unproven_is_taken_back),
+        cmocka_unit_test(a_record_that_stays_needs_a_grant_for_an_account_that_is_shared),
         cmocka_unit_test(an_issuer_of_the_namespace_needs_a_route_where_replicas_answer),
         cmocka_unit_test(labels_written_later_change_nothing),
         cmocka_unit_test(an_authorization_of_others_is_not_built_on),

@@ -13,6 +13,7 @@
 #include "acme_scene.h"
 #include "base/encode.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "leaf_scene.h"
 #include "pki/csr.h"
 #include "reconcilers/budget_needs.h"
@@ -37,7 +38,7 @@ static void put_order_in(struct scene *s, const char *name, const char *annotati
     AUTO_KEY key = NULL;
     AUTO(pki_names_release) struct pki_names names = {0};
     auto_free char *pem = NULL;
-    strlist_add(&names.dns, name);
+    strlist_add(strspn(name, "0123456789.") == strlen(name) ? &names.ips : &names.dns, name);
     expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
     expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
     auto_free char *csr = base64_encode(pem, strlen(pem));
@@ -113,6 +114,37 @@ static void what_must_fail_is_not_ordered(void **state)
     expect_refused(DNS_ACCOUNT_01_SOLVER, "", "a.test", "",
                    "nothing was ordered: a.test: dns-account-01 is alpha and off here: start "
                    "certroll with --feature-gates=DNSAccount01=true");
+}
+
+static void what_a_record_cannot_prove_is_not_ordered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *name, *told;
+    } rows[] = {
+        {"", "192.0.2.1", "192.0.2.1: an IP address cannot be proven by DNS-01"},
+        {"\"persistUntil\":\"2025-12-31T00:00:00Z\"", "a.test",
+         "a.test: spec.acme.solvers[].dnsPersis"},
+        {"\"selfCheck\":{\"mode\":\"https\"}", "a.test", "dnsPersist01.selfCheck.url"},
+        {"},\"http01\":{\"ingress\":{}", "a.test",
+         "more than one of http01, dns01 and dnsPersist01"},
+        {NULL, "a.test", "--feature-gates=DNSPersist01=true"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        struct env *env = (struct env *)(uintptr_t)s.env;
+        env->config.features.on[FEATURE_DNS_PERSIST_01] = rows[i].config != NULL;
+        auto_free char *solvers =
+            x_printf(",\"solvers\":[{\"dnsPersist01\":{%s}}]", str_or(rows[i].config, ""));
+        acme_scene_issuer(&s, solvers);
+        put_order(&s, rows[i].name, "");
+        acme_scene_directory(&s, "");
+        json_auto_t *status = pass(&s); /* and nothing was POSTed to the CA */
+        assert_string_equal(JSTR(status, "state"), "errored");
+        if (strstr(JSTR(status, "reason"), rows[i].told) == NULL)
+            fail_msg("%s", JSTR(status, "reason"));
+    }
 }
 
 /* Places an order and returns the payload of newOrder. Owned. */
@@ -450,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_must_fail_is_not_ordered),
+        cmocka_unit_test(what_a_record_cannot_prove_is_not_ordered),
         cmocka_unit_test(the_profile_is_chosen),
         cmocka_unit_test(a_wildcard_without_a_solver_is_ordered),
         cmocka_unit_test(what_is_replaced_comes_from_the_request),
