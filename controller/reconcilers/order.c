@@ -174,6 +174,17 @@ static struct err *check_solvers(const struct order_pass *p, const struct acme_i
     return NULL;
 }
 
+/* RFC 8555 section 11.1: who serves with the account's key could order with it. */
+static struct err *check_key(const struct order_pass *p, const struct pki_csr *csr)
+{
+    if (!pki_key_equal(csr->public_key, p->chain.account.account.key))
+        return NULL;
+    return err_new(ERR_INVALID, "InvalidOrder",
+                   "the request is for the key of the ACME account itself: make it with another "
+                   "key (with rotationPolicy Never: take tls.key out of the certificate's "
+                   "Secret); nothing was ordered");
+}
+
 /* Whether the CA is there is what issuers fail over by. */
 static struct err *heard(const struct order_pass *p, struct err *e)
 {
@@ -185,6 +196,7 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
 {
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     TRY(request_csr(p->chain.request, &csr));
+    TRY(check_key(p, &csr));
     size_t most = csr.names.dns.len + csr.names.ips.len + 1;
     auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
     AUTO(acme_directory_release) struct acme_directory d = {0};

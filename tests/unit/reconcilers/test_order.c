@@ -31,15 +31,13 @@
     "/f\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]"
 #define PROFILES ",\"meta\":{\"profiles\":{\"classic\":\"90 days\",\"shortlived\":\"6 days\"}}"
 
-/* Puts a request for one name, with these annotations, and its Order. */
-static void put_order_in(struct scene *s, const char *name, const char *annotations,
-                         const char *issuer, const char *status)
+/* Puts a request for one name and this key, with these annotations, and its Order. */
+static void put_order_of(struct scene *s, const struct pki_key *key, const char *name,
+                         const char *annotations, const char *issuer, const char *status)
 {
-    AUTO_KEY key = NULL;
     AUTO(pki_names_release) struct pki_names names = {0};
     auto_free char *pem = NULL;
     strlist_add(strspn(name, "0123456789.") == strlen(name) ? &names.ips : &names.dns, name);
-    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
     expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
     auto_free char *csr = base64_encode(pem, strlen(pem));
     auto_free char *request = x_printf(
@@ -57,6 +55,15 @@ static void put_order_in(struct scene *s, const char *name, const char *annotati
                  csr, issuer, status);
     scene_put(&s->env->requests, request);
     scene_put(&s->env->orders, order);
+}
+
+/* The same with a key of its own. */
+static void put_order_in(struct scene *s, const char *name, const char *annotations,
+                         const char *issuer, const char *status)
+{
+    AUTO_KEY key = NULL;
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    put_order_of(s, key, name, annotations, issuer, status);
 }
 
 static void put_order(struct scene *s, const char *name, const char *annotations)
@@ -88,6 +95,15 @@ static json_t *pass(struct scene *s)
     return pass_and_look(s, NULL);
 }
 
+/* One pass that ends the Order with this reason; nothing was POSTed to the CA. */
+static void pass_refused(struct scene *s, const char *text)
+{
+    json_auto_t *status = pass(s);
+    assert_string_equal(JSTR(status, "state"), "errored");
+    if (strstr(JSTR(status, "reason"), text) == NULL)
+        fail_msg("%s", JSTR(status, "reason"));
+}
+
 static void expect_refused(const char *issuer, const char *annotations, const char *name,
                            const char *directory, const char *text)
 {
@@ -96,10 +112,7 @@ static void expect_refused(const char *issuer, const char *annotations, const ch
     acme_scene_issuer(&s, issuer);
     put_order(&s, name, annotations);
     acme_scene_directory(&s, directory);
-    json_auto_t *status = pass(&s); /* and nothing was POSTed to the CA */
-    assert_string_equal(JSTR(status, "state"), "errored");
-    if (strstr(JSTR(status, "reason"), text) == NULL)
-        fail_msg("%s", JSTR(status, "reason"));
+    pass_refused(&s, text);
 }
 
 static void what_must_fail_is_not_ordered(void **state)
@@ -145,6 +158,24 @@ static void what_a_record_cannot_prove_is_not_ordered(void **state)
         if (strstr(JSTR(status, "reason"), rows[i].told) == NULL)
             fail_msg("%s", JSTR(status, "reason"));
     }
+}
+
+/* RFC 8555 section 11.1. The account's key is what the scene's Secret holds. */
+static void the_accounts_key_gets_no_certificate(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    AUTO_KEY key = NULL;
+    auto_free char *pem = NULL;
+    scene_open(&s);
+    acme_scene_issuer(&s, HTTP01);
+    json_auto_t *secret = parsed(s.world.exchanges[0].body);
+    const char *text = JSTR(secret, "data", "tls.key");
+    size_t len = strlen(text);
+    expect_ok(base64_decode(text, len, &pem, &len));
+    expect_ok(pki_key_parse(pem, len, &key));
+    put_order_of(&s, key, "a.test", "", OF_ISSUER, "");
+    pass_refused(&s, "for the key of the ACME account itself");
 }
 
 /* Places an order and returns the payload of newOrder. Owned. */
@@ -483,6 +514,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_must_fail_is_not_ordered),
         cmocka_unit_test(what_a_record_cannot_prove_is_not_ordered),
+        cmocka_unit_test(the_accounts_key_gets_no_certificate),
         cmocka_unit_test(the_profile_is_chosen),
         cmocka_unit_test(a_wildcard_without_a_solver_is_ordered),
         cmocka_unit_test(what_is_replaced_comes_from_the_request),
