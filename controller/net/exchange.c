@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "net/url.h"
 
-#define TIMEOUT_DEFAULT (30 * NS_PER_SEC)
 #define CONNECT_TIMEOUT_DEFAULT (5 * NS_PER_SEC)
 #define BODY_MAX_DEFAULT ((size_t)1 << 20)
 #define METHOD_MAX 16
@@ -411,7 +410,7 @@ struct err *exchange_init(struct exchange *x, const struct exchange_policy *poli
     TRY(check_request(req));
     if (sink == NULL)
         x->deadline =
-            clock_mono(clock_system()) + (req->timeout > 0 ? req->timeout : TIMEOUT_DEFAULT);
+            clock_mono(clock_system()) + (req->timeout > 0 ? req->timeout : HTTP_TIMEOUT_DEFAULT);
     if (req->connect_to != NULL) {
         auto_free char *rule = x_printf("::%s", req->connect_to);
         add_to_list(&x->connect_to, rule);

@@ -48,6 +48,8 @@ enum http_flag {
         1 << 7, /* HTTP/2 where the server speaks it, on a connection like HTTP_NO_REUSE's */
 };
 
+#define HTTP_TIMEOUT_DEFAULT (30 * NS_PER_SEC)
+
 struct http_request {
     const char *method; /* "GET" when NULL */
     const char *url;    /* http or https */
@@ -56,7 +58,7 @@ struct http_request {
     const void *body;
     size_t body_len;
     const struct http_tls *tls; /* NULL = defaults */
-    int64_t timeout;            /* ns for the whole exchange; 0 = 30 s */
+    int64_t timeout;            /* ns for the whole exchange; 0 = HTTP_TIMEOUT_DEFAULT */
     int64_t connect_timeout;    /* ns; 0 = 5 s */
     size_t max_body;            /* bytes of the response; 0 = 1 MiB */
     unsigned flags;             /* enum http_flag */

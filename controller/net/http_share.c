@@ -14,8 +14,9 @@
 #define TURN (50 * NS_PER_MS) /* who waits longer in line comes back later */
 #define TURNS_MAX 200
 
-/* A host with a call in flight, or with strikes. */
+/* A host with a call in flight, or with strikes; or that a tenant named, and that has answered. */
 struct host {
+    bool answered; /* a call that was shortened until then */
     unsigned in_flight;
     unsigned waiting;    /* were turned away since the last one that was not */
     unsigned strikes;    /* time-outs in a row */
@@ -30,6 +31,16 @@ struct http_share {
     struct map hosts;     /* "https://name:port" -> struct host */
     unsigned threads;
     unsigned tenants; /* calls in flight to hosts that tenants named */
+    unsigned doubted; /* those of them to who was silent the last time */
+};
+
+/* A call on its way out. */
+struct passage {
+    const char *origin;
+    bool tenant;
+    bool mutates;
+    bool doubted;    /* counted as such */
+    int64_t timeout; /* what it is given */
 };
 
 static int64_t pause_after(unsigned strikes)
@@ -44,7 +55,7 @@ static int64_t pause_after(unsigned strikes)
 
 static bool is_idle(const struct host *h)
 {
-    return h->in_flight == 0 && h->strikes == 0;
+    return h->in_flight == 0 && h->strikes == 0 && !h->answered;
 }
 
 static bool collect_unused(void *arg, const char *key, void *value)
@@ -102,60 +113,108 @@ static struct err *busy(const struct http_share *s, struct host *h, const char *
     return e;
 }
 
+/* ---- who goes ---- */
+
 static bool tenants_have_their_share(const struct http_share *s)
 {
-    unsigned kept_free = (s->threads + 3) / 4;
+    unsigned kept_free = s->threads > 1 ? (s->threads + 3) / 4 : 0;
     return s->threads > 0 && s->tenants >= s->threads - kept_free;
 }
 
-/* Lock held. begins: the call is made, and not only asked for. */
-static struct err *enter(struct http_share *s, const char *origin, bool tenant, bool begins)
+/* However many hosts are silent, those that answer do not wait for them. */
+static bool the_silent_have_their_share(const struct http_share *s)
 {
-    struct host *h = host_of(s, origin);
+    return s->threads > 0 && s->doubted >= (s->threads + 3) / 4;
+}
+
+static bool has_to_wait(const struct http_share *s, const struct host *h, bool doubted)
+{
+    return h->in_flight >= HTTP_SHARE_PER_HOST || tenants_have_their_share(s) ||
+           (doubted && the_silent_have_their_share(s));
+}
+
+/* Nobody holds a thread for long who has never answered. One that is slow has its answer at a later try; what
+ * changes something there is not cut off for that. */
+static int64_t patience(const struct passage *p, const struct host *h)
+{
+    int64_t most = HTTP_SHARE_FIRST_ANSWER;
+    for (unsigned i = 0; i < h->strikes && most < p->timeout; i++)
+        most *= 2;
+    return p->mutates || h->answered || p->timeout < most ? p->timeout : most;
+}
+
+/* A call that may take long, to who was silent the last time. A self-check does not: it is over soon. */
+static bool is_doubted(const struct passage *p, const struct host *h)
+{
+    return p->tenant && h->strikes > 0 && p->timeout > HTTP_SHARE_FIRST_ANSWER;
+}
+
+/* Lock held. begins: the call is made, and not only asked for. */
+static struct err *enter(struct http_share *s, struct passage *p, bool begins)
+{
+    struct host *h = host_of(s, p->origin);
     int64_t now = clock_mono(s->clock);
     bool doubtful = h->strikes >= HTTP_SHARE_STRIKES;
     if (doubtful && (now < h->pause_until || h->in_flight > 0)) {
         int64_t wait = now < h->pause_until ? h->pause_until - now : pause_after(h->strikes);
-        return not_answering(s, origin, wait + turn(h));
+        return not_answering(s, p->origin, wait + turn(h));
     }
-    if (tenant && (h->in_flight >= HTTP_SHARE_PER_HOST || tenants_have_their_share(s))) {
-        struct err *e = busy(s, h, origin);
+    p->doubted = is_doubted(p, h);
+    if (p->tenant && has_to_wait(s, h, p->doubted)) {
+        struct err *e = busy(s, h, p->origin);
         if (is_idle(h))
-            map_remove(&s->hosts, origin);
+            map_remove(&s->hosts, p->origin);
         return e;
     }
-    if (begins) {
-        h->in_flight++;
-        h->waiting -= h->waiting > 0;
-        s->tenants += tenant;
-    } else if (is_idle(h)) {
-        map_remove(&s->hosts, origin);
+    if (!begins) {
+        if (is_idle(h))
+            map_remove(&s->hosts, p->origin);
+        return NULL;
     }
+    h->in_flight++;
+    h->waiting -= h->waiting > 0;
+    if (p->tenant)
+        p->timeout = patience(p, h);
+    s->tenants += p->tenant;
+    s->doubted += p->doubted;
     return NULL;
 }
 
-static struct err *ask(struct http_share *s, const char *origin, bool tenant, bool begins)
+static struct err *ask(struct http_share *s, struct passage *p, bool begins)
 {
     pthread_mutex_lock(&s->lock);
-    struct err *refused = enter(s, origin, tenant, begins);
+    struct err *refused = enter(s, p, begins);
     pthread_mutex_unlock(&s->lock);
     return refused;
+}
+
+static struct passage passage_of(const struct http_request *req, const char *origin)
+{
+    return (struct passage){.origin = origin,
+                            .tenant = (req->flags & HTTP_GUARDED) != 0,
+                            .mutates = (req->flags & HTTP_MUTATES) != 0,
+                            .timeout = req->timeout > 0 ? req->timeout : HTTP_TIMEOUT_DEFAULT};
 }
 
 static struct err *may_call(void *ctx, const struct http_request *req)
 {
     auto_free char *origin = url_origin(req->url);
-    return origin != NULL ? ask(ctx, origin, (req->flags & HTTP_GUARDED) != 0, false) : NULL;
+    struct passage p = passage_of(req, origin);
+    return origin != NULL ? ask(ctx, &p, false) : NULL;
 }
 
 /* ---- after ---- */
 
-/* Lock held. What was cut off by us says nothing about the host. */
-static void leave(struct http_share *s, const char *origin, bool tenant, const struct err *e)
+/* Lock held. What was cut off by us says nothing about the host. Answers that had no time to be waited for longer
+ * than the first one has are not worth remembering: self-checks ask thousands of hosts. */
+static void leave(struct http_share *s, const struct passage *p, int64_t asked, const struct err *e)
 {
-    struct host *h = map_get(&s->hosts, origin); /* it is there while calls are in flight */
+    struct host *h = map_get(&s->hosts, p->origin); /* it is there while calls are in flight */
     h->in_flight--;
-    s->tenants -= tenant;
+    s->tenants -= p->tenant;
+    s->doubted -= p->doubted;
+    if (e == NULL && p->tenant && asked > HTTP_SHARE_FIRST_ANSWER)
+        h->answered = true;
     if (e != NULL && str_eq(e->reason, "Timeout")) {
         h->strikes++;
         h->pause_until = clock_mono(s->clock) + pause_after(h->strikes);
@@ -163,7 +222,7 @@ static void leave(struct http_share *s, const char *origin, bool tenant, const s
         h->strikes = 0;
     }
     if (is_idle(h))
-        map_remove(&s->hosts, origin);
+        map_remove(&s->hosts, p->origin);
 }
 
 static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
@@ -173,11 +232,14 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     auto_free char *origin = url_origin(req->url);
     if (origin == NULL)
         return http_call(s->under, req, stop, ret_response); /* which says what is wrong with it */
-    bool tenant = (req->flags & HTTP_GUARDED) != 0;
-    TRY(ask(s, origin, tenant, true));
-    struct err *e = http_call(s->under, req, stop, ret_response);
+    struct passage p = passage_of(req, origin);
+    int64_t asked = p.timeout;
+    TRY(ask(s, &p, true));
+    struct http_request bounded = *req;
+    bounded.timeout = p.timeout;
+    struct err *e = http_call(s->under, &bounded, stop, ret_response);
     pthread_mutex_lock(&s->lock);
-    leave(s, origin, tenant, e);
+    leave(s, &p, asked, e);
     pthread_mutex_unlock(&s->lock);
     return e;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A transport over another one that lets no peer have all threads that call the outside. To a host that a
- * tenant named go at most two calls at once, to all of those three quarters of the threads; whoever let three
- * calls in a row run into their time-out is asked again after 5 s, then 10 s, up to 5 min, one call at a time,
- * until it answers. What may not go out fails at once and has sent nothing.
+ * tenant named go at most two calls at once, to all of those three quarters of the threads, and a quarter
+ * where a call may take long to who was silent the last time. One that has never answered is waited for 5 s, and after each silence twice as
+ * long, unless the call changes something. Whoever let three calls in a row run into their time-out is asked again
+ * after 5 s, then 10 s, up to 5 min, one call at a time, until it answers. What may not go out fails at once and has
+ * sent nothing.
  */
 #ifndef CERTROLL_NET_HTTP_SHARE_H
 #define CERTROLL_NET_HTTP_SHARE_H
@@ -13,6 +15,7 @@
 
 #define HTTP_SHARE_PER_HOST 2
 #define HTTP_SHARE_STRIKES 3
+#define HTTP_SHARE_FIRST_ANSWER (5 * NS_PER_SEC)
 #define HTTP_SHARE_PAUSE_MIN (5 * NS_PER_SEC)
 #define HTTP_SHARE_PAUSE_MAX (5 * NS_PER_MIN)
 

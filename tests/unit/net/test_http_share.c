@@ -17,6 +17,7 @@ struct scene {
     struct clock_manual hands;
     struct http_share *share;
     unsigned calls;
+    int64_t timeout; /* of the last */
     enum { ANSWERS, HANGS, IS_DOWN, IS_CANCELLED } peer;
     struct err *(*meanwhile)(struct scene *s); /* NULL = nothing happens */
 };
@@ -24,10 +25,10 @@ struct scene {
 static struct err *answer(void *ctx, const struct http_request *req, const struct stop *stop,
                           struct http_response *ret_response)
 {
-    (void)req;
     (void)stop;
     struct scene *s = ctx;
     s->calls++;
+    s->timeout = req->timeout;
     if (s->meanwhile != NULL) {
         struct err *(*fn)(struct scene *) = s->meanwhile;
         s->meanwhile = NULL;
@@ -61,11 +62,16 @@ static void scene_close(struct scene *s)
 
 #define SCENE AUTO(scene_close) struct scene
 
-static struct err *get(struct scene *s, const char *url, unsigned flags)
+static struct err *get_within(struct scene *s, const char *url, unsigned flags, int64_t timeout)
 {
-    const struct http_request req = {.url = url, .flags = flags};
+    const struct http_request req = {.url = url, .flags = flags, .timeout = timeout};
     AUTO_RESPONSE response = {0};
     return http_call(http_share_transport(s->share), &req, NULL, &response);
+}
+
+static struct err *get(struct scene *s, const char *url, unsigned flags)
+{
+    return get_within(s, url, flags, 0);
 }
 
 #define CA "https://ca.test/dir"
@@ -155,7 +161,7 @@ static void a_quarter_of_the_threads_is_kept_free(void **state)
     (void)state;
     static const struct {
         unsigned threads, tenants;
-    } rows[] = {{12, 9}, {8, 6}, {4, 3}, {5, 3}};
+    } rows[] = {{12, 9}, {8, 6}, {4, 3}, {5, 3}, {2, 1}, {1, 1}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s;
         scene_open(&s);
@@ -253,6 +259,83 @@ static void only_silence_is_a_strike(void **state)
     expect_err(get(&s, CA, 0), ERR_TRANSIENT, "ConnectFailed", NULL);
 }
 
+/* ---- who was silent ---- */
+
+static const char *const silent[] = {"https://a.test", "https://b.test", "https://c.test",
+                                     "https://d.test"};
+
+/* Calls each of them within the call of the one before. Three are a quarter of twelve threads. */
+static struct err *next_silent(struct scene *s)
+{
+    size_t under_way = s->calls - ARRAY_LEN(silent);
+    s->meanwhile = next_silent;
+    AUTO_ERR e = get(s, silent[under_way], HTTP_GUARDED);
+    s->meanwhile = NULL;
+    if (under_way < 3) {
+        assert_null(e);
+        return NULL;
+    }
+    assert_non_null(e);
+    assert_string_equal(e->reason, "Busy");
+    expect_ok(get(s, OTHER, HTTP_GUARDED));
+    expect_ok(get(s, "https://cluster.test", 0));                      /* named by the operator */
+    expect_ok(get_within(s, silent[3], HTTP_GUARDED, 2 * NS_PER_SEC)); /* is over soon */
+    return NULL;
+}
+
+static void the_silent_have_a_quarter_of_the_threads(void **state)
+{
+    (void)state;
+    SCENE s;
+    scene_open(&s);
+    http_share_set_threads(s.share, 12);
+    s.peer = HANGS;
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+        expect_err(get(&s, silent[i], HTTP_GUARDED), ERR_TRANSIENT, "Timeout", NULL);
+    s.peer = ANSWERS;
+    s.meanwhile = next_silent;
+    expect_ok(get(&s, silent[0], HTTP_GUARDED));
+    assert_int_equal(s.calls, 10);
+}
+
+/* What a call like this is given. */
+static int64_t patience(struct scene *s, unsigned flags, int64_t timeout)
+{
+    err_drop(get_within(s, CA, flags, timeout));
+    return s->timeout / NS_PER_SEC;
+}
+
+static void the_first_answer_is_not_waited_for_long(void **state)
+{
+    (void)state;
+    SCENE s;
+    scene_open(&s);
+    s.peer = HANGS;
+    assert_int_equal(patience(&s, HTTP_GUARDED, 0), 5);
+    assert_int_equal(patience(&s, HTTP_GUARDED, 60 * NS_PER_SEC), 10);
+    assert_int_equal(patience(&s, HTTP_GUARDED, 60 * NS_PER_SEC), 20);
+    clock_manual_advance(&s.hands, HTTP_SHARE_PAUSE_MAX);
+    assert_int_equal(patience(&s, HTTP_GUARDED, 0), 30); /* which is less than 40 */
+    clock_manual_advance(&s.hands, HTTP_SHARE_PAUSE_MAX);
+    s.peer = ANSWERS;
+    assert_int_equal(patience(&s, HTTP_GUARDED, 2 * NS_PER_SEC), 2);
+    assert_int_equal(patience(&s, HTTP_GUARDED, 0), 5); /* so short an answer was not noted */
+    assert_int_equal(patience(&s, HTTP_GUARDED, 60 * NS_PER_SEC), 60);
+    s.peer = HANGS;
+    assert_int_equal(patience(&s, HTTP_GUARDED, 0), 30);
+    assert_int_equal(patience(&s, HTTP_GUARDED, 0), 30);
+}
+
+static void some_calls_have_their_time(void **state)
+{
+    (void)state;
+    SCENE s;
+    scene_open(&s);
+    s.peer = HANGS;
+    assert_int_equal(patience(&s, 0, 0), 30); /* named by the operator */
+    assert_int_equal(patience(&s, HTTP_GUARDED | HTTP_MUTATES, 60 * NS_PER_SEC), 60);
+}
+
 /* Many names that do not answer are forgotten before they are too many. */
 static void hosts_are_bounded(void **state)
 {
@@ -287,6 +370,9 @@ int main(void)
         cmocka_unit_test(pauses_grow_to_five_minutes),
         cmocka_unit_test(who_did_not_answer_is_asked_by_one),
         cmocka_unit_test(only_silence_is_a_strike),
+        cmocka_unit_test(the_silent_have_a_quarter_of_the_threads),
+        cmocka_unit_test(the_first_answer_is_not_waited_for_long),
+        cmocka_unit_test(some_calls_have_their_time),
         cmocka_unit_test(hosts_are_bounded),
         cmocka_unit_test(what_is_no_url_is_left_to_the_client),
     };
