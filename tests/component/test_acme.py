@@ -148,6 +148,28 @@ def test_twenty_at_once(api, ns, acme_issuer, controller):
     wait_clean(api, ns)
 
 
+def test_pending_orders_cost_no_thread(api, ns, pebble, acme_issuer, controller, responder):
+    """More of them than there are threads wait for an ingress that does not come. Who comes then is not held up."""
+    other = api.namespace(f"{ns}-b")
+    hosts = {f"n{i}.{ns}.localhost" for i in range(30)}
+    threads = controller.threads()
+    responder.unserved = {ns}
+    try:
+        for host in hosts:
+            api.create(certificate(ns, host.split(".")[0], "acme", dnsNames=[host]))
+        wait_for("30 self-checks", lambda: hosts <= responder.hosts, 60, lambda: api.describe(ns))
+        assert controller.threads() <= threads
+        api.create(acme(other, pebble))
+        api.create(certificate(other, "web", "acme", dnsNames=[f"{other}.localhost"]))
+        api.wait_ready("Certificate", other, "web", 15)
+        assert len(api.list("Challenge", ns)) == 30
+    finally:
+        responder.unserved = set()
+        api.delete("Namespace", None, other)
+    for host in hosts:
+        api.wait_ready("Certificate", ns, host.split(".")[0], 60)
+
+
 def test_handwritten_order_and_challenge_get_nothing_done(api, ns, acme_issuer, watched_stranger, controller):
     """Only what hangs on a request by UID is acted on."""
     ca = watched_stranger

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from lib import faults
+from lib.api import condition
 from lib.ca import Pebble
 from lib.faults import PLACES, Fault, ResetAt, retry_date
-from lib.objects import acme, certificate
+from lib.objects import acme, certificate, self_signed
 from lib.proxy import Proxy
 from lib.wait import wait_for
 
@@ -147,6 +148,27 @@ def test_a_silent_ca_slows_nobody(api, ns, attempt, controller):
     api.wait_ready("Certificate", ns, "quick", 10)
     assert len(happened.hits) == 2
     assert "Busy" not in api.describe(ns), "who waits for others has nothing to tell"
+
+
+@pytest.mark.timeout(120)
+def test_many_silent_cas_slow_nobody(api, ns, attempt, controller):
+    """More of them than certroll has threads for the outside, each with an Issuer of its own: none is waited for for
+    long as long as it has never answered. Whoever needs nobody has threads of its own; and there is none more than
+    before."""
+    threads = controller.threads()
+    silent = [attempt(f"silent-{i}") for i in range(15)]
+    happened = [Fault(one.proxy, "directory", faults.endless, times=1000) for one in silent]
+    for one in silent:
+        one.begin()
+    wait_for("three quarters of the threads to wait", lambda: sum(len(one.hits) for one in happened) >= 9)
+    assert controller.threads() <= threads
+    api.create(self_signed(ns))
+    api.create(certificate(ns, "own"))
+    quick = attempt("quick")
+    quick.begin()
+    api.wait_ready("Certificate", ns, "own", 10)
+    api.wait_ready("Certificate", ns, "quick", 40)
+    assert not any(condition(api.get("Issuer", ns, one.name), "Ready").get("status") == "True" for one in silent)
 
 
 def test_lost_order_on_a_later_page(api, ns, attempt, controller):

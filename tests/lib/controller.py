@@ -131,6 +131,10 @@ class Controller:
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return {k: int(v) for k, v in re.findall(r"(\w+):\s+(\d+) kB", text)}
 
+    def threads(self):
+        """How many it has."""
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
     def text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 

@@ -23,6 +23,7 @@ class Responder:
         self.classes = None  # the Ingress classes that are served, None for all
         self.unserved = set()  # namespaces whose Ingresses are not
         self.hits = 0        # requests that found an Ingress rule
+        self.hosts = set()   # what was asked for
         self.webroot = None  # a folder whose files are served, too: for other ACME clients
         self.servers = [self._server(port) for port in ports]
 
@@ -32,6 +33,7 @@ class Responder:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 host = self.headers.get("Host", "").split(":")[0]
+                responder.hosts.add(host)
                 text = None if port in responder.deaf else responder.answer(host, self.path)
                 status = 404 if text is None else 200
                 body = (text or "nothing here\n").encode()
