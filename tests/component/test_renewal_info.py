@@ -7,6 +7,7 @@ import json
 import pytest
 
 from lib.api import secret_data
+from lib.certbot import revoke
 from lib.objects import acme, certificate
 from lib.wait import wait_for
 
@@ -91,6 +92,40 @@ def test_window_in_the_past_renews_and_tells_what_is_replaced(api, ns, pebble, w
     new = api.get("Secret", ns, "web-tls")["metadata"]["annotations"]
     assert new["certroll.dev/certificate-id"] != old
     assert new["certroll.dev/acme-account"] == api.get("Issuer", ns, "acme")["status"]["acme"]["uri"]
+
+
+@pytest.mark.full
+def test_what_somebody_else_revoked_is_renewed(api, ns, pebble, watched, controller, tmp_path):
+    """By its key, with another client: certroll hears of it from the CA alone. Pebble then gives a window that is over,
+    and takes no certificate with that key again."""
+    api.create(certificate(ns, "web", "acme"))
+    api.wait_ready("Certificate", ns, "web")
+    secret = api.get("Secret", ns, "web-tls")
+    code, said = revoke(pebble, tmp_path, secret_data(secret, "tls.crt"), secret_data(secret, "tls.key"))
+    assert code == 0, said
+    restart(controller)
+    api.wait("Certificate", ns, "web", lambda c: c["status"]["revision"] == 2, "renewed", 60)
+    api.wait_ready("Certificate", ns, "web")
+
+
+def test_what_is_no_window_changes_nothing(api, ns, pebble, watched, controller):
+    """A blank, no JSON, no window, one that ends before it begins, and one without an end."""
+    answers = [" ", '{"suggestedWindow": {"start": "20', "[]", "{}",
+               '{"suggestedWindow": {"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}}',
+               '{"suggestedWindow": {"start": "2026-01-01T00:00:00Z"}}']
+    times = {}
+    for i, answer in enumerate(answers):
+        name = f"n{i}"
+        api.create(certificate(ns, name, "acme"))
+        times[name] = api.wait_ready("Certificate", ns, name)["status"]["renewalTime"]
+        pebble.renewal_text(secret_data(api.get("Secret", ns, f"{name}-tls"), "tls.crt"), answer)
+    restart(controller)
+    wait_for("all to be asked about", lambda: len({r.path for r in polls(watched)}) == len(times), 30)
+    api.create(certificate(ns, "later", "acme"))
+    api.wait_ready("Certificate", ns, "later")
+    assert {name: status(api, ns, name)["renewalTime"] for name in times} == times
+    assert all(status(api, ns, name)["revision"] == 1 for name in times)
+    assert len(polls(watched)) == len(times), "nor is it asked again and again"
 
 
 def test_refused_replacement_costs_one_more_request(api, ns, watched, controller):

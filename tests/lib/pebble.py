@@ -31,9 +31,13 @@ class Pebble:
     def renewal_info(self, certificate, start, end, explanation=None):
         """What it shall answer about this certificate (PEM) from now on: RFC 9773."""
         window = {"start": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "end": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        leaf = certificate.partition("-----END CERTIFICATE-----")
         answer = {"suggestedWindow": window, **({"explanationURL": explanation} if explanation else {})}
-        body = json.dumps({"Certificate": leaf[0] + leaf[1] + "\n", "ARIResponse": json.dumps(answer)})
+        self.renewal_text(certificate, json.dumps(answer))
+
+    def renewal_text(self, certificate, text):
+        """The same, whatever it is."""
+        leaf = certificate.partition("-----END CERTIFICATE-----")
+        body = json.dumps({"Certificate": leaf[0] + leaf[1] + "\n", "ARIResponse": text})
         request = urllib.request.Request(self.management + "/set-renewal-info/", body.encode(), method="POST")
         with urllib.request.urlopen(request, context=self.context, timeout=10) as done:
             done.read()
