@@ -4,12 +4,15 @@ import base64
 import datetime
 import json
 import subprocess
+import time
 
 import pytest
 
 from lib.api import condition, is_ready, secret_data
+from lib.ca import Pebble
 from lib.controller import binary
 from lib.objects import acme, certificate, self_signed
+from lib.proxy import Reset
 from lib.tls import Leaf
 from lib.wait import wait_for
 
@@ -205,6 +208,35 @@ def test_another_issuer_takes_over_and_the_first_comes_back(api, ns, pebble, ca,
     assert api.get("Secret", ns, "web-tls")["metadata"]["annotations"]["certroll.dev/issuer-name"] == "spare"
     assert [e for e in api.list("Event", ns) if e.get("reason") == "FailedOver"]
     ca.before = lambda seen: None
+    api.patch("Certificate", ns, "web", {"metadata": {"annotations": {"certroll.dev/renew": "1"}}})
+    api.wait("Certificate", ns, "web", lambda c: c["status"]["revision"] == 2, "renewed", 40)
+    assert api.get("Secret", ns, "web-tls")["metadata"]["annotations"]["certroll.dev/issuer-name"] == "acme"
+
+
+@pytest.mark.full
+@pytest.mark.timeout(240)
+def test_a_ca_that_is_away_is_stood_in_for(api, ns, pebble, ca, start_ca, responder, controller):
+    """For a minute nothing of it is heard; another CA, with an account of its own, issues. The order that was never
+    placed is not counted as a failure."""
+    def away(_seen):
+        raise Reset
+
+    api.create(acme(ns, start_ca(Pebble), "spare"))
+    api.create(acme(ns, pebble, server=f"{ca.url}/dir", failover=[{"name": "spare"}], failoverAfterOutage="1m"))
+    uris = [api.wait_ready("Issuer", ns, name)["status"]["acme"]["uri"] for name in ("acme", "spare")]
+    ca.before = away
+    began = time.monotonic()
+    api.create(certificate(ns, "web", "acme"))
+    crt = api.wait_ready("Certificate", ns, "web", 180)
+    assert time.monotonic() - began >= 60, "not before its time"
+    assert "failedIssuanceAttempts" not in crt["status"] and crt["status"]["revision"] == 1
+    annotations = api.get("Secret", ns, "web-tls")["metadata"]["annotations"]
+    assert annotations["certroll.dev/issuer-name"] == "spare"
+    assert annotations["certroll.dev/acme-account"] == uris[1] != uris[0]
+    # Who starts anew knows of no silence.
+    ca.before = lambda seen: None
+    controller.stop()
+    controller.start()
     api.patch("Certificate", ns, "web", {"metadata": {"annotations": {"certroll.dev/renew": "1"}}})
     api.wait("Certificate", ns, "web", lambda c: c["status"]["revision"] == 2, "renewed", 40)
     assert api.get("Secret", ns, "web-tls")["metadata"]["annotations"]["certroll.dev/issuer-name"] == "acme"
