@@ -52,8 +52,8 @@ def wait_gone(api, ns):
              lambda: api.describe(ns))
 
 
-def run(env, ns, *arguments):
-    return subprocess.run([binary(), "preflight", *arguments, "-n", ns], capture_output=True, text=True, timeout=120,
+def run(env, ns, *arguments, verb=("preflight",)):
+    return subprocess.run([binary(), *verb, *arguments, "-n", ns], capture_output=True, text=True, timeout=120,
                           env={"KUBECONFIG": env["KUBECONFIG"], "PATH": env["PATH"]})
 
 
@@ -96,12 +96,13 @@ def test_command_reports_step_by_step_and_leaves_nothing(api, ns, env, staging, 
     asked = len(orders(real))
     none = run(env, ns, "web")
     assert none.returncode == 1 and "write --issuer" in none.stdout, none
-    good = run(env, ns, "web", "--issuer", "staging")
+    api.patch("Certificate", ns, "web", {"metadata": {"labels": {"app": "web"}}})
+    good = run(env, ns, "-l", "app=web", "--issuer", "staging", verb=("renew", "--dry-run"))
     assert good.returncode == 0, good
     for step in ("the request is approved", "is placed", "issued by CN=Pebble Intermediate", "a TLS handshake",
                  "1 passed, 0 failed"):
         assert step in good.stdout, good
-    bad = run(env, ns, "bad", "web", "--issuer", "Issuer/staging")
+    bad = run(env, ns, "--all", "--issuer", "Issuer/staging")
     assert bad.returncode == 1 and "1 passed, 1 failed" in bad.stdout and staging.refused in bad.stdout, bad
     assert run(env, ns).returncode == 2
     wait_for("the command's requests to be gone",
