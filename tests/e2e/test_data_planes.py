@@ -8,7 +8,7 @@ from lib.ca.server import build_tool
 from lib.objects import acme, certificate, gateway
 from lib.serving import Traffic
 from lib.wait import wait_for
-from lib.workloads import PLAIN, nginx
+from lib.workloads import PLAIN, RESTRICTED, body, nginx, service
 
 class Plane:
     """name: of its IngressClass and of its GatewayClass."""
@@ -115,6 +115,36 @@ def test_own_replicas_merged_with_the_site_of_another_namespace(api, ns, pebble,
         issue(api, ns, names)
         wait_clean(api, ns)
         assert len(traffic.failed) == failed, traffic.failed[-5:]
+
+
+@on_both()
+def test_within_the_ingress_of_the_site(api, ns, pebble, plane, names, test_image):
+    """http01.ingress.name: none is made, and afterwards it is as it was."""
+    nginx(api, ns, "site", test_image("nginx"), PLAIN, 8080)
+    spec = site(api, ns, plane, names)["spec"]
+    ready_issuer(api, ns, pebble, {"ingress": {"name": "site"}})
+    issue(api, ns, names)
+    wait_for("the Ingress to be as it was", lambda: api.get("Ingress", ns, "site")["spec"] == spec, 10,
+             lambda: api.describe(ns))
+    wait_clean(api, ns)
+
+
+@on_both("haproxy")
+def test_a_pod_that_sends_the_ca_on(api, ns, pebble, plane, names, dns, image):
+    """http01.redirect: the names are served by somebody else, here by `certroll solver --forward`; the one route that
+    certroll makes is for the central host."""
+    central = f"acme.{names[0]}"
+    dns.address(central, plane.address)
+    container = {"name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "securityContext": RESTRICTED,
+                 "args": ["solver", "--listen=:8080", f"--forward=http://{central}"]}
+    api.create(body("Deployment", ns, "site", {"containers": [container]}, replicas=1))
+    service(api, ns, "site", {"web": 8080})
+    site(api, ns, plane, names)
+    ready_issuer(api, ns, pebble, {"redirect": {"url": f"http://{central}", "ingressClassName": plane.name}})
+    issue(api, ns, names)
+    assert len(api.list("Pod", ns)) == 1, "the answers came from certroll's own replicas"
+    wait_clean(api, ns)
+    dns.forget(central)
 
 
 @on_both("haproxy")
