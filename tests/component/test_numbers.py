@@ -3,9 +3,6 @@
 way. certroll's own responder is asked by Pebble without anything between, by the self-check through a relay from port
 80. `make bench` runs these on a quiet machine, lists what they measured, and fails where a limit is passed."""
 import asyncio
-import concurrent.futures
-import http.client
-import json
 import os
 import pathlib
 import threading
@@ -13,9 +10,9 @@ import time
 
 import pytest
 
-from lib.api import is_ready
 from lib.controller import free_port
 from lib.dns import Bind, Secondary
+from lib.many import Ready, issue
 from lib.objects import acme, certificate, dns01_acme, route, self_signed
 from test_shared import HOME, SERVICE, publish
 
@@ -83,52 +80,10 @@ def revision(thing):
     return (thing.get("status") or {}).get("revision", 0)
 
 
-class Ready:
-    """Waits by a watch until so many certificates are ready: a list of thousands costs more than they do."""
-
-    def __init__(self, api, ns):
-        self.api, self.path = api, api.path("Certificate", ns)
-        self.version = api.must("GET", self.path + "?limit=1")["metadata"]["resourceVersion"]
-        self._open()
-
-    def _open(self):
-        self.connection = http.client.HTTPSConnection(*self.api.address, context=self.api.context, timeout=900)
-        self.connection.request("GET", f"{self.path}?watch=1&resourceVersion={self.version}")
-        self.answer = self.connection.getresponse()
-
-    def _next(self):
-        """An object that changed. The API server ends a watch whose reader is slow: it goes on where that one was."""
-        while not (line := self.answer.readline()):
-            self.connection.close()
-            self._open()
-        thing = json.loads(line)["object"]
-        self.version = thing["metadata"].get("resourceVersion", self.version)
-        return thing
-
-    def wait(self, count, probe=is_ready):
-        """The moments at which they became so, in order."""
-        moments = {}
-        while len(moments) < count:
-            thing = self._next()
-            if probe(thing):
-                moments.setdefault(thing["metadata"]["name"], time.monotonic())
-        self.connection.close()
-        return sorted(moments.values())
-
-
 def cpu_seconds(one):
     """User and kernel time of the process."""
     fields = pathlib.Path(f"/proc/{one.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def issue(api, bodies):
-    """Creates them as fast as a client can, in eight threads; seconds until the last is ready."""
-    ready = Ready(api, bodies[0]["metadata"]["namespace"])
-    started = time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        list(pool.map(api.create, bodies))  # raises what a creation has raised; the watch keeps what comes meanwhile
-    return ready.wait(len(bodies))[-1] - started
 
 
 @pytest.fixture

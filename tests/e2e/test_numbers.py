@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The project's numbers on real pods: time by the wall clock, writes by the API server's audit log. Each test leaves
 what it measured in the results."""
+import os
+import re
 import time
 
 import pytest
 
 from conftest import NAMESPACE, make_namespace
+from lib import many
 from lib.api import is_ready
 from lib.objects import acme, certificate, route, self_signed, shared_acme
 from lib.wait import wait_for
@@ -107,6 +110,36 @@ def test_a_cold_certificate_by_our_own_replicas(api, certroll, pebble, domain, a
     best, times = best_of(3, measure, 2)
     tell("seconds", ", ".join(f"{t:.2f}" for t in times))
     assert best <= 2
+
+
+def controller_updates(env, offset):
+    """What haproxy-ingress has told since that place of its log: for each update, milliseconds by what it did."""
+    with open(f"{env['CLUSTER_DIR']}/logs/haproxy-ingress.log", "rb") as log:
+        log.seek(offset)
+        lines = [line for line in log.read().decode().splitlines() if "finish haproxy update" in line]
+    return [{name: float(ms) for name, ms in re.findall(r"([a-z-]+)-ms=([0-9.e+-]+)", line)} for line in lines]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("count", [50, 100, 200, 400])
+def test_shared_behind_an_ingress_controller(api, ns, pebble, domain, env, local, audit, tell, count):
+    """http01.shared, a route for each order, and the ingress controller that has to learn it. haproxy-ingress makes one
+    update after the other: in each it starts haproxy anew, and writes the address into the status of each new Ingress."""
+    names = [f"c{i}.{domain}" for i in range(count)]
+    api.create(shared_acme(ns, pebble))
+    api.create(route(ns, f"*.{domain}"))
+    api.wait_ready("Issuer", ns, "acme")
+    offset = os.path.getsize(f"{env['CLUSTER_DIR']}/logs/haproxy-ingress.log")
+    audit.mark()
+    seconds = many.issue(api, [certificate(ns, f"c{i}", "acme", dnsNames=[name]) for i, name in enumerate(names)])
+    updates = controller_updates(env, offset)
+    tell("certificates_per_second", round(count / seconds, 1))
+    tell("own_writes_each", round(len([w for n in (ns, NAMESPACE) for w in audit.writes(namespace=n)]) / count, 1))
+    tell("updates_of_the_ingress_controller", len(updates))
+    for part in ("total", "reload-haproxy", "address-status-update"):
+        tell(f"{part}_share_of_the_time", round(sum(u.get(part, 0) for u in updates) / 1000 / seconds, 2))
+    assert all(o["status"]["state"] == "valid" for o in api.list("Order", ns)), "the first order of each"
+    assert len(api.list("Order", ns)) == count
 
 
 def test_a_hundred_self_signed(api, ns, audit, tell):
