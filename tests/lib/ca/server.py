@@ -86,6 +86,7 @@ class AcmeServer(Server):
 
     algorithms = ("ES256", "ES384", "RS256")  # of account keys
     refused = None  # a name that its policy refuses
+    refusal = None  # what it says then, when not the name
     eab = None      # (kid, MAC key in base64url), when it wants one
     email = None    # an address, when it wants one
     path = "/directory"

@@ -15,6 +15,7 @@ class StepCa(AcmeServer):
     path = "/acme/acme/directory"
     algorithms = ("ES256", "ES384", "RS256", "EdDSA")
     refused = "refused.localhost"
+    refusal = "will not issue certificates for the identifier"
 
     def __init__(self, folder, authority, names, http_port, name="step-ca", *, life=86400):
         super().__init__(folder, name, free_port(), authority.root)
@@ -26,9 +27,8 @@ class StepCa(AcmeServer):
             "address": self.url.removeprefix("https://"), "dnsNames": ["127.0.0.1", "localhost"],
             "logger": {"format": "text"}, "db": {"type": "badgerv2", "dataSource": str(self.folder / "db")},
             "authority": {"backdate": "0s", "provisioners": [{"type": "ACME", "name": "acme", "claims": claims}],
-                          "policy": {"x509": {"allow": {"dns": ["*.localhost", "127.0.0.1", "localhost"],
-                                                        "ip": ["127.0.0.1"]},
-                                              "deny": {"dns": [self.refused]}}}}}
+                          # Without an allow list, whose stars stand for one label, all else is allowed.
+                          "policy": {"x509": {"deny": {"dns": [self.refused]}}}}}
 
     def command(self):
         file = self.folder / "ca.json"
