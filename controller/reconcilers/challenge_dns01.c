@@ -326,7 +326,8 @@ static struct err *ensure_together(struct dns01_pass *d)
             controller_enqueue(d->env->controllers.challenge, other->obj.meta.namespace,
                                other->obj.meta.name);
     }
-    bool soon = c->now - challenge_noted(c, NOTE_SHOWN).time < PLACED_SOON;
+    int64_t since = c->now - challenge_noted(c, NOTE_SHOWN).time;
+    bool soon = since >= 0 && since < PLACED_SOON; /* and the clock was not set back */
     if (missing)
         challenge_wait(c, c->now + (soon ? SEEN_SOON : SEEN_LATER));
     return NULL;

@@ -238,6 +238,10 @@ static void values_at_one_name_are_shown_together(void **state)
     clock_manual_advance(&t.s.hands, 10 * NS_PER_SEC);
     reconcile(&t); /* the other one lags: it says so itself */
     assert_int_equal(t.next, SCENE_NOW + 15 * NS_PER_SEC);
+    t.s.hands.wall_ns -= NS_PER_HOUR;
+    reconcile(&t); /* nor more often when the clock is set back */
+    assert_int_equal(t.next, SCENE_NOW - NS_PER_HOUR + 15 * NS_PER_SEC);
+    t.s.hands.wall_ns += NS_PER_HOUR;
     challenge_note(&p, NOTE_SEEN, SCENE_NOW);
     acme_scene_post(&t.s, "/chall/1", 200, "", "{\"status\":\"processing\"}");
     reconcile(&t);
