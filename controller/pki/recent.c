@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 /* A leaf is read several times within moments, and its issuers are the same for all. A request is read at each step
@@ -13,6 +15,7 @@
 #define CSRS_MAX 2048
 #define CSRS_BYTES_MAX (512 * 1024) /* of DER */
 #define RECENT_DER_MAX 4096         /* a hundred names */
+#define KEPT (15 * NS_PER_SEC) /* unused, when others come: who issues reads it each few seconds */
 
 #define BUCKETS 512
 
@@ -22,6 +25,7 @@ struct entry {
     void *value;
     size_t len;
     uint32_t hash;
+    int64_t used; /* mono, the last time */
     char der[];
 };
 
@@ -71,6 +75,7 @@ static void *find(struct recent *r, const void *der, size_t len)
         return NULL;
     unlink_entry(r, e);
     append(r, e);
+    e->used = clock_mono(clock_system());
     return e->value;
 }
 
@@ -88,6 +93,12 @@ static void forget_oldest(struct recent *r)
     free(e);
 }
 
+static void forget_unused(struct recent *r, int64_t since)
+{
+    while (r->oldest != NULL && r->oldest->used < since)
+        forget_oldest(r);
+}
+
 /* Takes over value. */
 static void add(struct recent *r, const void *der, size_t len, void *value)
 {
@@ -95,10 +106,12 @@ static void add(struct recent *r, const void *der, size_t len, void *value)
         r->free_value(value);
         return;
     }
+    int64_t now = clock_mono(clock_system());
+    forget_unused(r, now - KEPT);
     while (r->count == r->max || r->bytes + len > r->bytes_max)
         forget_oldest(r);
     struct entry *e = x_alloc(sizeof(*e) + len);
-    *e = (struct entry){.value = value, .len = len, .hash = hash_of(der, len)};
+    *e = (struct entry){.value = value, .len = len, .hash = hash_of(der, len), .used = now};
     memcpy(e->der, der, len);
     e->next = r->buckets[e->hash % BUCKETS];
     r->buckets[e->hash % BUCKETS] = e;
@@ -195,4 +208,14 @@ void recent_csr_add(const void *der, size_t len, const struct pki_csr *csr)
     pthread_mutex_lock(&csrs.lock);
     add(&csrs, der, len, kept);
     pthread_mutex_unlock(&csrs.lock);
+}
+
+void recent_forget(int64_t since)
+{
+    struct recent *const all[] = {&certs, &csrs};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        pthread_mutex_lock(&all[i]->lock);
+        forget_unused(all[i], since);
+        pthread_mutex_unlock(&all[i]->lock);
+    }
 }

@@ -20,4 +20,8 @@ void recent_cert_add(const void *der, size_t len, X509 *cert);
 bool recent_csr(const void *der, size_t len, struct pki_csr *ret_csr);
 void recent_csr_add(const void *der, size_t len, const struct pki_csr *csr);
 
+/* Forgets what was last used before that time of the system's monotonic clock. What has been unused for 15 s goes
+ * by itself when another one is added. */
+void recent_forget(int64_t since);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "testca.h"
 
@@ -46,6 +47,22 @@ static void a_certificate_is_the_same_until_it_is_forgotten(void **state)
     X509_free(found);
     for (int i = 0; i < MANY; i++)
         recent_cert_add(&i, sizeof(i), cert);
+    assert_null(recent_cert("one", 3));
+    X509_free(cert);
+}
+
+static void what_is_unused_is_forgotten(void **state)
+{
+    (void)state;
+    X509 *cert = new_cert();
+    recent_cert_add("one", 3, cert);
+    recent_cert_add("two", 3, cert);
+    int64_t before = clock_mono(clock_system());
+    X509_free(recent_cert("one", 3));
+    recent_forget(before);
+    assert_null(recent_cert("two", 3));
+    X509_free(recent_cert("one", 3));
+    recent_forget(clock_mono(clock_system()) + 1);
     assert_null(recent_cert("one", 3));
     X509_free(cert);
 }
@@ -154,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_is_the_same_until_it_is_forgotten),
+        cmocka_unit_test(what_is_unused_is_forgotten),
         cmocka_unit_test(what_is_big_is_not_kept),
         cmocka_unit_test(a_request_is_read_alike_each_time),
         cmocka_unit_test(a_request_that_was_tampered_with_is_still_refused),
