@@ -2,9 +2,10 @@
 """An HTTP proxy for CONNECT (RFC 9110 section 9.3.6), as companies put before their clusters."""
 import base64
 import http.server
-import select
 import socket
 import threading
+
+from lib.wait import readable
 
 
 class ConnectProxy:
@@ -53,7 +54,7 @@ class ConnectProxy:
         """Bytes both ways until one side ends."""
         other = {client: server, server: client}
         while True:
-            for ready in select.select([client, server], [], [], 60)[0]:
+            for ready in readable([client, server], 60):
                 data = ready.recv(65536)
                 if not data:
                     return

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for conditions. A sleep is never the answer."""
+import select
 import time
 
 INTERVAL = 0.05
@@ -25,3 +26,13 @@ def stays(what, probe, seconds, show=None):
     while time.monotonic() < deadline:
         assert probe(), f"no longer: {what}\n{show() if show else ''}"
         time.sleep(INTERVAL)
+
+
+def readable(sockets, timeout):
+    """Those that have something to read, within so many seconds. select() knows the first 1,024 descriptors of a process
+    only, and a long run of tests has more."""
+    poll = select.poll()
+    by_number = {one.fileno(): one for one in sockets}
+    for number in by_number:
+        poll.register(number, select.POLLIN)
+    return [by_number[number] for number, _ in poll.poll(timeout * 1000)]

@@ -3,13 +3,12 @@
 import base64
 import hashlib
 import pathlib
-import select
 import socket
 import subprocess
 import threading
 import time
 
-from lib.wait import wait_for
+from lib.wait import readable, wait_for
 
 from .named import Named
 from .query import STRANGER, serial, update, values
@@ -44,7 +43,7 @@ class Relay:
 
     def _run(self):
         while not self.ended:
-            if select.select([self.socket], [], [], 0.02)[0]:
+            if readable([self.socket], 0.02):
                 message, sender = self.socket.recvfrom(4096)
                 if sender[0] == self.secondary:
                     continue  # its answer

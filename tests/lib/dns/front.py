@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A name server that no real one is: it answers what a real server answers, or what a test makes of that, byte by byte."""
 import contextlib
-import select
 import socket
 import struct
 import threading
+
+from lib.wait import readable
 
 from .named import on_loopback, own_address
 from .query import TYPES, receive
@@ -136,7 +137,7 @@ class Front:
     def _run(self):
         while not self.ended.is_set():
             doors = [one for one in (self.udp, self.listener) if one is not None]
-            for door in select.select(doors, [], [], 0.05)[0]:
+            for door in readable(doors, 0.05):
                 threading.Thread(target=self._datagram if door is self.udp else self._connection,
                                  args=door.recvfrom(4096) if door is self.udp else door.accept(), daemon=True).start()
 
