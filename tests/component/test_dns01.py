@@ -111,7 +111,7 @@ def test_aliases_of_a_whole_domain_and_a_loop_of_them(api, ns, dns01_ca, dns01_c
         api.wait_ready("Certificate", ns, "web", 60)
         wait_for("it to go", empty(bind, f"_acme-challenge.www.{other}"), 20, lambda: api.describe(ns))
         api.delete("Certificate", ns, "loop")
-        wait_for("all to go", lambda: not api.list("Challenge", ns), 20, lambda: api.describe(ns))
+        wait_for("all to go", lambda: not api.list("Challenge", ns), 60, lambda: api.describe(ns))  # the garbage collector
 
 
 def test_two_accounts_at_one_name(api, ns, dns01_ca, dns01_controller, bind, zone):

@@ -113,6 +113,15 @@ def everything(api, ns):
     return json.dumps([api.list(kind, ns) for kind in kinds])
 
 
+def give_up(api, ns):
+    """No clean-up can succeed here, and whoever came next would go on trying for ten minutes."""
+    for kind in ("Certificate", "CertificateRequest", "Order"):
+        for one in api.list(kind, ns):
+            api.delete(kind, ns, one["metadata"]["name"])
+    for one in api.list("Challenge", ns):
+        api.patch("Challenge", ns, one["metadata"]["name"], {"metadata": {"finalizers": None}})
+
+
 @pytest.mark.refusals
 def test_no_secret_is_ever_shown(api, ns, dns01_ca, dns_tree, zone, solvers, closed, make_controller):
     for name, data in solvers.secrets.items():
@@ -136,3 +145,5 @@ def test_no_secret_is_ever_shown(api, ns, dns01_ca, dns_tree, zone, solvers, clo
              if marker in text}
     assert not found
     assert len(solvers.markers) > 20
+    one.stop()
+    give_up(api, ns)
