@@ -14,7 +14,8 @@
 #define ENTRIES_MAX 4096
 #define KEPT_MIN NS_PER_MIN
 #define KEPT_MAX NS_PER_HOUR
-#define SILENCE NS_PER_MIN /* a server that does not answer is tried again after this */
+#define SILENCE NS_PER_MIN         /* a server that does not answer is tried again after this */
+#define IN_A_ROW (10 * NS_PER_MIN) /* failed looks further apart say nothing together */
 #define FIND_TIME (5 * NS_PER_SEC)
 #define ASK_TIME (2 * NS_PER_SEC)
 #define NAMESERVERS_MAX 13
@@ -170,7 +171,7 @@ unsigned dns_zones_heard(struct dns_zones *z, const char *server, bool answered,
             map_clear(&z->silent);
         if (s == NULL)
             map_put(&z->silent, server, s = x_calloc(1, sizeof(*s)));
-        looks = ++s->looks;
+        looks = s->looks = mono - s->since > IN_A_ROW ? 1 : s->looks + 1;
         s->since = mono;
     }
     pthread_mutex_unlock(&z->lock);

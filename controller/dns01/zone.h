@@ -51,7 +51,7 @@ bool dns_place_recall(const struct dns_finder *f, const struct dns_config *confi
 /* What is remembered of the name and its zone is asked for again next time. */
 void dns_zones_forget(struct dns_zones *z, const char *name);
 
-/* Notes whether a server answered; returns how often in a row it has not. */
+/* Notes whether a server answered; returns how often in a row it has not, each time within 10 minutes. */
 unsigned dns_zones_heard(struct dns_zones *z, const char *server, bool answered, int64_t mono);
 /* Is it one of those that are left alone now? */
 bool dns_zones_is_silent(struct dns_zones *z, const char *server, int64_t mono);
