@@ -11,6 +11,7 @@
 #include "sim/sim_edit.h"
 #include "sim/sim_external.h"
 #include "sim/sim_failover.h"
+#include "sim/sim_gateway.h"
 #include "sim/sim_hooks.h"
 #include "sim/sim_issuers.h"
 #include "sim/sim_memo.h"
@@ -20,6 +21,7 @@
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
 #include "sim/sim_seal.h"
+#include "sim/sim_tenants.h"
 #include "sim/sim_trace.h"
 #include "sim/sim_user.h"
 #include "sim/sim_years.h"
@@ -64,6 +66,8 @@ void sim_happen(struct sim *s)
     sim_cluster_happen(s->cluster);
     sim_ca_happen(s->ca);
     sim_external_happen(s->external);
+    sim_gateway_happen(s->gateway);
+    sim_hooks_happen(s->hooks);
     sim_process_happen(s->process);
 }
 
@@ -75,7 +79,8 @@ static int64_t sooner(int64_t a, int64_t b)
 int64_t sim_next(const struct sim *s)
 {
     const int64_t people = sooner(sim_user_next(s->user), sim_edit_next(s->edit));
-    return sooner(sooner(people, sim_cluster_next(s->cluster)),
+    const int64_t others = sooner(sim_hooks_next(s->hooks), sim_gateway_next(s->gateway));
+    return sooner(sooner(sooner(people, others), sim_cluster_next(s->cluster)),
                   sooner(sooner(sim_ca_next(s->ca), sim_external_next(s->external)),
                          sim_process_next(s->process)));
 }
@@ -235,21 +240,25 @@ static struct sim *sim_new(uint64_t seed, enum sim_trace_kind trace)
     s->cluster = sim_cluster_new(s);
     s->ca = sim_ca_new(s);
     s->external = sim_external_new(s);
+    s->gateway = sim_gateway_new(s);
     s->hooks = sim_hooks_new(s);
     s->net = sim_net_new(s);
     s->process = sim_process_new(s);
     s->user = sim_user_new(s);
     s->edit = sim_edit_new(s);
+    s->tenancy = sim_tenancy_new();
     return s;
 }
 
 static void sim_free(struct sim *s)
 {
     sim_process_free(s->process);
+    sim_tenancy_free(s->tenancy);
     sim_edit_free(s->edit);
     sim_user_free(s->user);
     sim_net_free(s->net);
     sim_hooks_free(s->hooks);
+    sim_gateway_free(s->gateway);
     sim_external_free(s->external);
     sim_ca_free(s->ca);
     sim_cluster_free(s->cluster);

@@ -18,10 +18,12 @@ struct sim_check;
 struct sim_cluster;
 struct sim_edit;
 struct sim_external;
+struct sim_gateway;
 struct sim_hooks;
 struct sim_net;
 struct sim_pace;
 struct sim_process;
+struct sim_tenancy;
 struct sim_trace;
 struct sim_user;
 
@@ -46,10 +48,12 @@ struct sim {
     struct sim_cluster *cluster;
     struct sim_ca *ca;
     struct sim_external *external;
+    struct sim_gateway *gateway;
     struct sim_hooks *hooks;
     struct sim_net *net;
     struct sim_user *user;
     struct sim_edit *edit;
+    struct sim_tenancy *tenancy;
     struct sim_check *check;
     struct sim_pace *pace;
     struct sim_process *process;

@@ -7,6 +7,7 @@
 #include "base/timefmt.h"
 #include "sim/sim_check.h"
 #include "sim/sim_cluster.h"
+#include "sim/sim_gateway.h"
 #include "sim/sim_store.h"
 
 #define GC_DELAY_MAX (20 * NS_PER_SEC)
@@ -31,6 +32,12 @@ static const struct sim_resource resources[] = {
     {"apps", "v1", "deployments", "Deployment", true, true},
     {"apps", "v1", "statefulsets", "StatefulSet", true, true},
     {"apps", "v1", "daemonsets", "DaemonSet", true, true},
+    {SIM_GATEWAY_GROUP, "v1", "gateways", "Gateway", true, false},
+    {SIM_GATEWAY_GROUP, "v1", "httproutes", "HTTPRoute", true, false},
+    {SIM_GATEWAY_GROUP, "v1beta1", "referencegrants", "ReferenceGrant", false, false},
+    {"batch", "v1", "jobs", "Job", true, false},
+    {"", "v1", "namespaces", "Namespace", true, false},
+    {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", false, false},
 };
 
 const struct sim_writer sim_kubectl = {"kubectl", false};

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
+#include "http01/standing.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_cluster.h"
 #include "sim/sim_edit.h"
@@ -20,6 +21,7 @@
 #include "sim/sim_orders.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
+#include "sim/sim_tenants.h"
 #include "sim/sim_years.h"
 
 /* A change is known to certroll after this at the latest: streams lag, calls time out. */
@@ -307,7 +309,8 @@ static bool is_of_lost_account(struct sim *s, const json_t *old)
 static void count_write(struct sim *s, const char *what, const json_t *old, const json_t *object)
 {
     s->check->writes++;
-    if (s->check->resting && !is_of_lost_account(s, old))
+    bool waits = str_eq(what, "certificates") && sim_tenants_excuse(s, object); /* it expires */
+    if (s->check->resting && !is_of_lost_account(s, old) && !waits)
         sim_fail(s, "at rest certroll wrote %s %s", what, JSTR(object, "metadata", "name"));
 }
 
@@ -326,6 +329,8 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
         check_order(s, now);
     if (now != NULL && str_eq(kind, "orders"))
         sim_hooks_check_order(s, old, now);
+    if (now != NULL && str_eq(kind, "orders"))
+        sim_tenants_check_order(s, old, now);
     if (now == NULL && !writer->ours && str_eq(kind, "orders"))
         check_order_gone(s, old);
     if (!writer->ours || str_eq(kind, "leases"))
@@ -367,6 +372,8 @@ int64_t sim_check_next_renewal(struct sim *s)
         int64_t at = SIM_NEVER;
         if (text != NULL)
             err_drop(rfc3339_parse(text, &at)); /* unreadable: never */
+        if (at <= sim_now(s) && sim_tenants_excuse(s, all[i]->json))
+            at = SIM_NEVER;
         next = at < next ? at : next;
     }
     return next;
@@ -383,6 +390,7 @@ static const char *secret_fault(struct sim *s, const json_t *crt, const json_t *
     for (size_t i = 0; i < json_count(dns); i++)
         strlist_add(&wanted, json_text(json_item(dns, i)));
     strlist_sort(&wanted);
+    strlist_uniq(&wanted);
     if (pem == NULL || key == NULL)
         return "has no certificate or key";
     if (!sim_pki_pair_matches(pem, key))
@@ -415,7 +423,7 @@ static bool is_unheard(struct sim *s, const json_t *crt, int64_t before)
     auto_free char *pem = secret_text(secret, "tls.crt");
     int64_t begin = pem != NULL ? sim_ca_renew_at(s->ca, pem) : SIM_NEVER;
     char text[RFC3339_MAX];
-    if (begin >= before || belongs_to_rival(s, crt, secret))
+    if (begin >= before || belongs_to_rival(s, crt, secret) || sim_tenants_excuse(s, crt))
         return false;
     rfc3339_format(begin, text);
     return !str_eq(JSTR(crt, "status", "renewalInfo", "windowStart"), text);
@@ -430,18 +438,50 @@ const char *sim_check_unheard(struct sim *s, int64_t before)
     return NULL;
 }
 
+/* Another Certificate is to write the Secret, and waits for a name. */
+static bool is_behind_waiting_rival(struct sim *s, const json_t *crt)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, "certificates");
+    if (!str_eq(JSTR(sim_condition(crt, "Ready"), "reason"), "SecretNameInUse"))
+        return false;
+    for (size_t i = 0; all[i] != NULL; i++) {
+        const json_t *o = all[i]->json;
+        if (o != crt && str_eq(JSTR(o, "spec", "secretName"), JSTR(crt, "spec", "secretName")) &&
+            str_eq(JSTR(o, "metadata", "namespace"), JSTR(crt, "metadata", "namespace")) &&
+            sim_tenants_excuse(s, o))
+            return true;
+    }
+    return false;
+}
+
+/* Is one to be issued? */
+static bool is_due(struct sim *s, const json_t *crt)
+{
+    const char *text = JSTR(crt, "status", "renewalTime");
+    int64_t at = 0;
+    if (text != NULL)
+        err_drop(rfc3339_parse(text, &at)); /* unreadable: now */
+    return at <= sim_now(s) || !condition_is(crt, "Ready", "True") ||
+           condition_is(crt, "Issuing", "True");
+}
+
 static char *unfinished_certificate(struct sim *s, const json_t *crt)
 {
     const char *ns = JSTR(crt, "metadata", "namespace");
     const char *name = JSTR(crt, "metadata", "name");
     const char *secret = JSTR(crt, "spec", "secretName");
     const json_t *json = sim_api_json(s->api, "secrets", ns, secret);
-    if (!condition_is(crt, "Ready", "True") && belongs_to_rival(s, crt, json))
+    bool waits = sim_tenants_excuse(s, crt);
+    if (is_behind_waiting_rival(s, crt))
+        return NULL;
+    if (waits && is_due(s, crt) && !belongs_to_rival(s, crt, json) && !sim_tenants_is_told(s, crt))
+        return x_printf("Certificate %s: no Order says which name it waits for", name);
+    if (!condition_is(crt, "Ready", "True") && (waits || belongs_to_rival(s, crt, json)))
         return NULL;
     if (!condition_is(crt, "Ready", "True"))
         return x_printf("Certificate %s is not ready: %s", name,
                         str_or(JSTR(crt, "status", "nextAction"), "no reason given"));
-    if (condition_is(crt, "Issuing", "True"))
+    if (condition_is(crt, "Issuing", "True") && !waits)
         return x_printf("Certificate %s is still being issued", name);
     const json_t *revocation = JGET(crt, "status", "revocation");
     if (JSTR(revocation, "serialNumber") != NULL && JSTR(revocation, "time") == NULL)
@@ -490,15 +530,20 @@ static char *unfinished_workload(struct sim *s, const json_t *workload)
 }
 
 /* What is there only while something is under way. */
-static const char *leftover(const struct sim_object *o)
+static const char *leftover(struct sim *s, const struct sim_object *o)
 {
     const json_t *labels = JGET(o->json, "metadata", "labels");
     if (str_eq(o->res->plural, "challenges"))
         return "a Challenge";
+    if (JSTR(labels, HTTP01_STANDING) != NULL)
+        return sim_tenants_need_route(s, o->json) ? NULL : "a standing route";
     if (JSTR(labels, api_names()->http01_solver) != NULL)
         return "a solver object";
     if (JSTR(labels, api_names()->next_private_key) != NULL)
         return "a key Secret";
+    if (str_eq(o->res->plural, "jobs") &&
+        json_count(JGET(o->json, "metadata", "ownerReferences")) > 0)
+        return "a Job that prepares";
     if (str_eq(o->res->plural, "orders") && !order_state_is_final(JSTR(o->json, "status", "state")))
         return "an unfinished Order";
     if (JSTR(o->json, "metadata", "annotations", API_PREFLIGHT) != NULL &&
@@ -511,7 +556,9 @@ static const char *leftover(const struct sim_object *o)
 
 static char *unfinished_object(struct sim *s, const struct sim_object *o)
 {
-    const char *what = leftover(o);
+    const char *what = leftover(s, o);
+    if (sim_tenants_excuse_object(s, o->json))
+        return NULL;
     if (what != NULL)
         return x_printf("%s is left: %s", what, JSTR(o->json, "metadata", "name"));
     if (str_eq(o->res->plural, "certificates"))

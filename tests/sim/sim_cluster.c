@@ -7,8 +7,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
+#include "sim/sim_gateway.h"
 #include "sim/sim_store.h"
 #include "sim/sim_stream.h"
+#include "sim/sim_tenants.h"
 
 #define KUBELET_DELAY_MAX (5 * NS_PER_SEC)
 #define ROLLOUT_DELAY_MAX (20 * NS_PER_SEC)
@@ -54,6 +56,7 @@ struct lookup {
     const char *host;
     const char *path;
     unsigned nearest; /* of the rules for the host: no other is looked at */
+    bool exact;       /* a path of its own was found, which goes before what begins like it */
     const char *ns;   /* of the Ingress found, with its Service */
     const char *service;
 };
@@ -69,19 +72,32 @@ static unsigned nearness(const json_t *rule, const char *host)
     return parent != NULL && str_starts(of, "*.") && str_eq(of + 1, parent) ? 2 : 0;
 }
 
+/* Of sites, which lead from "/" on, nobody is asked here. */
+static bool leads_to(const json_t *rule_path, const char *type, const char *path)
+{
+    const char *of = str_or(JSTR(rule_path, "path"), "/");
+    if (!str_eq(JSTR(rule_path, "pathType"), type))
+        return false;
+    return str_eq(type, "Exact") ? str_eq(of, path) : !str_eq(of, "/") && str_starts(path, of);
+}
+
 static void look_at_rule(struct lookup *l, const json_t *ingress, const json_t *rule)
 {
     const json_t *paths = JGET(rule, "http", "paths");
     unsigned near = nearness(rule, l->host);
     if (near > l->nearest) {
         l->nearest = near;
+        l->exact = false;
         l->service = NULL;
     }
     for (size_t i = 0; i < json_count(paths) && near > 0 && near == l->nearest; i++) {
-        if (!str_eq(JSTR(json_item(paths, i), "path"), l->path))
+        const json_t *path = json_item(paths, i);
+        bool exact = leads_to(path, "Exact", l->path);
+        if (!exact && (l->exact || !leads_to(path, "Prefix", l->path)))
             continue;
+        l->exact = exact;
         l->ns = JSTR(ingress, "metadata", "namespace");
-        l->service = JSTR(json_item(paths, i), "backend", "service", "name");
+        l->service = JSTR(path, "backend", "service", "name");
     }
 }
 
@@ -147,8 +163,14 @@ int sim_cluster_fetch(struct sim_cluster *c, const char *host, const char *path,
 {
     struct lookup l = {.host = host, .path = path};
     json_each(c->routes, look_at_route, &l);
+    if (!l.exact)
+        sim_gateway_find(c->sim->gateway, host, path, &l.ns, &l.service);
     if (l.service == NULL)
         return 404;
+    if (str_eq(l.ns, "certroll") && str_eq(l.service, SIM_TENANTS_SERVICE)) {
+        int status = sim_tenants_answer(c->sim, host, path, body);
+        return status != 0 ? status : 503;
+    }
     const json_t *service = sim_api_json(c->sim->api, "services", l.ns, l.service);
     const json_t *pod = service != NULL ? endpoint(c->sim, l.ns, service) : NULL;
     return pod != NULL ? solver_answer(pod, path, body) : 503;

@@ -9,6 +9,10 @@
 #include "sim/sim_api.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_issuers.h"
+#include "sim/sim_stream.h"
+
+/* Until a Job is ready, or has ended. */
+#define JOB_MAX NS_PER_MIN
 
 struct hook {
     bool open;
@@ -18,20 +22,51 @@ struct hook {
 struct sim_hooks {
     struct sim *sim;
     struct map orders; /* "namespace/Order" -> struct hook */
+    struct map by_uid; /* of an Order that a Job was made for -> struct hook, borrowed */
+    struct sim_stream jobs;
 };
+
+static void look_at_job(void *arg, const struct sim_event *e);
 
 struct sim_hooks *sim_hooks_new(struct sim *s)
 {
     struct sim_hooks *h = x_calloc(1, sizeof(*h));
     h->sim = s;
     h->orders = MAP_INIT(free);
+    h->by_uid = MAP_INIT(NULL);
+    h->jobs = (struct sim_stream){.lag_max = JOB_MAX, .deliver = look_at_job, .arg = h};
+    sim_stream_open(&h->jobs, s, sim_resource("jobs"));
     return h;
 }
 
 void sim_hooks_free(struct sim_hooks *h)
 {
+    map_release(&h->by_uid);
     map_release(&h->orders);
     free(h);
+}
+
+int64_t sim_hooks_next(struct sim_hooks *h)
+{
+    return sim_stream_next(&h->jobs);
+}
+
+void sim_hooks_happen(struct sim_hooks *h)
+{
+    sim_stream_happen(&h->jobs);
+}
+
+json_t *sim_hooks_spec(const struct sim *s)
+{
+    if (sim_hooks_by(s) == SIM_HOOKS_BY_CALL)
+        return json_build("{s:{s:s}}", "http", "url", "https://" SIM_HOOKS_HOST "/gate");
+    json_t *template =
+        json_build("{s:{s:{s:{s:[{s:s,s:s}],s:s}}}}", "spec", "template", "spec", "containers",
+                   "name", "gate", "image", "gate:sim", "restartPolicy", "Never");
+    json_t *spec = json_build("{s:{s:o}}", "job", "template", template);
+    if (sim_hooks_by(s) == SIM_HOOKS_BY_JOBS)
+        json_put(JGET(spec, "job"), "undo", json_copy_deep(template));
+    return spec;
 }
 
 static struct hook *hook_of(struct sim_hooks *h, const char *ns, const char *order)
@@ -60,6 +95,60 @@ void sim_hooks_serve(struct sim_hooks *h, const struct http_request *req, struct
     }
     *hook_of(h, JSTR(body, "namespace"), order) = (struct hook){.open = str_eq(action, "prepare")};
     sim_note(h->sim, "the hook of %s: %s", order, action);
+}
+
+/* ---- Jobs ---- */
+
+/* Only what is there for an Order alone has it for an owner. */
+static bool prepares(const json_t *job)
+{
+    return json_count(JGET(job, "metadata", "ownerReferences")) > 0;
+}
+
+static struct hook *hook_of_job(struct sim_hooks *h, const json_t *job)
+{
+    const char *uid =
+        str_or(JSTR(job, "metadata", "annotations", "certroll.dev/prepare-order"), "");
+    const char *order = JSTR(job, "metadata", "ownerReferences", "0", "name");
+    if (order != NULL)
+        map_put(&h->by_uid, uid, hook_of(h, JSTR(job, "metadata", "namespace"), order));
+    return map_get(&h->by_uid, uid);
+}
+
+/* A Job that only prepares may run on: then it is ready. */
+static void end_job(struct sim_hooks *h, const json_t *job)
+{
+    struct sim *s = h->sim;
+    bool fails = !s->calm && sim_chance(s, 50);
+    bool runs = prepares(job) && sim_chance(s, 300);
+    json_t *now = json_copy_deep(job);
+    json_put(now, "status",
+             runs && !fails ? json_build("{s:i}", "ready", 1)
+                            : json_build("{s:[{s:s,s:s}]}", "conditions", "type",
+                                         fails ? "Failed" : "Complete", "status", "True"));
+    sim_note(s, "Job %s %s", JSTR(job, "metadata", "name"),
+             fails  ? "fails"
+             : runs ? "is ready"
+                    : "is complete");
+    struct hook *hook = hook_of_job(h, job);
+    if (hook != NULL && !fails)
+        hook->open = prepares(job);
+    sim_api_put(s->api, "jobs", now, &sim_cluster_writer);
+}
+
+static void look_at_job(void *arg, const struct sim_event *e)
+{
+    struct sim_hooks *h = arg;
+    const json_t *meta = JGET(e->object, "metadata");
+    const json_t *now =
+        sim_api_json(h->sim->api, "jobs", JSTR(meta, "namespace"), JSTR(meta, "name"));
+    bool same = now != NULL && str_eq(JSTR(now, "metadata", "uid"), JSTR(meta, "uid"));
+    struct hook *hook = hook_of_job(h, e->object);
+    if (e->change == SIM_ADDED && same && JGET(now, "status") == NULL)
+        end_job(h, now);
+    else if (e->change == SIM_DELETED && prepares(e->object) && hook != NULL &&
+             sim_hooks_by(h->sim) == SIM_HOOKS_BY_ONE_JOB)
+        hook->open = false;
 }
 
 void sim_hooks_excuse(struct sim_hooks *h, const char *ns, const char *order)

@@ -6,7 +6,9 @@
 #include "sim/sim_ca.h"
 #include "sim/sim_edit.h"
 #include "sim/sim_external.h"
+#include "sim/sim_gateway.h"
 #include "sim/sim_hooks.h"
+#include "sim/sim_tenants.h"
 
 static const char *const namespaces[] = {"red", "blue"};
 
@@ -31,6 +33,9 @@ static json_t *acme_spec(const struct sim *s, const char *server, const char *ac
     json_t *spec = json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", server,
                               "email", "ops@example.test", "privateKeySecretRef", "name", account,
                               "solvers", "http01", "ingress", "ingressClassName", "sim");
+    if (sim_gateway_is_on(s))
+        json_put(JGET(spec, "acme", "solvers", "0"), "http01",
+                 json_build("{s:o}", "gatewayHTTPRoute", sim_gateway_config()));
     json_t *limits = sim_ca_limits(s->ca);
     if (limits != NULL)
         json_put(JGET(spec, "acme"), "limits", limits);
@@ -48,11 +53,15 @@ static void put_acme_issuer(struct sim *s, const char *ns, const char *account)
         const char *kind = ns == NULL ? "ClusterIssuer" : "Issuer";
         json_put(JGET(spec, "acme"), "failover",
                  json_build("[{s:s,s:s}]", "name", "backup", "kind", kind));
-        put_issuer(s, ns, "backup", acme_spec(s, SIM_CA_BACKUP, "backup-account"));
+        json_t *backup = acme_spec(s, SIM_CA_BACKUP, "backup-account");
+        if (ns == NULL)
+            sim_tenants_configure(s, backup);
+        put_issuer(s, ns, "backup", backup);
     }
     if (sim_issuers_prepare(s))
-        json_put(JGET(spec, "acme"), "prepare",
-                 json_build("{s:{s:s}}", "http", "url", "https://" SIM_HOOKS_HOST "/gate"));
+        json_put(JGET(spec, "acme"), "prepare", sim_hooks_spec(s));
+    if (ns == NULL)
+        sim_tenants_configure(s, spec);
     put_issuer(s, ns, "acme", spec);
 }
 
@@ -69,7 +78,8 @@ bool sim_issuers_fail_over(const struct sim *s)
 
 bool sim_issuers_prepare(const struct sim *s)
 {
-    return s->seed % 7 == 3;
+    /* Who waits for a name that it once had keeps what was prepared. */
+    return s->seed % 7 == 3 && sim_tenants(s) == SIM_TENANTS_OFF;
 }
 
 void sim_issuers_create(struct sim *s)
@@ -95,6 +105,7 @@ struct issuer_choice {
     const char *name;
     const char *group; /* or NULL */
 };
+#define CLUSTER_ISSUER 1
 static const struct issuer_choice issuers[] = {{"Issuer", "self", NULL},
                                                {"ClusterIssuer", "acme", NULL},
                                                {"Issuer", "acme", NULL},
@@ -103,6 +114,8 @@ static const struct issuer_choice issuers[] = {{"Issuer", "self", NULL},
 /* Mostly one of ours. */
 static const struct issuer_choice *some_issuer(struct sim *s)
 {
+    if (sim_tenants(s) != SIM_TENANTS_OFF && sim_chance(s, 700))
+        return &issuers[CLUSTER_ISSUER];
     return &issuers[sim_pick(s, ARRAY_LEN(issuers) - (sim_chance(s, 700) ? 1 : 0))];
 }
 

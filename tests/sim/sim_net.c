@@ -11,6 +11,7 @@
 #include "sim/sim_cluster.h"
 #include "sim/sim_hooks.h"
 #include "sim/sim_process.h"
+#include "sim/sim_tenants.h"
 
 #define LATENCY_MAX (40 * NS_PER_MS)
 #define DEFAULT_TIMEOUT (30 * NS_PER_SEC)
@@ -204,7 +205,8 @@ static struct err *answer_with(const struct sim_caller *from, enum fault f,
     case FAULT_NONE:
         break;
     }
-    return NULL;
+    return ret_response->status != 0 ? NULL
+                                     : err_new(ERR_TRANSIENT, "ConnectFailed", "nobody is there");
 }
 
 /* ---- who answers ---- */
@@ -222,7 +224,10 @@ static void serve(struct sim_net *n, const struct http_request *req, struct http
     auto_free char *host = NULL;
     const char *path;
     split_url(req->url, &host, &path);
-    if (str_eq(host, SIM_API_HOST)) {
+    if (req->connect_to != NULL && str_starts(req->connect_to, SIM_TENANTS_REPLICA)) {
+        res->body = BUF_INIT(4096);
+        res->status = sim_tenants_ask(n->sim, req->connect_to, host, path, &res->body);
+    } else if (str_eq(host, SIM_API_HOST)) {
         sim_api_serve(n->sim->api, req, res);
     } else if (str_eq(host, SIM_CA_HOST) || str_eq(host, SIM_CA_BACKUP_HOST)) {
         sim_ca_serve(n->sim->ca, req, res);

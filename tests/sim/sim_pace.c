@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sim/sim_api.h"
+#include "sim/sim_tenants.h"
 
 /* Of one key: a self-check begins at 50 ms, a failing key at 5 ms; both slow down. */
 #define RECONCILES_PER_MINUTE 120
@@ -15,6 +16,8 @@
 #define RECONCILES_AT_REST 7 /* the hour, and what a CA says anew */
 /* A Certificate whose Secret is another's looks every 3 min. */
 #define RECONCILES_OF_LOSER 25
+/* Who waits for a name looks every 5 min, and each minute where another issuer could take over. */
+#define RECONCILES_OF_TENANT 70
 
 struct pace {
     int64_t since;
@@ -56,6 +59,9 @@ static unsigned allowed(struct sim *s, const char *controller, const char *key)
     if (!s->pace->resting)
         return RECONCILES_PER_MINUTE;
     const char *slash = strchr(key, '/');
+    if (sim_tenants(s) != SIM_TENANTS_OFF &&
+        (str_eq(controller, "certificate") || str_eq(controller, "order")))
+        return RECONCILES_OF_TENANT;
     if (!str_eq(controller, "certificate") || slash == NULL)
         return RECONCILES_AT_REST;
     auto_free char *ns = x_strndup(key, (size_t)(slash - key));

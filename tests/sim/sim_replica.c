@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "kube/client.h"
 #include "kube/election.h"
+#include "reconcilers/http01_answer.h"
 #include "reconcilers/order_recall.h"
 #include "reconcilers/setup.h"
 #include "reconcilers/solver.h"
@@ -15,6 +16,7 @@
 #include "sim/sim_net.h"
 #include "sim/sim_pace.h"
 #include "sim/sim_stream.h"
+#include "sim/sim_tenants.h"
 
 #define STREAMS_MAX 32
 #define CONTROLLERS_MAX 32
@@ -191,13 +193,20 @@ static struct kube_client *new_client(struct sim_replica *r, const struct sim_ca
     return client;
 }
 
+static struct http01_responder responder_of(const struct sim *s)
+{
+    return sim_tenants_share(s) ? (struct http01_responder){"certroll", SIM_TENANTS_SERVICE}
+                                : (struct http01_responder){NULL};
+}
+
 static void make(struct sim_replica *r)
 {
     r->stop = stop_new();
     r->kube = new_client(r, &r->caller);
     r->lease_kube = new_client(r, &r->lease_caller);
     r->reconcilers = reconcilers_new(&(struct reconcilers_options){
-        .config = {.cluster_resource_namespace = "certroll",
+        .config = {.responder = responder_of(r->sim),
+                   .cluster_resource_namespace = "certroll",
                    .own_namespace = "certroll",
                    .solver_image = "certroll:sim",
                    .prepare_namespaces = SIM_HOOKS_NAMESPACES,
@@ -409,6 +418,21 @@ bool sim_replica_leads_calmly(const struct sim_replica *r)
 {
     return r->working && !r->dying && !is_frozen(r) && !sim_replica_is_cut_off(r) &&
            sim_replica_may_write(r);
+}
+
+/* ---- answering the CA ---- */
+
+int sim_replica_answer(const struct sim_replica *r, const char *host, const char *path,
+                       struct buf *body)
+{
+    if (r->reconcilers == NULL || r->dying || is_frozen(r))
+        return 0;
+    const struct httpd_request req = {.path = path, .host = host};
+    struct httpd_reply reply = {.status = 404, .body = BUF_INIT(4096)};
+    http01_answer((void *)(uintptr_t)reconcilers_env(r->reconcilers), &req, &reply);
+    buf_puts(body, buf_str(&reply.body));
+    buf_release(&reply.body);
+    return reply.status;
 }
 
 /* ---- working ---- */

@@ -7,6 +7,7 @@
 #ifndef CERTROLL_TESTS_SIM_SIM_REPLICA_H
 #define CERTROLL_TESTS_SIM_SIM_REPLICA_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "sim/sim.h"
 
@@ -51,6 +52,11 @@ void sim_replica_elect(struct sim_replica *r);
 void sim_replica_carry(struct sim_replica *r, bool leads);
 /* Does it lead and nothing disturb it? */
 bool sim_replica_leads_calmly(const struct sim_replica *r);
+
+/* What it answers to GET http://host/path, as each replica does, leader or not: the HTTP status with the body of a 200; 0
+ * when it is not there. */
+int sim_replica_answer(const struct sim_replica *r, const char *host, const char *path,
+                       struct buf *body);
 
 /* Does it work, and has it seen everything there is to see? */
 bool sim_replica_is_up_to_date(struct sim_replica *r);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sim/sim_check.h"
+#include "sim/sim_gateway.h"
 #include "sim/sim_memo.h"
 #include "sim/sim_store.h"
 
@@ -121,15 +122,24 @@ static char *query_get(const char *query, const char *name)
     return NULL;
 }
 
-/* "a=b,c=d": all that certroll uses. */
+/* "a=b", "a" or "!a" */
+static bool fits(const json_t *object, const char *requirement)
+{
+    bool absent = *requirement == '!';
+    const char *eq = strchr(requirement, '=');
+    size_t len = eq != NULL ? (size_t)(eq - requirement) : strlen(requirement + absent);
+    auto_free char *key = x_strndup(requirement + absent, len);
+    const char *value = JSTR(object, "metadata", "labels", key);
+    return eq != NULL ? str_eq(value, eq + 1) : (value == NULL) == absent;
+}
+
+/* All that certroll uses, comma-separated. */
 static bool selected(const json_t *object, const char *selector)
 {
     for (const char *at = selector; !str_empty(at);) {
         const char *end = strchrnul(at, ',');
-        const char *eq = memchr(at, '=', (size_t)(end - at));
-        auto_free char *key = x_strndup(at, (size_t)(eq - at));
-        auto_free char *value = x_strndup(eq + 1, (size_t)(end - eq - 1));
-        if (!str_eq(JSTR(object, "metadata", "labels", key), value))
+        auto_free char *requirement = x_strndup(at, (size_t)(end - at));
+        if (!fits(object, requirement))
             return false;
         at = *end == ',' ? end + 1 : NULL;
     }
@@ -285,6 +295,12 @@ static void dispatch(struct call *c)
         merge(c, o);
 }
 
+/* Does this life's cluster have the kind? */
+static bool is_known(const struct sim_api *a, const struct sim_resource *res)
+{
+    return sim_gateway_is_on(a->sim) || !str_eq(res->group, SIM_GATEWAY_GROUP);
+}
+
 void sim_api_serve(struct sim_api *a, const struct http_request *req, struct http_response *res)
 {
     struct call c = {.api = a,
@@ -295,7 +311,7 @@ void sim_api_serve(struct sim_api *a, const struct http_request *req, struct htt
     AUTO_ERR bad = req->body_len > 0 ? json_parse(req->body, req->body_len, &c.body) : NULL;
     if (bad != NULL)
         refuse(&c, 400, "BadRequest", bad->message);
-    else if (!parse_path(path, &c.target))
+    else if (!parse_path(path, &c.target) || !is_known(a, c.target.res))
         refuse(&c, 404, "NotFound", "the server could not find the requested resource");
     else
         dispatch(&c);

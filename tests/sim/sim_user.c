@@ -13,9 +13,11 @@
 #include "sim/sim_ca.h"
 #include "sim/sim_check.h"
 #include "sim/sim_edit.h"
+#include "sim/sim_gateway.h"
 #include "sim/sim_issuers.h"
 #include "sim/sim_net.h"
 #include "sim/sim_process.h"
+#include "sim/sim_tenants.h"
 
 #define ACTS_MAX 12
 #define LONG_ACTS 16 /* of a life of years */
@@ -36,8 +38,9 @@ static json_t *some_names(struct sim_user *u, const char *ns, const char *certif
 {
     json_t *names = json_new_array();
     for (unsigned i = 0, n = 1 + sim_pick(u->sim, 3); i < n; i++) {
-        auto_free char *name =
-            x_printf("%c%u.%s.%s.test", 'a' + (int)i, sim_pick(u->sim, 4), certificate, ns);
+        auto_free char *name = sim_tenants_some_name(u->sim);
+        if (name == NULL)
+            name = x_printf("%c%u.%s.%s.test", 'a' + (int)i, sim_pick(u->sim, 4), certificate, ns);
         json_push(names, json_new_string(name));
     }
     return names;
@@ -271,7 +274,7 @@ static void delete_some(struct sim_user *u, const char *plural)
 {
     json_auto_t *o = some_copy(u->sim, plural);
     const char *crt = JSTR(o, "metadata", "annotations", api_names()->certificate_name);
-    if (o == NULL || str_eq(name_of(o), SIM_EDIT_NAME))
+    if (o == NULL || str_eq(name_of(o), SIM_EDIT_NAME) || str_eq(name_of(o), SIM_TENANTS_SITE))
         return;
     if (crt != NULL)
         sim_check_disturbed(u->sim, ns_of(o), crt);
@@ -285,8 +288,10 @@ static void delete_request(struct sim_user *u)
 
 static void delete_acme_object(struct sim_user *u)
 {
-    static const char *const kinds[] = {"orders", "challenges", "ingresses", "pods", "services"};
-    delete_some(u, kinds[sim_pick(u->sim, ARRAY_LEN(kinds))]);
+    static const char *const kinds[] = {"orders", "challenges", "ingresses",
+                                        "pods",   "services",   "httproutes"};
+    unsigned count = ARRAY_LEN(kinds) - (sim_gateway_is_on(u->sim) ? 0 : 1);
+    delete_some(u, kinds[sim_pick(u->sim, count)]);
 }
 
 /* A node is drained, or breaks. */
@@ -326,7 +331,8 @@ static void rotate_account_key(struct sim_user *u)
         {"issuers", "red"}, {"issuers", "blue"}, {"clusterissuers", NULL}};
     size_t i = sim_pick(u->sim, ARRAY_LEN(where));
     const json_t *now = sim_api_json(u->sim->api, where[i][0], where[i][1], "acme");
-    if (now == NULL)
+    /* An order that waits for a name would hold it up until long after people have gone. */
+    if (now == NULL || sim_tenants(u->sim) != SIM_TENANTS_OFF)
         return;
     json_t *issuer = json_copy_deep(now);
     auto_free char *wish = x_printf("wish-%u", u->wishes++);
@@ -499,7 +505,10 @@ void sim_user_begin(struct sim_user *u)
 {
     sim_issuers_create(u->sim);
     sim_edit_begin(u->sim->edit);
+    sim_tenants_begin(u->sim);
     create_certificate(u);
+    for (unsigned i = sim_tenants(u->sim) != SIM_TENANTS_OFF ? 4 : 0; i > 0; i--)
+        create_certificate(u);
     plan_next(u);
 }
 
@@ -522,5 +531,6 @@ void sim_user_happen(struct sim_user *u)
         sim_note(u->sim, "the user %s", acts[i].name);
         acts[i].act(u);
         sim_edit_happen(u->sim->edit);
+        sim_tenants_happen(u->sim);
     }
 }
