@@ -25,6 +25,7 @@
 #include "sim/sim_trace.h"
 #include "sim/sim_user.h"
 #include "sim/sim_years.h"
+#include "sim/sim_zone.h"
 
 #define EPOCH (INT64_C(1767225600) * NS_PER_SEC) /* 2026-01-01 */
 /* Between two acts of users: a life of years has hundreds a day, and months between them. */
@@ -63,6 +64,7 @@ void sim_happen(struct sim *s)
 {
     sim_user_happen(s->user);
     sim_edit_put_back(s->edit);
+    sim_zone_put_back(s->zone);
     sim_cluster_happen(s->cluster);
     sim_ca_happen(s->ca);
     sim_external_happen(s->external);
@@ -80,7 +82,8 @@ int64_t sim_next(const struct sim *s)
 {
     const int64_t people = sooner(sim_user_next(s->user), sim_edit_next(s->edit));
     const int64_t others = sooner(sim_hooks_next(s->hooks), sim_gateway_next(s->gateway));
-    return sooner(sooner(sooner(people, others), sim_cluster_next(s->cluster)),
+    const int64_t cluster = sooner(sim_cluster_next(s->cluster), sim_zone_next(s->zone));
+    return sooner(sooner(sooner(people, others), cluster),
                   sooner(sooner(sim_ca_next(s->ca), sim_external_next(s->external)),
                          sim_process_next(s->process)));
 }
@@ -242,6 +245,7 @@ static struct sim *sim_new(uint64_t seed, enum sim_trace_kind trace)
     s->external = sim_external_new(s);
     s->gateway = sim_gateway_new(s);
     s->hooks = sim_hooks_new(s);
+    s->zone = sim_zone_new(s);
     s->net = sim_net_new(s);
     s->process = sim_process_new(s);
     s->user = sim_user_new(s);
@@ -257,6 +261,7 @@ static void sim_free(struct sim *s)
     sim_edit_free(s->edit);
     sim_user_free(s->user);
     sim_net_free(s->net);
+    sim_zone_free(s->zone);
     sim_hooks_free(s->hooks);
     sim_gateway_free(s->gateway);
     sim_external_free(s->external);

@@ -26,6 +26,7 @@ struct sim_process;
 struct sim_tenancy;
 struct sim_trace;
 struct sim_user;
+struct sim_zone;
 
 /* How rich lives are: what happened in them. */
 struct sim_counts {
@@ -53,6 +54,7 @@ struct sim {
     struct sim_net *net;
     struct sim_user *user;
     struct sim_edit *edit;
+    struct sim_zone *zone;
     struct sim_tenancy *tenancy;
     struct sim_check *check;
     struct sim_pace *pace;

@@ -388,6 +388,7 @@ static void serve_post(struct ca_call *c)
         {"certificate", true, show_certificate},
         {"authz", false, ca_show_authz},
         {"challenge", false, ca_accept_challenge},
+        {"dns-challenge", false, ca_accept_by_dns},
     };
     static const struct {
         const char *path;

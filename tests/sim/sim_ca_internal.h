@@ -19,6 +19,8 @@
 /* States have their ACME names. */
 struct authz {
     char *identifier;
+    bool wildcard;
+    bool by_dns; /* so it was accepted */
     size_t account;
     size_t order; /* that it was made for */
     const char *status;
@@ -103,7 +105,8 @@ const char *ca_order_status(const struct sim_ca *ca, const struct order *o);
 void ca_list_orders(struct ca_call *c, size_t n);
 void ca_show_authz(struct ca_call *c, size_t i);
 void ca_accept_challenge(struct ca_call *c, size_t i);
-/* RFC 8555 section 8.3, over the simulated ingress. */
+void ca_accept_by_dns(struct ca_call *c, size_t i);
+/* RFC 8555 section 8.3, over the simulated ingress, and 8.4, in the simulated zones. */
 void ca_validate(struct sim_ca *ca, struct authz *a);
 /* The number of one that is reused, or of a new one. */
 size_t ca_authz_for(struct sim_ca *ca, size_t account, const char *identifier);

@@ -23,6 +23,7 @@
 #include "sim/sim_process.h"
 #include "sim/sim_tenants.h"
 #include "sim/sim_years.h"
+#include "sim/sim_zone.h"
 
 /* A change is known to certroll after this at the latest: streams lag, calls time out. */
 #define SEEN_AFTER NS_PER_MIN
@@ -581,6 +582,8 @@ char *sim_check_unfinished(struct sim *s)
     char *why = sim_edit_fault(s->edit);
     if (why == NULL)
         why = sim_hooks_unfinished(s);
+    if (why == NULL)
+        why = sim_zone_unfinished(s->zone);
     if (why != NULL)
         return why;
     size_t stored = s->check->orders.len, made = sim_ca_order_count(s->ca);

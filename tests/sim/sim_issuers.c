@@ -9,6 +9,7 @@
 #include "sim/sim_gateway.h"
 #include "sim/sim_hooks.h"
 #include "sim/sim_tenants.h"
+#include "sim/sim_zone.h"
 
 static const char *const namespaces[] = {"red", "blue"};
 
@@ -20,22 +21,25 @@ static size_t namespace_count(const struct sim *s)
 
 static void put_issuer(struct sim *s, const char *ns, const char *name, json_t *spec)
 {
-    bool cluster = ns == NULL;
-    json_t *meta = json_build("{s:s,s:s*}", "name", name, "namespace", ns);
-    sim_api_put(s->api, cluster ? "clusterissuers" : "issuers",
-                json_build("{s:s,s:s,s:o,s:o}", "apiVersion", "certroll.dev/v1", "kind",
-                           cluster ? "ClusterIssuer" : "Issuer", "metadata", meta, "spec", spec),
-                &sim_kubectl);
+    const char *plural = ns == NULL ? "clusterissuers" : "issuers";
+    const json_t *now = sim_api_json(s->api, plural, ns, name);
+    json_t *issuer = now != NULL
+                         ? json_copy_deep(now)
+                         : json_build("{s:s,s:s,s:{s:s,s:s*}}", "apiVersion", "certroll.dev/v1",
+                                      "kind", ns == NULL ? "ClusterIssuer" : "Issuer", "metadata",
+                                      "name", name, "namespace", ns);
+    json_put(issuer, "spec", spec);
+    sim_api_put(s->api, plural, issuer, &sim_kubectl);
 }
 
 static json_t *acme_spec(const struct sim *s, const char *server, const char *account)
 {
-    json_t *spec = json_build("{s:{s:s,s:s,s:{s:s},s:[{s:{s:{s:s}}}]}}", "acme", "server", server,
-                              "email", "ops@example.test", "privateKeySecretRef", "name", account,
-                              "solvers", "http01", "ingress", "ingressClassName", "sim");
+    json_t *solver = json_build("{s:{s:{s:s}}}", "http01", "ingress", "ingressClassName", "sim");
     if (sim_gateway_is_on(s))
-        json_put(JGET(spec, "acme", "solvers", "0"), "http01",
-                 json_build("{s:o}", "gatewayHTTPRoute", sim_gateway_config()));
+        json_put(solver, "http01", json_build("{s:o}", "gatewayHTTPRoute", sim_gateway_config()));
+    json_t *spec = json_build("{s:{s:s,s:s,s:{s:s},s:o}}", "acme", "server", server, "email",
+                              "ops@example.test", "privateKeySecretRef", "name", account, "solvers",
+                              sim_zone_solvers(s, solver));
     json_t *limits = sim_ca_limits(s->ca);
     if (limits != NULL)
         json_put(JGET(spec, "acme"), "limits", limits);

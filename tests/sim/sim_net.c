@@ -12,6 +12,7 @@
 #include "sim/sim_hooks.h"
 #include "sim/sim_process.h"
 #include "sim/sim_tenants.h"
+#include "sim/sim_zone.h"
 
 #define LATENCY_MAX (40 * NS_PER_MS)
 #define DEFAULT_TIMEOUT (30 * NS_PER_SEC)
@@ -47,6 +48,8 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
                         struct http_response *ret_response);
 static struct err *look_up(void *ctx, const struct dns_question *q, const struct stop *stop,
                            struct dns_answer *ret_answer);
+static struct err *ask_servers(void *ctx, const struct dns_ask *ask, const struct stop *stop,
+                               struct dns_said *ret_said);
 
 struct sim_net *sim_net_new(struct sim *s)
 {
@@ -68,7 +71,7 @@ void sim_net_connect(struct sim_net *n, struct sim_caller *caller, struct sim_re
                      bool is_election)
 {
     *caller = (struct sim_caller){.transport = {.call = call, .ctx = caller},
-                                  .dns = {.query = look_up, .ctx = caller},
+                                  .dns = {.query = look_up, .ask = ask_servers, .ctx = caller},
                                   .net = n,
                                   .replica = r,
                                   .is_election = is_election};
@@ -233,6 +236,8 @@ static void serve(struct sim_net *n, const struct http_request *req, struct http
         sim_ca_serve(n->sim->ca, req, res);
     } else if (str_eq(host, SIM_HOOKS_HOST)) {
         sim_hooks_serve(n->sim->hooks, req, res);
+    } else if (str_eq(host, SIM_ZONE_HOST)) {
+        sim_zone_serve(n->sim->zone, req, res);
     } else {
         res->body = BUF_INIT(4096);
         res->status = sim_cluster_fetch(n->sim->cluster, host, path, &res->body);
@@ -322,24 +327,42 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
 
 /* ---- DNS ---- */
 
+/* The time that an answer takes; false when certroll is killed meanwhile. */
+static bool wait_for_servers(const struct sim_caller *from)
+{
+    struct sim *s = from->net->sim;
+    if (!sim_replica_is_dying(from->replica))
+        sim_process_wait(s->process, sim_now(s) + sim_delay(s, LATENCY_MAX), false);
+    return !sim_replica_is_dying(from->replica);
+}
+
 static struct err *look_up(void *ctx, const struct dns_question *q, const struct stop *stop,
                            struct dns_answer *ret_answer)
 {
     (void)stop;
     const struct sim_caller *from = ctx;
     struct sim *s = from->net->sim;
-    if (!sim_replica_is_dying(from->replica))
-        sim_process_wait(s->process, sim_now(s) + sim_delay(s, LATENCY_MAX), false);
-    if (sim_replica_is_dying(from->replica))
+    if (!wait_for_servers(from))
         return cancelled();
-    if (!s->calm && sim_chance(s, from->net->faults))
+    bool fails = !s->calm && sim_chance(s, from->net->faults);
+    sim_note(s, "%*sDNS: %s %s%s", (int)from->net->depth * 2, "", q->name, dns_type_str(q->type),
+             fails ? " SERVFAIL" : "");
+    if (fails)
         return err_new(ERR_TRANSIENT, "DNSFailed", "192.0.2.53:53: answered SERVFAIL");
-    struct dns_answer a = {.exists = true, .ttl = NS_PER_MIN};
-    dns_name_copy(q->name, a.name);
-    if (q->type == DNS_A) {
-        a.records = x_calloc(1, sizeof(*a.records));
-        a.records[a.count++] = (struct dns_record){x_memdup("\300\0\2\1", 4), 4};
-    }
-    *ret_answer = a;
+    sim_zone_look_up(s->zone, q, ret_answer);
+    return NULL;
+}
+
+static struct err *ask_servers(void *ctx, const struct dns_ask *ask, const struct stop *stop,
+                               struct dns_said *ret_said)
+{
+    (void)stop;
+    const struct sim_caller *from = ctx;
+    struct sim *s = from->net->sim;
+    if (!wait_for_servers(from))
+        return cancelled();
+    for (size_t i = 0; i < ask->server_count; i++)
+        sim_zone_ask(s->zone, ask, ask->servers[i], !s->calm && sim_chance(s, from->net->faults),
+                     &ret_said[i]);
     return NULL;
 }

@@ -17,6 +17,7 @@
 #include "sim/sim_pace.h"
 #include "sim/sim_stream.h"
 #include "sim/sim_tenants.h"
+#include "sim/sim_zone.h"
 
 #define STREAMS_MAX 32
 #define CONTROLLERS_MAX 32
@@ -74,6 +75,8 @@ static void emit(void *ctx, const struct event *e)
     sim_note(r->sim, "event %s %s: %s", e->regarding->name, e->reason, str_or(e->note, ""));
     if (str_eq(e->reason, "PrepareNotUndone"))
         sim_hooks_excuse(r->sim->hooks, e->regarding->namespace, e->regarding->name);
+    if (str_eq(e->reason, "CleanUpError"))
+        sim_zone_excuse(r->sim->zone, str_or(e->note, ""));
 }
 
 struct sim_replica *sim_replica_new(struct sim *s, unsigned number, bool elects)

@@ -18,6 +18,7 @@
 #include "sim/sim_net.h"
 #include "sim/sim_process.h"
 #include "sim/sim_tenants.h"
+#include "sim/sim_zone.h"
 
 #define ACTS_MAX 12
 #define LONG_ACTS 16 /* of a life of years */
@@ -40,7 +41,8 @@ static json_t *some_names(struct sim_user *u, const char *ns, const char *certif
     for (unsigned i = 0, n = 1 + sim_pick(u->sim, 3); i < n; i++) {
         auto_free char *name = sim_tenants_some_name(u->sim);
         if (name == NULL)
-            name = x_printf("%c%u.%s.%s.test", 'a' + (int)i, sim_pick(u->sim, 4), certificate, ns);
+            name = x_printf("%s%c%u.%s.%s.test", sim_zone_some_wildcard(u->sim, certificate),
+                            'a' + (int)i, sim_pick(u->sim, 4), certificate, ns);
         json_push(names, json_new_string(name));
     }
     return names;
@@ -506,6 +508,7 @@ void sim_user_begin(struct sim_user *u)
     sim_issuers_create(u->sim);
     sim_edit_begin(u->sim->edit);
     sim_tenants_begin(u->sim);
+    sim_zone_begin(u->sim->zone);
     create_certificate(u);
     for (unsigned i = sim_tenants(u->sim) != SIM_TENANTS_OFF ? 4 : 0; i > 0; i--)
         create_certificate(u);
@@ -532,5 +535,6 @@ void sim_user_happen(struct sim_user *u)
         acts[i].act(u);
         sim_edit_happen(u->sim->edit);
         sim_tenants_happen(u->sim);
+        sim_zone_happen(u->sim->zone);
     }
 }
