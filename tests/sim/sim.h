@@ -73,6 +73,13 @@ static inline bool sim_is_long(const struct sim *s)
     return s->seed % 2000 == 1500;
 }
 
+/* Lives after the first twenty thousand have more in them, which make test does not run: tenants, Jobs, the Gateway
+ * API and DNS-01. Few of them fail, see README.md. */
+static inline bool sim_is_wide(const struct sim *s)
+{
+    return s->seed > 20000;
+}
+
 /* Wall time, ns. */
 static inline int64_t sim_now(const struct sim *s)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A controller of the Gateway API, in every fifth life: there HTTPRoutes lead to what answers the CA. It learns of
+ * A controller of the Gateway API, in every fifth wide life: there HTTPRoutes lead to what answers the CA. It learns of
  * its objects late. Other lives' clusters do not know these kinds.
  */
 #ifndef CERTROLL_TESTS_SIM_SIM_GATEWAY_H
@@ -12,7 +12,7 @@
 
 static inline bool sim_gateway_is_on(const struct sim *s)
 {
-    return s->seed % 5 == 3;
+    return sim_is_wide(s) && s->seed % 5 == 3;
 }
 
 struct sim_gateway *sim_gateway_new(struct sim *s);

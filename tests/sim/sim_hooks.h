@@ -15,7 +15,7 @@
 enum sim_hooks_by { SIM_HOOKS_BY_CALL, SIM_HOOKS_BY_JOBS, SIM_HOOKS_BY_ONE_JOB };
 static inline enum sim_hooks_by sim_hooks_by(const struct sim *s)
 {
-    return (enum sim_hooks_by)(s->seed / 7 % 3);
+    return sim_is_wide(s) ? (enum sim_hooks_by)(s->seed / 7 % 3) : SIM_HOOKS_BY_CALL;
 }
 #define SIM_HOOKS_NAMESPACES "red,blue" /* where they may run; issuers called acme have one */
 

@@ -347,8 +347,10 @@ static struct err *look_up(void *ctx, const struct dns_question *q, const struct
     bool fails = !s->calm && sim_chance(s, from->net->faults);
     sim_note(s, "%*sDNS: %s %s%s", (int)from->net->depth * 2, "", q->name, dns_type_str(q->type),
              fails ? " SERVFAIL" : "");
-    if (fails)
+    if (fails) {
+        sim_zone_not_looked_up(s->zone, q);
         return err_new(ERR_TRANSIENT, "DNSFailed", "192.0.2.53:53: answered SERVFAIL");
+    }
     sim_zone_look_up(s->zone, q, ret_answer);
     return NULL;
 }

@@ -199,7 +199,7 @@ static struct kube_client *new_client(struct sim_replica *r, const struct sim_ca
 static struct http01_responder responder_of(const struct sim *s)
 {
     return sim_tenants_share(s) ? (struct http01_responder){"certroll", SIM_TENANTS_SERVICE}
-                                : (struct http01_responder){NULL};
+                                : (struct http01_responder){0};
 }
 
 static void make(struct sim_replica *r)

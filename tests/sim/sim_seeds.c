@@ -21,9 +21,6 @@ const struct sim_named_seed sim_named_seeds[] = {
     {2281,
      "an order of a request that was made anew for another issuer was not counted at a start"},
     {275, "what a rollout was about to tell was taken for a write at rest"},
-    {570,
-     "a resolver failed once to say where a zone's second server is, and the CA was asked when "
-     "the first one alone showed the value"},
     {10077, "a CA fell silent after it had signed, and another one took over: that is no loss, as "
             "the rule "
             "once said"},

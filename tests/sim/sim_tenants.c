@@ -277,7 +277,7 @@ static bool is_young(struct sim *s, const json_t *request)
 static struct holder holder_of(struct sim *s, const json_t *object, const char *name)
 {
     auto_free struct sim_object **all = sim_api_all(s->api, "certificaterequests");
-    struct holder first = {NULL};
+    struct holder first = {0};
     for (size_t i = 0; all[i] != NULL; i++) {
         const json_t *r = all[i]->json;
         const json_t *crt = same_issuer(r, object) ? certificate_of(s, r, name) : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two tenants on one ClusterIssuer, who want each other's names, in every sixth life. In a third of these lives
+ * Two tenants on one ClusterIssuer, who want each other's names, in every sixth wide life. In a third of these lives
  * solver pods prove the names, in the others certroll's own replicas answer, over routes that come and go or that stand.
  */
 #ifndef CERTROLL_TESTS_SIM_SIM_TENANTS_H
@@ -23,7 +23,7 @@ enum sim_tenants { SIM_TENANTS_OFF, SIM_TENANTS_PODS, SIM_TENANTS_SHARED, SIM_TE
  * their site routes is then routed elsewhere; and not where another CA takes over: who holds a name is looked up by issuer. */
 static inline enum sim_tenants sim_tenants(const struct sim *s)
 {
-    bool off = s->seed % 6 != 4 || sim_edit_is_on(s) || sim_issuers_fail_over(s);
+    bool off = !sim_is_wide(s) || s->seed % 6 != 4 || sim_edit_is_on(s) || sim_issuers_fail_over(s);
     return off ? SIM_TENANTS_OFF : (enum sim_tenants)(SIM_TENANTS_PODS + s->seed / 6 % 3);
 }
 /* Do certroll's replicas answer? */

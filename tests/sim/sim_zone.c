@@ -13,11 +13,12 @@
 
 #define BODY_MAX 65536
 #define LAG_MAX (2 * NS_PER_SEC) /* of the first server */
-#define LAG_OF_SECOND (3 * NS_PER_MIN)
 #define TTL NS_PER_MIN
 /* Certroll leaves a server alone that did not answer so many looks in a row, for a minute at a time. */
 #define MISSES_ALLOWED 3
 #define LEFT_ALONE (5 * NS_PER_MIN)
+/* One whose address was not found so often, each time within ten minutes, is left out while the zone is known. */
+#define LEFT_OUT (2 * 10 * NS_PER_MIN + TTL)
 #define PREFIX "_acme-challenge."
 
 static const char *const servers[] = {"192.0.2.11", "192.0.2.12"};
@@ -65,7 +66,7 @@ struct zone_record *zone_add(struct sim_zone *z, const char *name, const char *t
                               .since = sim_now(s),
                               .gone = SIM_NEVER};
     r->lag[0] = sim_delay(s, LAG_MAX);
-    r->lag[1] = sim_delay(s, z->waits ? LAG_MAX : LAG_OF_SECOND);
+    r->lag[1] = sim_delay(s, z->waits ? LAG_MAX : SIM_ZONE_LAG_MAX);
     sim_note(s, "%s: %s has TXT %s, at the second server in %lld s",
              theirs ? "another tool" : "API", name, text, (long long)(r->lag[1] / NS_PER_SEC));
     return r;
@@ -93,13 +94,18 @@ static bool is_at(const struct zone_record *r, const char *identifier, const cha
            str_eq(r->text, value);
 }
 
-bool sim_zone_proves(struct sim_zone *z, const char *identifier, const char *value)
+static bool shows(const struct sim_zone *z, size_t server, const char *identifier,
+                  const char *value)
 {
-    size_t server = sim_pick(z->sim, ZONE_SERVERS);
     for (size_t i = 0; i < z->len; i++)
         if (is_at(&z->records[i], identifier, value) && is_shown(z, &z->records[i], server))
             return true;
     return false;
+}
+
+bool sim_zone_proves(struct sim_zone *z, const char *identifier, const char *value)
+{
+    return shows(z, sim_pick(z->sim, ZONE_SERVERS), identifier, value);
 }
 
 /* ---- the API ---- */
@@ -272,20 +278,31 @@ void sim_zone_look_up(const struct sim_zone *z, const struct dns_question *q,
     *ret_answer = a;
 }
 
-static void note_miss(struct sim_zone *z, size_t server)
+static void note_miss(const struct sim_zone *z, struct zone_misses *m)
 {
-    struct zone_misses *m = &z->misses[server];
     m->at[m->count++ % ZONE_MISSES] = sim_now(z->sim);
 }
 
-/* It did not answer so often that certroll may go on without it. */
-static bool may_be_left_alone(const struct sim_zone *z, size_t server)
+static unsigned missed_within(const struct sim_zone *z, const struct zone_misses *m, int64_t time)
 {
-    const struct zone_misses *m = &z->misses[server];
     unsigned lately = 0;
     for (size_t i = 0; i < ZONE_MISSES && i < m->count; i++)
-        lately += sim_now(z->sim) - m->at[i] < LEFT_ALONE;
-    return lately >= MISSES_ALLOWED;
+        lately += sim_now(z->sim) - m->at[i] < time;
+    return lately;
+}
+
+/* It did not answer, or was not found, so often that certroll may go on without it. */
+static bool may_be_left_alone(const struct sim_zone *z, size_t server)
+{
+    return missed_within(z, &z->misses[server], LEFT_ALONE) >= MISSES_ALLOWED ||
+           missed_within(z, &z->unresolved[server], LEFT_OUT) >= MISSES_ALLOWED;
+}
+
+void sim_zone_not_looked_up(struct sim_zone *z, const struct dns_question *q)
+{
+    size_t server = str_starts(q->name, "ns1.") ? 1 : 0;
+    if (server == 1 || str_starts(q->name, "ns0."))
+        note_miss(z, &z->unresolved[server]);
 }
 
 void sim_zone_ask(struct sim_zone *z, const struct dns_ask *ask, const char *server, bool failing,
@@ -293,7 +310,7 @@ void sim_zone_ask(struct sim_zone *z, const struct dns_ask *ask, const char *ser
 {
     size_t n = str_eq(server, servers[1]) ? 1 : 0;
     if (failing || sim_now(z->sim) < z->silent_until[n]) {
-        note_miss(z, n);
+        note_miss(z, &z->misses[n]);
         ret_said->failed = err_new(ERR_TRANSIENT, "Timeout", "%s: timed out", server);
         return;
     }
@@ -311,6 +328,9 @@ void sim_zone_ask(struct sim_zone *z, const struct dns_ask *ask, const char *ser
 
 void sim_zone_check_asked(struct sim_zone *z, const char *identifier, const char *value)
 {
+    /* One may still show it from the last time that it was put there, and the other from now on. */
+    if (shows(z, 0, identifier, value) && shows(z, 1, identifier, value))
+        return;
     for (size_t i = 0; i < z->len; i++)
         if (is_at(&z->records[i], identifier, value) && was_shown_by_all(z, &z->records[i]))
             return;

@@ -15,10 +15,13 @@
 
 #define SIM_ZONE_HOST "api.digitalocean.com"
 
+#define SIM_ZONE_LAG_MAX (3 * NS_PER_MIN) /* of the second server */
+
 /* Decided by the seed alone, so that other lives are as they were. */
 static inline bool sim_zone_is_on(const struct sim *s)
 {
-    return s->seed % 4 == 2 && !sim_edit_is_on(s) && sim_tenants(s) == SIM_TENANTS_OFF;
+    return sim_is_wide(s) && s->seed % 4 == 2 && !sim_edit_is_on(s) &&
+           sim_tenants(s) == SIM_TENANTS_OFF;
 }
 
 struct sim_zone *sim_zone_new(struct sim *s);
@@ -44,6 +47,8 @@ void sim_zone_serve(struct sim_zone *z, const struct http_request *req, struct h
 /* What a resolver says. */
 void sim_zone_look_up(const struct sim_zone *z, const struct dns_question *q,
                       struct dns_answer *ret_answer);
+/* The resolver did not say it. */
+void sim_zone_not_looked_up(struct sim_zone *z, const struct dns_question *q);
 /* What the server at an address says; failing: it does not answer this time. */
 void sim_zone_ask(struct sim_zone *z, const struct dns_ask *ask, const char *server, bool failing,
                   struct dns_said *ret_said);

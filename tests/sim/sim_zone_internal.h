@@ -18,7 +18,7 @@ struct zone_record {
     int64_t lag[ZONE_SERVERS]; /* until a server has heard of either */
 };
 
-/* A ring: when a server has not answered. */
+/* A ring: when a server has not answered, or its address was not found. */
 struct zone_misses {
     int64_t at[ZONE_MISSES];
     unsigned count;
@@ -31,7 +31,7 @@ struct sim_zone {
     size_t len;
     unsigned token; /* the provider's, now */
     int64_t silent_until[ZONE_SERVERS];
-    struct zone_misses misses[ZONE_SERVERS];
+    struct zone_misses misses[ZONE_SERVERS], unresolved[ZONE_SERVERS];
     int64_t back; /* wall ns: when what was taken away is put back */
 };
 
