@@ -10,6 +10,7 @@ from crdserver import ROOT
 from test_rules import SPECS, YES, conditions
 
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 RBAC = "/apis/rbac.authorization.k8s.io/v1/clusterrole"
 
 
@@ -28,6 +29,15 @@ def allow(api, user, *rules):
     return name
 
 
+def wait_allowed(api, user, **what):
+    """Until the API server's authorizer has seen what allow() wrote: it watches roles and bindings like anybody else."""
+    review = {"spec": {"user": user, "resourceAttributes": {"namespace": "default", "group": api.group, **what}}}
+    deadline = time.monotonic() + 30
+    while not api.request("POST", REVIEWS, review)[1]["status"]["allowed"]:
+        assert time.monotonic() < deadline, f"{user} is not allowed to {what}"
+        time.sleep(0.02)
+
+
 @pytest.fixture(scope="module")
 def people(api):
     """user(): a name that may write CertificateRequests and their status, and approve for these signers."""
@@ -42,6 +52,7 @@ def people(api):
             rules.append({**of, "resources": ["signers"], "verbs": ["approve"],
                           "resourceNames": [s.replace("@G@", api.group) for s in signers]})
         made.append(allow(api, name, *rules))
+        wait_allowed(api, name, verb="create", resource="certificaterequests")
         return name
     yield user
     for name in made:
