@@ -56,23 +56,71 @@ struct err *prepare_job_state(struct kube_client *kube, const struct prepare_ord
 
 /* ---- making one ---- */
 
-static json_t *child(json_t *object, const char *key)
+static struct err *bad_shape(const char *field, const char *expected)
 {
-    if (JGET(object, key) == NULL)
-        json_put(object, key, json_new_object());
-    return JGET(object, key);
+    return err_new(ERR_INVALID, "InvalidHook", "the Job's template: %s: expected %s", field,
+                   expected);
 }
 
-static void add_names(json_t *job, const char *names)
+/* The member, made when it is not there; the schema lets any JSON stand there. Borrowed. */
+static struct err *child(json_t *object, const char *key, const char *field, json_t **ret_child)
+{
+    json_t *found = JGET(object, key);
+    if (found == NULL || json_is_null(found))
+        json_put(object, key, json_new_object());
+    else if (!json_is_object(found))
+        return bad_shape(field, "an object");
+    *ret_child = JGET(object, key);
+    return NULL;
+}
+
+static struct err *set_metadata(json_t *job, const struct prepare_order *order, const char *name,
+                                const char *owner_uid)
+{
+    json_t *meta = NULL, *annotations = NULL;
+    TRY(child(job, "metadata", "metadata", &meta));
+    TRY(child(meta, "annotations", "metadata.annotations", &annotations));
+    json_put_str(job, "apiVersion", "batch/v1");
+    json_put_str(job, "kind", "Job");
+    json_put_str(meta, "name", name);
+    json_put_str(meta, "namespace", order->ns);
+    json_put_str(annotations, OF_ORDER, owner_uid);
+    json_drop(meta, "ownerReferences");
+    json_drop(meta, "finalizers");
+    return NULL;
+}
+
+/* Without an owner it has an end. */
+static struct err *set_end(json_t *job, const json_t *owner)
+{
+    json_t *spec = NULL;
+    if (owner != NULL) {
+        json_put(JGET(job, "metadata"), "ownerReferences", json_build("[O]", owner));
+        return NULL;
+    }
+    TRY(child(job, "spec", "spec", &spec));
+    if (JGET(spec, "ttlSecondsAfterFinished") == NULL)
+        json_put(spec, "ttlSecondsAfterFinished", json_build("i", KEPT_SECONDS));
+    return NULL;
+}
+
+static struct err *add_names(json_t *job, const char *names)
 {
     json_t *containers = JGET(job, "spec", "template", "spec", "containers");
     for (size_t i = 0; i < json_count(containers); i++) {
         json_t *c = json_item(containers, i);
-        if (JGET(c, "env") == NULL)
+        auto_free char *field = x_printf("spec.template.spec.containers[%zu]", i);
+        auto_free char *env = x_printf("%s.env", field);
+        if (!json_is_object(c))
+            return bad_shape(field, "an object");
+        if (JGET(c, "env") == NULL || json_is_null(JGET(c, "env")))
             json_put(c, "env", json_new_array());
+        if (!json_is_array(JGET(c, "env")))
+            return bad_shape(env, "a list");
         json_push(JGET(c, "env"),
                   json_build("{s:s,s:s}", "name", "CERTROLL_NAMES", "value", names));
     }
+    return NULL;
 }
 
 static char *join(const struct bind_strings *names)
@@ -93,20 +141,13 @@ struct err *prepare_job_create(struct kube_client *kube, const struct prepare_or
         return err_new(ERR_INVALID, "InvalidHook", "the Job's template is over %d bytes",
                        TEMPLATE_MAX);
     TRY(json_parse(template, strlen(template), &job), "the Job's template");
+    if (!json_is_object(job))
+        return err_new(ERR_INVALID, "InvalidHook",
+                       "the Job's template: expected an object with metadata and spec");
     auto_free char *names = join(&order->names);
-    json_t *meta = child(job, "metadata");
-    json_put_str(job, "apiVersion", "batch/v1");
-    json_put_str(job, "kind", "Job");
-    json_put_str(meta, "name", name);
-    json_put_str(meta, "namespace", order->ns);
-    json_put_str(child(meta, "annotations"), OF_ORDER, owner_uid);
-    json_drop(meta, "ownerReferences");
-    json_drop(meta, "finalizers");
-    if (owned != NULL)
-        json_put(meta, "ownerReferences", json_build("[O]", owned));
-    else if (JGET(job, "spec", "ttlSecondsAfterFinished") == NULL)
-        json_put(child(job, "spec"), "ttlSecondsAfterFinished", json_build("i", KEPT_SECONDS));
-    add_names(job, names);
+    TRY(set_metadata(job, order, name, owner_uid));
+    TRY(set_end(job, owned));
+    TRY(add_names(job, names));
     const struct kube_ref ref = ref_of(order->ns, name);
     struct err *e = kube_create(kube, &ref, 0, job, NULL);
     return e != NULL && str_eq(e->reason, "AlreadyExists") ? err_ignore(e, ERR_CONFLICT) : e;

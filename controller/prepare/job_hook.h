@@ -14,7 +14,8 @@ struct err *prepare_job_state(struct kube_client *kube, const struct prepare_ord
                               const char *name, const char *owner_uid, enum job_state *ret_state)
     MUST_CHECK;
 /* Makes it from a template ({metadata, spec}, JSON text), with the names in CERTROLL_NAMES of each container; owner is
- * taken over and may be NULL: then it is removed an hour after it ended. There already is success. */
+ * taken over and may be NULL: then it is removed an hour after it ended. There already is success. ERR_INVALID, reason
+ * InvalidHook or BadJSON, for a template of another shape. */
 struct err *prepare_job_create(struct kube_client *kube, const struct prepare_order *order,
                                const char *name, const char *template, json_t *owner,
                                const char *owner_uid) MUST_CHECK;

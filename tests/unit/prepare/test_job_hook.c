@@ -108,6 +108,50 @@ static void a_bad_template_is_refused(void **state)
     kube_client_free(kube);
 }
 
+/* The schema keeps what it does not know: any JSON may stand there, and whoever writes an Issuer must not end the process. */
+static void a_template_of_another_shape_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *field;
+    } rows[] = {
+        {"[]", "an object"},
+        {"\"job\"", "an object"},
+        {"{\"metadata\":\"m\",\"spec\":{}}", "metadata"},
+        {"{\"metadata\":[],\"spec\":{}}", "metadata"},
+        {"{\"metadata\":{\"annotations\":\"a\"},\"spec\":{}}", "metadata.annotations"},
+        {"{\"spec\":7}", "spec"},
+        {"{\"spec\":{\"template\":{\"spec\":{\"containers\":[\"c\"]}}}}", "containers[0]"},
+        {"{\"spec\":{\"template\":{\"spec\":{\"containers\":[{},{\"env\":{}}]}}}}",
+         "containers[1].env"},
+    };
+    SCRIPTED t = {0};
+    scripted_init(&t);
+    struct kube_client *kube = scripted_kube(&t);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        expect_err(prepare_job_create(kube, &order, "j", rows[i].text, NULL, "u1"), ERR_INVALID,
+                   "InvalidHook", rows[i].field);
+    kube_client_free(kube);
+}
+
+/* A person may have written null; the API server leaves such members out, or not. */
+static void what_is_null_is_absent(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"metadata\":null,\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"env\":null}]}}}}";
+    SCRIPTED t = {0};
+    scripted_init(&t);
+    struct kube_client *kube = scripted_kube(&t);
+    scripted_plan(&t, "POST " JOBS, 201, "{}");
+    expect_ok(prepare_job_create(kube, &order, "j", text, NULL, "u1"));
+    json_auto_t *sent = scripted_json(&t, 0);
+    assert_string_equal(JSTR(sent, "metadata", "name"), "j");
+    const json_t *containers = JGET(sent, "spec", "template", "spec", "containers");
+    assert_string_equal(JSTR(containers, "0", "env", "0", "value"), "a.test b.test");
+    kube_client_free(kube);
+}
+
 int main(void)
 {
     json_room_init();
@@ -116,6 +160,8 @@ int main(void)
         cmocka_unit_test(anothers_job_is_not_touched),
         cmocka_unit_test(a_job_is_made_from_its_template),
         cmocka_unit_test(a_bad_template_is_refused),
+        cmocka_unit_test(a_template_of_another_shape_is_refused),
+        cmocka_unit_test(what_is_null_is_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
