@@ -83,17 +83,14 @@ static void accept_wish(struct certificate_pass *p, const char *wish)
     p->next = p->now; /* once that is written */
 }
 
-/* What revocation.c left: "SERIAL MESSAGE". */
 static void follow_wish(struct certificate_pass *p)
 {
     const struct object_meta *meta = &p->crt->obj.meta;
-    const char *serial = p->crt->status.revocation.serial_number;
-    auto_free char *how = memo_text(p->env->revoked, meta->uid);
-    size_t len = strlen(serial);
-    if (how == NULL || !str_starts(how, serial) || how[len] != ' ')
+    auto_free char *end = revocation_end(p->env, p->crt);
+    if (end == NULL)
         controller_enqueue(p->env->controllers.revocation, meta->namespace, meta->name);
     else
-        settle(p, how + len + 1);
+        settle(p, end);
 }
 
 /* An annotation may be longer than anything that makes sense, and than what status takes. */

@@ -43,6 +43,27 @@ bool revocation_is_open(const struct certificate *crt)
     return !str_empty(r->request) && !str_empty(r->serial_number) && r->time == 0;
 }
 
+/* Of the wish that is in status: one for the same certificate may have another reason. Owned. */
+static char *name_of_wish(const struct certificate *crt)
+{
+    const struct certificate_revocation *r = &crt->status.revocation;
+    return x_printf("%s %s\n", r->serial_number, r->request);
+}
+
+static void set_end(const struct env *env, const struct certificate *crt, const char *message)
+{
+    auto_free char *wish = name_of_wish(crt);
+    auto_free char *text = x_printf("%s%s", wish, message);
+    memo_set_text(env->revoked, crt->obj.meta.uid, text);
+}
+
+char *revocation_end(const struct env *env, const struct certificate *crt)
+{
+    auto_free char *wish = name_of_wish(crt);
+    auto_free char *text = memo_text(env->revoked, crt->obj.meta.uid);
+    return str_starts(text, wish) ? x_strdup(text + strlen(wish)) : NULL;
+}
+
 static void came_from(struct target *t, const char *name, const char *kind, const char *group)
 {
     t->issuer_name = x_strdup_or_null(name);
@@ -157,8 +178,8 @@ struct err *revocation_reconcile(void *arg, const struct object_name *name, int6
     TRY(store_get(&env->certificates, name->ns, name->name, (const void **)&t.crt));
     if (t.crt == NULL || t.crt->obj.meta.deletion_timestamp != 0 || !revocation_is_open(t.crt))
         return NULL;
-    auto_free char *done = memo_text(env->revoked, t.crt->obj.meta.uid);
-    if (done != NULL)
+    auto_free char *ended = revocation_end(env, t.crt);
+    if (ended != NULL)
         return NULL;
     struct err *e = find_target(&t);
     if (e == NULL)
@@ -167,10 +188,7 @@ struct err *revocation_reconcile(void *arg, const struct object_name *name, int6
         return e;
     if (e == NULL)
         log_info("certificate revoked", L_STR("serial", t.crt->status.revocation.serial_number));
-    /* The serial number first: a wish that came since is another one. */
-    auto_free char *how =
-        x_printf("%s %s", t.crt->status.revocation.serial_number, e != NULL ? e->message : "");
-    memo_set_text(env->revoked, t.crt->obj.meta.uid, how);
+    set_end(env, t.crt, e != NULL ? e->message : "");
     controller_enqueue(env->controllers.certificate, name->ns, name->name);
     err_free(e);
     return NULL;

@@ -15,5 +15,8 @@ struct err *revocation_reconcile(void *arg, const struct object_name *name, int6
 
 /* Is there a wish in status that the CA has not been asked about to the end? */
 bool revocation_is_open(const struct certificate *crt);
+/* How that wish, and none before it, has ended as far as this process knows: "" when it was done, else why not. Owned;
+ * NULL while the CA is to be asked. */
+char *revocation_end(const struct env *env, const struct certificate *crt);
 
 #endif

@@ -164,9 +164,10 @@ static void the_end_comes_into_status(void **state)
     static const struct {
         const char *memo, *message;
         bool settled;
-    } rows[] = {{"0a1b2c ", NULL, true},
-                {"0a1b2c the CA said no", "the CA said no", true},
-                {"ffff ", NULL, false}}; /* of an earlier wish */
+    } rows[] = {{"0a1b2c superseded\n", NULL, true},
+                {"0a1b2c superseded\nthe CA said no", "the CA said no", true},
+                {"0a1b2c unspecified\nthe CA said no", NULL, false}, /* of earlier wishes */
+                {"ffff superseded\n", NULL, false}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
@@ -243,11 +244,11 @@ static struct err *revoke(struct scene *s)
     return revocation_reconcile((void *)(uintptr_t)s->env, &name, &next);
 }
 
-/* "" or the message, after the serial number. Owned; NULL when there is none. */
+/* "" or the message. Owned; NULL when there is none. */
 static char *ended(struct scene *s)
 {
-    auto_free char *how = memo_text(s->env->revoked, "crt");
-    return how == NULL ? NULL : x_strdup(strchr(how, ' ') + 1);
+    AUTO_OBJECT(struct certificate) crt = cache_peek(s->env->certificates.cache, "shop", "web");
+    return revocation_end(s->env, crt);
 }
 
 static void the_account_revokes(void **state)
@@ -268,6 +269,26 @@ static void the_account_revokes(void **state)
     auto_free char *how = ended(&s);
     assert_string_equal(how, "");
     expect_ok(revoke(&s)); /* settled: nobody is asked again */
+}
+
+/* It was under way when the wish was changed: how it ended says nothing of the one that is in status now. */
+static void the_end_of_another_wish_is_not_the_end_of_this_one(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    PAIR p;
+    pair_init(&p);
+    scene_open(&s);
+    put_open(&s, p.serial);
+    memo_set_text(s.env->revoked, "crt", "ffff keyCompromise\n");
+    answer_secret(&s, p.crt, p.key);
+    acme_scene_issuer(&s, "");
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/revoke", 200, "", "");
+    expect_ok(revoke(&s));
+    auto_free char *how = ended(&s);
+    assert_string_equal(how, "");
+    expect_ok(revoke(&s)); /* this one has ended: nobody is asked again */
 }
 
 static void the_own_key_revokes_what_another_account_ordered(void **state)
@@ -356,6 +377,7 @@ int main(void)
         cmocka_unit_test(the_end_comes_into_status),
         cmocka_unit_test(what_is_revoked_stays_so_with_another_wish),
         cmocka_unit_test(the_account_revokes),
+        cmocka_unit_test(the_end_of_another_wish_is_not_the_end_of_this_one),
         cmocka_unit_test(the_own_key_revokes_what_another_account_ordered),
         cmocka_unit_test(only_with_its_key_is_it_ours),
         cmocka_unit_test(what_is_refused_is_told_and_what_passes_is_repeated),
