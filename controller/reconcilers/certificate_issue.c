@@ -206,7 +206,8 @@ static struct err *decode_pem(const char *what, const char *text, char **ret_pem
     return err_wrap(base64_decode(text, len, ret_pem, &len), "CertificateRequest %s", what);
 }
 
-static struct err *write_secret(struct certificate_pass *p, const char *chain, const char *ca)
+/* Is it what was asked for, and can a TLS server use it? ret_key: as it is to be written. */
+static struct err *check_pair(struct certificate_pass *p, const char *chain, struct secret *ret_key)
 {
     AUTO(secret_release) struct secret key = {0};
     TRY(pki_key_pem(p->key, p->wanted.encoding, &key));
@@ -220,11 +221,19 @@ static struct err *write_secret(struct certificate_pass *p, const char *chain, c
         .signs = pki_usages_sign(&p->wanted.usages),
     };
     TRY(pki_check_pair(&check), "not written");
+    *ret_key = key;
+    key = (struct secret){0};
+    return NULL;
+}
+
+static struct err *write_secret(struct certificate_pass *p, const char *chain, const char *ca,
+                                const struct secret *key)
+{
     const struct tls_secret_content content = {
         .crt = p->crt,
         .issuer = &p->attempt->spec.issuer_ref,
         .chain = chain,
-        .key = &key,
+        .key = key,
         .ca = ca,
         .type = p->held.json != NULL ? JSTR(p->held.json, "type") : NULL,
         .issued_at = p->now,
@@ -262,17 +271,19 @@ struct err *ensure_secret(struct certificate_pass *p)
 {
     auto_free char *chain = NULL;
     auto_free char *ca = NULL;
+    AUTO(secret_release) struct secret key = {0};
     struct err *e = decode_pem("status.certificate", p->attempt->status.certificate, &chain);
     if (e == NULL)
         e = decode_pem("status.ca", p->attempt->status.ca, &ca);
     if (e == NULL && chain == NULL)
         return err_new(ERR_BUG, "NoCertificate", "an issued request has no certificate");
     if (e == NULL)
-        TRY(know_type(p));
-    if (e == NULL)
-        e = write_secret(p, chain, ca);
+        e = check_pair(p, chain, &key);
     if (e != NULL)
         return attempt_reject(p, "InvalidCertificate", e);
+    /* What is refused from here on is no fault of the certificate: another would fare no better. */
+    TRY(know_type(p));
+    TRY(write_secret(p, chain, ca, &key));
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
     TRY(pki_cert_parse(chain, strlen(chain), &leaf));
     tell_of_last(p);

@@ -36,38 +36,92 @@ static char *certificate_text(const struct pki_names *names, struct pki_key *key
     return base64_encode(pem, strlen(pem));
 }
 
+/* A pass with an issued attempt for a.test at the step Secret. */
+struct stage {
+    struct scene s;
+    struct pki_key *key;
+    char *text;
+    struct certificate crt;
+    struct certificate_request attempt;
+    struct certificate_pass p;
+};
+
+static void stage_close(struct stage *g)
+{
+    pki_names_release(&g->p.wanted.names);
+    condition_set_release(&g->p.conditions);
+    free(g->p.waiting);
+    pki_key_free(g->key);
+    free(g->text);
+    scene_close(&g->s);
+}
+#define STAGE __attribute__((cleanup(stage_close))) struct stage
+
+static void stage_open(struct stage *g)
+{
+    scene_open(&g->s);
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA}, &g->key));
+    g->p = (struct certificate_pass){
+        .env = g->s.env, .now = SCENE_NOW + NS_PER_SEC, .key = g->key, .crt = &g->crt};
+    strlist_add(&g->p.wanted.names.dns, "a.test");
+    g->text = certificate_text(&g->p.wanted.names, g->key);
+    g->crt = (struct certificate){
+        .obj.meta = {.name = "web", .namespace = "shop", .uid = "crt"},
+        .spec = {.secret_name = "web-tls"},
+        .status = {.fingerprint = "before", .not_before = 1, .not_after = SCENE_NOW},
+    };
+    g->attempt =
+        (struct certificate_request){.obj.meta.uid = "request", .status.certificate = g->text};
+    g->p.attempt = &g->attempt;
+    g->p.status = g->crt.status;
+}
+
 /* What follows the write may fail; a pass that ends there writes the status that it has. With the new fingerprint in it
  * the old dates would be believed, and the certificate renewed at once. */
 static void status_tells_of_the_last_one_until_it_is_recorded(void **state)
 {
     (void)state;
-    SCENE s = {0};
-    scene_open(&s);
-    AUTO_KEY key = NULL;
-    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA}, &key));
-    struct certificate_pass p = {.env = s.env, .now = SCENE_NOW + NS_PER_SEC, .key = key};
-    strlist_add(&p.wanted.names.dns, "a.test");
-    auto_free char *text = certificate_text(&p.wanted.names, key);
-    const struct certificate crt = {
-        .obj.meta = {.name = "web", .namespace = "shop", .uid = "crt"},
-        .spec = {.secret_name = "web-tls"},
-        .status = {.fingerprint = "before", .not_before = 1, .not_after = SCENE_NOW},
-    };
-    const struct certificate_request attempt = {.status.certificate = text};
-    p.crt = &crt;
-    p.attempt = &attempt;
-    p.status = crt.status;
-    str_copy(p.held.fingerprint, sizeof(p.held.fingerprint), "before");
-    p.status.fingerprint = p.held.fingerprint; /* as the step Needed left it */
-    scripted_plan(&s.world, "PATCH " SECRET, 200,
+    STAGE g = {0};
+    stage_open(&g);
+    struct certificate_pass *p = &g.p;
+    str_copy(p->held.fingerprint, sizeof(p->held.fingerprint), "before");
+    p->status.fingerprint = p->held.fingerprint; /* as the step Needed left it */
+    scripted_plan(&g.s.world, "PATCH " SECRET, 200,
                   "{\"metadata\":{\"name\":\"web-tls\",\"namespace\":\"shop\",\"uid\":\"s\","
                   "\"resourceVersion\":\"9\"}}");
-    expect_ok(ensure_secret(&p));
-    assert_string_equal(p.status.fingerprint, "before");
-    assert_int_equal(p.status.not_after, SCENE_NOW);
-    assert_int_equal(p.held.not_after, SCENE_NOW + 90 * NS_PER_DAY);
-    assert_string_not_equal(p.held.fingerprint, "before");
-    pki_names_release(&p.wanted.names);
+    expect_ok(ensure_secret(p));
+    assert_string_equal(p->status.fingerprint, "before");
+    assert_int_equal(p->status.not_after, SCENE_NOW);
+    assert_int_equal(p->held.not_after, SCENE_NOW + 90 * NS_PER_DAY);
+    assert_string_not_equal(p->held.fingerprint, "before");
+}
+
+/* A label that cannot be, or an admission policy: the certificate is as good as before, and waits for that to change. A
+ * new one would meet the same refusal, and cost another order. */
+static void a_secret_that_is_refused_does_not_waste_the_certificate(void **state)
+{
+    (void)state;
+    STAGE g = {0};
+    stage_open(&g);
+    scripted_plan(&g.s.world, "PATCH " SECRET, 422,
+                  "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"code\":422,\"message\":"
+                  "\"metadata.labels: Invalid value\"}");
+    expect_err(ensure_secret(&g.p), ERR_INVALID, NULL, "metadata.labels");
+    assert_int_equal(g.p.status.failed_issuance_attempts, 0);
+    assert_ptr_equal(g.p.attempt, &g.attempt);
+    assert_false(g.p.stop);
+}
+
+/* What no TLS server could use is the issuer's fault, and another attempt may bring a better one. */
+static void a_certificate_for_other_names_fails_the_attempt(void **state)
+{
+    (void)state;
+    STAGE g = {0};
+    stage_open(&g);
+    strlist_add(&g.p.wanted.names.dns, "b.test");
+    expect_ok(ensure_secret(&g.p));
+    assert_int_equal(g.p.status.failed_issuance_attempts, 1);
+    assert_true(g.p.stop);
 }
 
 static int prepare(void **state)
@@ -81,6 +135,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_tells_of_the_last_one_until_it_is_recorded),
+        cmocka_unit_test(a_secret_that_is_refused_does_not_waste_the_certificate),
+        cmocka_unit_test(a_certificate_for_other_names_fails_the_attempt),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
