@@ -19,7 +19,7 @@ struct slot {
  * may hold the last free thread, so a slow one never stops the others.
  *
  * Of the workers that wait, one watches the time; the others only wait to be woken. When that one finds work, it
- * wakes another one to watch. So a key that comes due wakes two at most, and not all.
+ * wakes another one to watch, or to take what came due with it. So a key that comes due wakes two at most, and not all.
  */
 struct worker_pool {
     pthread_mutex_t lock;
@@ -93,10 +93,24 @@ static void rest(struct worker_pool *p)
         p->watched = INT64_MAX;
 }
 
-/* Who goes to work leaves the watch to another one. */
-static void hand_over(struct worker_pool *p)
+/* Besides the key of taken, which its worker goes for. */
+static bool is_anything_ready(const struct worker_pool *p, const struct slot *taken)
 {
-    if (p->idle > 0 && p->watched == INT64_MAX && next_due(p) != INT64_MAX)
+    for (size_t i = 0; i < p->slot_count; i++) {
+        const struct slot *s = &p->slots[i];
+        size_t own = s == taken ? 1 : 0;
+        if (may_run(p, s) && workqueue_len(controller_queue(s->controller)) > own)
+            return true;
+    }
+    return false;
+}
+
+/* Who goes to work leaves to another one what comes due before anybody wakes. Of several keys that came due at
+ * once nobody was told: where no one watches the time, they may be here already. */
+static void hand_over(struct worker_pool *p, const struct slot *taken)
+{
+    if (p->idle > 0 &&
+        (next_due(p) < p->watched || (p->watched == INT64_MAX && is_anything_ready(p, taken))))
         pthread_cond_signal(&p->changed);
 }
 
@@ -112,7 +126,7 @@ static void *work(void *arg)
         }
         s->running++;
         p->turn = (size_t)(s - p->slots) + 1;
-        hand_over(p);
+        hand_over(p, s);
         pthread_mutex_unlock(&p->lock);
         controller_step(s->controller);
         pthread_mutex_lock(&p->lock);

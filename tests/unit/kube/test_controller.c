@@ -364,6 +364,25 @@ static void test_delayed_keys_wake_the_pool(void **state)
     controller_free(c);
 }
 
+/* Of keys that come due at the same moment nobody is told one by one. */
+static void test_keys_due_together_run_together(void **state)
+{
+    (void)state;
+    struct load l;
+    load_init(&l, true);
+    struct controller *c = counting("together", &l);
+    struct workqueue *q = controller_queue(c);
+    struct worker_pool *p = worker_pool_start(&c, 1, 3);
+    workqueue_add_after(q, "ns/a", 50 * NS_PER_MS);
+    workqueue_add_after(q, "ns/b", 50 * NS_PER_MS);
+    workqueue_add_after(q, "ns/c", 50 * NS_PER_MS);
+    load_wait(&l, &l.inside, 3);
+    load_release(&l);
+    worker_pool_stop(p);
+    assert_int_equal(l.done, 3);
+    controller_free(c);
+}
+
 static void test_stop_waits_for_what_runs(void **state)
 {
     (void)state;
@@ -421,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_changes_of_owned_objects),
         cmocka_unit_test(test_a_slow_controller_does_not_starve_others),
         cmocka_unit_test(test_delayed_keys_wake_the_pool),
+        cmocka_unit_test(test_keys_due_together_run_together),
         cmocka_unit_test(test_stop_waits_for_what_runs),
         cmocka_unit_test(test_overhead),
     };
