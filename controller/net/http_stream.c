@@ -202,9 +202,9 @@ void http_stream_close(struct http_stream *s)
     io_loop_post(s->client->loop, &s->close);
     io_latch_wait(&s->closed);
     io_latch_release(&s->closed);
-    /* Nobody else posts these; one may have been posted after the close task. */
-    io_loop_unpost(s->client->loop, &s->resume);
     inflow_close(s->flow);
+    /* Until then whoever released a message may have posted it, after the close task. */
+    io_loop_unpost(s->client->loop, &s->resume);
     request_release(&s->req);
     free(s);
 }
