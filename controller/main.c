@@ -502,12 +502,10 @@ static int usage(FILE *out)
 {
     fputs("usage: certroll COMMAND [flags]\n\n"
           "  controller   keep certificates issued, renewed and rolled out\n"
-          "  solver       answer HTTP-01 challenges (started by the controller)\n"
-          "  status       show a Certificate or an Order, or an overview\n"
-          "  renew        ask for a new certificate now\n"
-          "  why          say what a Certificate waits for\n"
-          "  http01       print lines for a web server that answers an Issuer's challenges\n"
-          "  version      print the version\n\n"
+          "  solver       answer HTTP-01 challenges (started by the controller)\n",
+          out);
+    cli_list_verbs(out);
+    fputs("  version      print the version\n\n"
           "certroll COMMAND --help lists the flags.\n",
           out);
     return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
@@ -531,7 +529,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         return usage(stderr);
     const char *command = argv[1];
-    if (str_eq(command, "--help") || str_eq(command, "help"))
+    if (str_eq(command, "--help") || str_eq(command, "-h") || str_eq(command, "help"))
         return usage(stdout);
     if (str_eq(command, "version") || str_eq(command, "--version")) {
         puts("certroll " CERTROLL_VERSION);

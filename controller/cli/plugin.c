@@ -36,6 +36,12 @@ bool cli_has_verb(const char *name)
     return find_verb(name) != NULL;
 }
 
+void cli_list_verbs(FILE *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        fprintf(out, "  %-12s %s\n", verbs[i]->name, verbs[i]->help);
+}
+
 /* ---- flags ---- */
 
 static size_t flag_table(const struct verb *v, struct cli_flags *f, struct flag out[CLI_FLAGS])
@@ -237,8 +243,7 @@ static int parse_and_run(const char *name, const struct verb *v, char *const *ar
 static int usage(const char *name, FILE *out)
 {
     fprintf(out, "usage: %s COMMAND [flags]\n\n", name);
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        fprintf(out, "  %-9s %s\n", verbs[i]->name, verbs[i]->help);
+    cli_list_verbs(out);
     fprintf(out, "\n%s COMMAND --help lists the flags.\n", name);
     return out == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }

@@ -147,8 +147,8 @@ def test_bad_usage_is_one_line_and_exit_2(arguments, words):
 
 
 def test_help():
-    for arguments, word in ((["--help"], "controller"), (["controller", "--help"], "--solver-linger"),
-                            (["solver", "--help"], "--thumbprint")):
+    for arguments, word in ((["--help"], "controller"), (["--help"], "revoke"), (["-h"], "preflight"),
+                            (["controller", "--help"], "--solver-linger"), (["solver", "--help"], "--thumbprint")):
         done = run(*arguments)
         assert done.returncode == 0 and word in done.stdout and done.stderr == ""
         assert max(map(len, done.stdout.splitlines())) <= 120
