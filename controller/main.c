@@ -45,7 +45,7 @@ struct app {
     struct controller_flags flags;
     struct kube_config config;
     char *own_namespace;
-    char *forbidden[2]; /* the API server's address, for the guard */
+    struct strlist forbidden; /* the API server's addresses, for the guard; ended by NULL */
     struct stop *stop;
     struct stop *lease_stop; /* outlives stop: the lease is released last */
     struct http_client *http;
@@ -152,14 +152,12 @@ static struct err *load_config(struct app *app)
     return NULL;
 }
 
-/* "https://10.96.0.1:443" -> "10.96.0.1": URLs of tenants must not lead to the API server. */
-static char *host_of(const char *url)
+/* URLs of tenants must not lead to the API server. */
+static struct err *forbid_server(struct app *app)
 {
-    const char *host = strstr(url, "://");
-    host = host == NULL ? url : host + 3;
-    if (*host == '[')
-        return x_strndup(host + 1, strcspn(host + 1, "]"));
-    return x_strndup(host, strcspn(host, ":/"));
+    TRY(kube_config_addresses(&app->config, &app->forbidden));
+    strlist_add_take(&app->forbidden, NULL);
+    return NULL;
 }
 
 static struct err *make_dns(struct app *app)
@@ -168,7 +166,7 @@ static struct err *make_dns(struct app *app)
         .rng = rng_system(),
         .servers = app->flags.nameservers,
         .allow_private = app->flags.allow_private_urls,
-        .forbidden = (const char *const *)app->forbidden,
+        .forbidden = (const char *const *)app->forbidden.items,
     };
     return err_wrap(dns_client_new(&o, &app->dns), "--nameservers");
 }
@@ -182,13 +180,13 @@ static const char *proxy_setting(const char *name, const char *lower)
 
 static struct err *make_clients(struct app *app)
 {
-    app->forbidden[0] = host_of(app->config.server);
+    TRY(forbid_server(app));
     const struct http_client_options o = {
         .user_agent = USER_AGENT,
         .gate = gate,
         .gate_arg = app,
         .allow_private = app->flags.allow_private_urls,
-        .forbidden = (const char *const *)app->forbidden,
+        .forbidden = (const char *const *)app->forbidden.items,
         .proxy = proxy_setting("HTTPS_PROXY", "https_proxy"),
         .no_proxy = proxy_setting("NO_PROXY", "no_proxy"),
     };
@@ -370,7 +368,7 @@ static void release(struct app *app)
     lease_free(app->lease);
     kube_config_release(&app->config);
     free(app->own_namespace);
-    free(app->forbidden[0]);
+    strlist_release(&app->forbidden);
     stop_free(app->stop);
     stop_free(app->lease_stop);
     controller_flags_release(&app->flags);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/config.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -223,4 +225,61 @@ struct err *kube_config_load(const char *path, const char *context, struct kube_
     TRY(yaml_parse(found, text.data, text.len, &doc), "kubeconfig");
     struct kube_config c = {0};
     return hand_over(read_context(found, doc, context, &c), &c, ret_config);
+}
+
+/* ---- its addresses --------------------------------------------------------------------------- */
+
+/* "https://[fd00::1]:443/x" -> "fd00::1" */
+static char *host_of(const char *server)
+{
+    const char *scheme = strstr(server, "://");
+    const char *host = scheme != NULL ? scheme + 3 : server;
+    return *host == '[' ? x_strndup(host + 1, strcspn(host + 1, "]"))
+                        : x_strndup(host, strcspn(host, ":/"));
+}
+
+static void add_address(struct strlist *l, const struct sockaddr *sa)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    const void *address = NULL;
+    if (sa->sa_family == AF_INET) {
+        memcpy(&v4, sa, sizeof(v4));
+        address = &v4.sin_addr;
+    } else if (sa->sa_family == AF_INET6) {
+        memcpy(&v6, sa, sizeof(v6));
+        address = &v6.sin6_addr;
+    }
+    if (address != NULL && inet_ntop(sa->sa_family, address, text, sizeof(text)) != NULL)
+        strlist_add(l, text);
+}
+
+/* Literals are their own answer. */
+static struct err *look_up(const char *host, struct strlist *l)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(host, NULL, &hints, &found);
+    if (code != 0)
+        return err_new(ERR_TRANSIENT, "UnknownHost", "API server %s: %s", host, gai_strerror(code));
+    for (const struct addrinfo *a = found; a != NULL; a = a->ai_next)
+        add_address(l, a->ai_addr);
+    freeaddrinfo(found);
+    return NULL;
+}
+
+struct err *kube_config_addresses(const struct kube_config *c, struct strlist *ret_addresses)
+{
+    AUTO(strlist_release) struct strlist l = {0};
+    auto_free char *host = host_of(c->server);
+    struct in6_addr any;
+    TRY(look_up(host, &l));
+    /* Some clusters tell pods a name in place of the Service's address, which leads there all the same. */
+    bool named = inet_pton(AF_INET, host, &any) != 1 && inet_pton(AF_INET6, host, &any) != 1;
+    if (named && env("KUBERNETES_SERVICE_HOST") != NULL)
+        err_drop(look_up("kubernetes.default.svc", &l)); /* then nobody gets there by that name */
+    *ret_addresses = l;
+    l = (struct strlist){0};
+    return NULL;
 }

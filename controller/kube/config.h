@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/list.h"
 #include "base/secret.h"
 
 #define KUBE_CONFIG_NAMESPACE_MAX 253
@@ -33,5 +34,10 @@ struct err *kube_config_load(const char *path, const char *context, struct kube_
 /* kube_config_in_cluster() with the account's files in another directory. */
 struct err *kube_config_from_account(const char *dir, struct kube_config *ret_config) MUST_CHECK;
 void kube_config_release(struct kube_config *c);
+
+/* The API server's addresses as IP literals, for the guard (net/guard.h). A name is looked up once, so what is told
+ * is what it leads to now; blocks. ERR_TRANSIENT, reason UnknownHost, when it leads nowhere. */
+struct err *kube_config_addresses(const struct kube_config *c, struct strlist *ret_addresses)
+    MUST_CHECK;
 
 #endif

@@ -160,6 +160,18 @@ def test_unreadable_kubeconfig_is_one_line_and_exit_1(tmp_path):
     assert done.stderr.count("\n") == 1 and f"{tmp_path}/none" in done.stderr
 
 
+def test_api_server_without_address_is_one_line_and_exit_1(tmp_path):
+    file = tmp_path / "config"
+    file.write_text("""current-context: c
+contexts: [{name: c, context: {cluster: c, user: c}}]
+clusters: [{name: c, cluster: {server: "https://no..name:6443"}}]
+users: [{name: c, user: {token: t}}]
+""")
+    done = run("controller", f"--kubeconfig={file}")
+    assert done.returncode == 1, done
+    assert done.stderr.count("\n") == 1 and "no..name" in done.stderr
+
+
 def test_port_in_use_is_one_line_and_exit_1(account, leader):
     done = run("controller", f"--kubeconfig={account[0]}", f"--listen=127.0.0.1:{leader.port}")
     assert done.returncode == 1, done

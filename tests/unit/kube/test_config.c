@@ -302,6 +302,33 @@ static void test_home(void **state)
     expect_error(kube_config_load(NULL, NULL, &c), ERR_NOT_FOUND, "/.kube/config");
 }
 
+/* ---- the server's addresses ---- */
+
+static void expect_address(const char *server, const char *address)
+{
+    struct kube_config c = {.server = x_strdup(server)};
+    AUTO(strlist_release) struct strlist l = {0};
+    assert_null(kube_config_addresses(&c, &l));
+    if (!strlist_has(&l, address))
+        fail_msg("%s is not at %s", server, address);
+    kube_config_release(&c);
+}
+
+static void test_addresses(void **state)
+{
+    (void)state;
+    expect_address("https://10.96.0.1:443", "10.96.0.1");
+    expect_address("https://10.96.0.1", "10.96.0.1");
+    expect_address("https://[fd00:10:96::1]:6443/prefix", "fd00:10:96::1");
+    unsetenv("KUBERNETES_SERVICE_HOST");
+    expect_address("https://localhost:6443", "127.0.0.1");
+    struct kube_config c = {.server = x_strdup("https://no..name:443")};
+    struct strlist untouched = {0};
+    expect_error(kube_config_addresses(&c, &untouched), ERR_TRANSIENT, "API server no..name: ");
+    assert_int_equal(untouched.len, 0);
+    kube_config_release(&c);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -321,6 +348,7 @@ int main(void)
         TEST(test_bad_yaml),
         TEST(test_kubeconfig_list),
         TEST(test_home),
+        TEST(test_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
