@@ -24,14 +24,15 @@ struct acme_caa_ask {
 bool acme_caa_permits(const struct dns_record *records, size_t count,
                       const struct acme_caa_ask *ask, char **ret_why);
 
-/* The records of names, kept as long as their TTL says but between 1 minute and 1 hour; at most 4,096. */
+/* The records of names, kept as long as their TTL says but between 1 minute and 1 hour; of at most 4,096 names. */
 struct acme_caa;
 struct acme_caa *acme_caa_new(const struct dns_transport *dns, const struct clock *clock);
 void acme_caa_free(struct acme_caa *c);
 
 /* Climbs from a DNS name (without "*.") to the first one with CAA records. ERR_DENIED, reason CAAForbids, when
  * they forbid: the message names record and place, retry_at (wall) is when to look again. What DNS does not
- * tell, or not in time, is no obstacle: the CA decides. ERR_CANCELLED. Any thread; 2 s for each query. */
+ * tell, or not in time, is no obstacle: the CA decides; nor is a set of over 32 records or 2 KiB. ERR_CANCELLED. Any
+ * thread; 2 s for each query, and 7 s in all. */
 struct err *acme_caa_check(struct acme_caa *c, const struct stop *stop, const char *name,
                            const struct acme_caa_ask *ask) MUST_CHECK;
 

@@ -10,10 +10,14 @@
 #include "base/str.h"
 
 #define QUERY_TIMEOUT (2 * NS_PER_SEC)
+/* For a name: no query begins later, however many labels it has. */
+#define PATIENCE (5 * NS_PER_SEC)
 #define KEEP_MIN NS_PER_MIN
 #define KEEP_MAX NS_PER_HOUR
 #define KEPT_MAX 4096
-#define RECORDS_MAX 32 /* of one name; more are not kept, and not looked at */
+/* Of one name: sets of the web have a few hundred bytes. */
+#define RECORDS_MAX 32
+#define BYTES_MAX 2048
 
 struct kept {
     int64_t until; /* mono ns */
@@ -83,13 +87,21 @@ static struct kept *keep(struct acme_caa *c, const char *name, const struct dns_
 {
     int64_t ttl = a->ttl < KEEP_MIN ? KEEP_MIN : a->ttl > KEEP_MAX ? KEEP_MAX : a->ttl;
     int64_t until = clock_mono(c->clock) + ttl;
-    size_t count = a->count < RECORDS_MAX ? a->count : RECORDS_MAX;
     pthread_mutex_lock(&c->lock);
     if (c->by_name.len >= KEPT_MAX)
         map_clear(&c->by_name);
-    map_put(&c->by_name, name, kept_new(a->records, count, until));
+    map_put(&c->by_name, name, kept_new(a->records, a->count, until));
     pthread_mutex_unlock(&c->lock);
-    return kept_new(a->records, count, until);
+    return kept_new(a->records, a->count, until);
+}
+
+/* A tenant's zone may answer with 64 KiB for each name; of a part of a set nothing follows. */
+static bool is_too_much(const struct dns_answer *a)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < a->count; i++)
+        bytes += a->records[i].len;
+    return a->count > RECORDS_MAX || bytes > BYTES_MAX;
 }
 
 static struct err *records_of(struct acme_caa *c, const struct stop *stop, const char *name,
@@ -101,6 +113,8 @@ static struct err *records_of(struct acme_caa *c, const struct stop *stop, const
     const struct dns_question q = {.name = name, .type = DNS_CAA, .timeout = QUERY_TIMEOUT};
     AUTO_DNS_ANSWER a = {0};
     TRY(dns_query(c->dns, &q, stop, &a));
+    if (is_too_much(&a))
+        return err_new(ERR_INVALID, "TooLarge", "%s has more CAA records than are looked at", name);
     *ret_kept = keep(c, name, &a);
     return NULL;
 }
@@ -127,7 +141,8 @@ struct err *acme_caa_check(struct acme_caa *c, const struct stop *stop, const ch
     char clean[DNS_NAME_MAX + 1];
     if (!dns_name_copy(name, clean))
         return NULL;
-    for (const char *at = clean; at != NULL;) {
+    int64_t until = clock_mono(c->clock) + PATIENCE;
+    for (const char *at = clean; at != NULL && clock_mono(c->clock) < until;) {
         struct kept *k = NULL;
         AUTO_ERR unknown = records_of(c, stop, at, &k);
         if (unknown != NULL)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "support/expect.h"
 #include "support/scripted_dns.h"
 
@@ -254,6 +255,70 @@ static void what_is_kept_is_bounded(void **state)
     assert_int_equal(w.dns.queries, 5001);
 }
 
+/* Each label of a name costs a question, and a zone of a tenant's may be slow. */
+static struct err *slow_query(void *ctx, const struct dns_question *q, const struct stop *stop,
+                              struct dns_answer *ret_answer)
+{
+    struct world *w = ctx;
+    (void)stop;
+    w->dns.queries++;
+    clock_manual_advance(&w->hands, q->timeout - NS_PER_MS);
+    *ret_answer = (struct dns_answer){.exists = true, .ttl = NS_PER_MIN};
+    return NULL;
+}
+
+static void a_slow_zone_is_not_climbed_for_long(void **state)
+{
+    (void)state;
+    WORLD(w);
+    const struct dns_transport slow = {.query = slow_query, .ctx = &w};
+    struct acme_caa *caa = acme_caa_new(&slow, &w.hands.clock);
+    char name[201] = "";
+    for (size_t i = 0; i + 1 < sizeof(name); i += 2)
+        memcpy(name + i, "a.", 3);
+    const struct acme_caa_ask ask = ask_for(false);
+    expect_ok(acme_caa_check(caa, NULL, name, &ask));
+    assert_in_range(w.dns.queries, 2, 4);
+    assert_true(clock_mono(&w.hands.clock) < NS_PER_HOUR + 10 * NS_PER_SEC);
+    acme_caa_free(caa);
+}
+
+/* "big.test" has one record of almost 3 kB, any other name many small ones; each forbids. */
+static struct err *big_query(void *ctx, const struct dns_question *q, const struct stop *stop,
+                             struct dns_answer *ret_answer)
+{
+    struct world *w = ctx;
+    (void)stop;
+    w->dns.queries++;
+    bool is_big = str_eq(q->name, "big.test");
+    auto_free char *value = x_calloc(1, 2901);
+    memset(value, 'x', is_big ? 2900 : 10);
+    auto_free char *text = x_printf("0 issue %s", value);
+    struct dns_answer a = {.exists = true, .ttl = NS_PER_MIN, .count = is_big ? 1 : 40};
+    a.records = x_calloc(a.count, sizeof(*a.records));
+    for (size_t i = 0; i < a.count; i++)
+        a.records[i] = record(text);
+    *ret_answer = a;
+    return NULL;
+}
+
+/* 4,096 names of 64 KiB each would be more memory than there is. */
+static void a_set_that_is_too_big_is_not_kept(void **state)
+{
+    (void)state;
+    WORLD(w);
+    const struct dns_transport big = {.query = big_query, .ctx = &w};
+    struct acme_caa *caa = acme_caa_new(&big, &w.hands.clock);
+    const struct acme_caa_ask ask = ask_for(false);
+    static const char *const names[] = {"big.test", "many.test"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        expect_ok(acme_caa_check(caa, NULL, names[i], &ask)); /* the CA decides */
+        expect_ok(acme_caa_check(caa, NULL, names[i], &ask));
+        assert_int_equal(w.dns.queries, 2 * (i + 1));
+    }
+    acme_caa_free(caa);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +329,8 @@ int main(void)
         cmocka_unit_test(what_dns_does_not_tell_is_no_obstacle),
         cmocka_unit_test(answers_are_kept_for_their_ttl),
         cmocka_unit_test(what_is_kept_is_bounded),
+        cmocka_unit_test(a_slow_zone_is_not_climbed_for_long),
+        cmocka_unit_test(a_set_that_is_too_big_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
