@@ -124,13 +124,12 @@ static struct err *records_of(struct acme_caa *c, const struct stop *stop, const
 static struct err *forbidden(const struct acme_caa *c, const struct kept *k, const char *name,
                              const char *at, const struct acme_caa_ask *ask, const char *why)
 {
-    auto_free char *identities = strlist_join(ask->identities, " or ", 3);
     struct err *e = err_new(
         ERR_DENIED, "CAAForbids",
         "the CAA record %s at %s keeps this CA from issuing for %s%s: add a record %s \"%s\" "
         "there, or set spec.acme.caa: off on the issuer if the CA sees other records",
         why, at, ask->wildcard ? "*." : "", name, ask->wildcard ? "0 issuewild" : "0 issue",
-        identities);
+        ask->identities->items[0]);
     e->retry_at = clock_wall(c->clock) + (k->until - clock_mono(c->clock));
     return e;
 }
