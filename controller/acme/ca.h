@@ -66,7 +66,7 @@ struct acme_answer {
     int status;
     json_t *body;   /* NULL when the answer is not JSON */
     char *text;     /* of a certificate download, else NULL */
-    char *location; /* header, or NULL */
+    char *location; /* header, made absolute; or NULL */
     struct acme_links links;
     int64_t retry_at; /* wall ns from Retry-After, 0 = none */
 };

@@ -90,7 +90,7 @@ struct acme_reply {
     json_t *json;   /* NULL when the body is not JSON */
     bool problem;   /* json is a problem document */
     char *nonce;    /* valid, or NULL */
-    char *location; /* NULL when absent, empty or over ACME_URL_MAX */
+    char *location; /* absolute; NULL when absent, empty or over ACME_URL_MAX */
     struct acme_links links;
     int64_t retry_at; /* wall ns, 0 = none */
 };

@@ -43,14 +43,14 @@ static int64_t retry_at(struct acme_ca *ca, const struct http_response *response
     return at;
 }
 
-static char *location(const struct http_response *response)
+/* Absolute where it leads to an https URL at all; whose it is is judged when it is used. */
+static char *location(const struct http_response *response, const char *url)
 {
-    char *text = http_header_get(response, "location", 0);
-    if (text != NULL && (str_empty(text) || strlen(text) > ACME_URL_MAX)) {
-        free(text);
+    auto_free char *text = http_header_get(response, "location", 0);
+    if (str_empty(text) || strlen(text) > ACME_URL_MAX)
         return NULL;
-    }
-    return text;
+    char *absolute = acme_url_resolve(url, text);
+    return absolute != NULL ? absolute : TAKE(text);
 }
 
 /* By its media type, or by what it says: text of anything else is not shown to anyone. */
@@ -81,7 +81,7 @@ static void read_reply(struct acme_ca *ca, const struct acme_request *r,
     struct acme_reply reply = {
         .status = response->status,
         .nonce = http_header_get(response, "replay-nonce", 0),
-        .location = location(response),
+        .location = location(response, r->url),
         .retry_at = retry_at(ca, response),
     };
     read_links(response, r->url, &reply.links);

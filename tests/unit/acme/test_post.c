@@ -42,6 +42,29 @@ static void requests_are_as_rfc_8555_asks(void **state)
     assert_string_equal(JSTR(f.protected, "kid"), FAKE_ACCOUNT);
 }
 
+/* RFC 9110 section 10.2.2: it may be a reference. */
+static void a_location_is_made_absolute(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said, *meant;
+    } rows[] = {
+        {"/o/1", FAKE_HOST "/o/1"},
+        {"2", FAKE_HOST "/new/2"},
+        {"https://other.test/o/3", "https://other.test/o/3"}, /* judged when it is used */
+        {"http://ca.test/o/4", "http://ca.test/o/4"},
+    };
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(acme_answer_release) struct acme_answer a = {0};
+        auto_free char *headers = x_printf("location: %s\n", rows[i].said);
+        fake_answer(&f, 201, headers, "{}");
+        assert_ok(post(&f, "/new/order", NULL, &a));
+        assert_string_equal(a.location, rows[i].meant);
+    }
+}
+
 static void post_as_get_has_an_empty_payload(void **state)
 {
     (void)state;
@@ -392,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_as_rfc_8555_asks),
+        cmocka_unit_test(a_location_is_made_absolute),
         cmocka_unit_test(post_as_get_has_an_empty_payload),
         cmocka_unit_test(nothing_is_spent_on_what_is_held_back),
         cmocka_unit_test(without_an_account_url_the_key_is_sent),
