@@ -2,6 +2,7 @@
 #include "issuers/acme_registry.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "issuers/acme_account.h"
+#include "metrics/metrics.h"
 #include "pki/cert.h"
 
 #define CA_BUNDLE_MAX (256 * 1024)
@@ -91,6 +93,45 @@ static struct known *known_of(struct acme_accounts *a, const char *uid)
         map_put(&a->issuers, uid, k);
     }
     return k;
+}
+
+/* ---- what is counted ---- */
+
+static struct metric *requests, *seconds;
+
+static void make_metrics(void)
+{
+    requests = metrics_counter(metrics_default(), "certroll_acme_requests_total",
+                               "Requests to ACME servers; status 0: no answer. host is empty for "
+                               "Issuers.",
+                               "host", "action", "status");
+    seconds = metrics_histogram(metrics_default(), "certroll_acme_request_duration_seconds",
+                                "Time of one request to an ACME server.", &metric_seconds, "host");
+}
+
+/* Hosts of tenants are not told apart: there may be any number of them. */
+static void count_request(const char *host, const char *action, int status, int64_t duration)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    char code[12];
+    pthread_once(&once, make_metrics);
+    snprintf(code, sizeof(code), "%d", status);
+    metric_add(requests, 1, host, action, code);
+    metric_observe(seconds, (double)duration / (double)NS_PER_SEC, host);
+}
+
+static void on_request(void *arg, const char *host, const char *action, int status,
+                       int64_t duration)
+{
+    (void)arg;
+    count_request(host, action, status, duration);
+}
+
+static void on_request_of_tenant(void *arg, const char *host, const char *action, int status,
+                                 int64_t duration)
+{
+    (void)arg, (void)host;
+    count_request("", action, status, duration);
 }
 
 /* ---- servers ---- */
@@ -186,6 +227,7 @@ struct err *acme_registry_ca(const struct issuer_env *env, const struct issuer *
         .transport = env->outside,
         .clock = env->clock,
         .stop = env->stop,
+        .observe = tenant ? on_request_of_tenant : on_request,
     };
     pthread_mutex_lock(&a->lock);
     struct known *k = known_of(a, issuer->obj.meta.uid);

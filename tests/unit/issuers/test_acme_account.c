@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "issuers/acme_key.h"
 #include "kube/secret.h"
+#include "metrics/metrics.h"
 #include "pki/jws.h"
 #include "support/scripted_kube.h"
 
@@ -131,6 +132,41 @@ static void the_reference_names_the_data_key(void **state)
     json_auto_t *sent = scripted_json(&s.world, 1);
     assert_non_null(JSTR(sent, "data", "k"));
     assert_int_equal(json_count(JGET(sent, "data")), 1);
+}
+
+static void expect_metrics(const char *line)
+{
+    AUTO(buf_release) struct buf text = BUF_INIT((size_t)1 << 20);
+    expect_ok(metrics_write(metrics_default(), &text));
+    if (strstr(buf_str(&text), line) == NULL)
+        fail_msg("%s is not in:\n%s", line, buf_str(&text));
+}
+
+/* Tenants may name any number of hosts. */
+static void requests_are_counted_by_host_for_cluster_issuers_only(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        s.env.cluster_resource_namespace = "shop";
+        struct subject x;
+        subject_init(&x);
+        x.acme.server = "https://counted.test/dir";
+        if (i == 0)
+            x.issuer.obj.meta.namespace = NULL;
+        AUTO_KEY key = scene_key();
+        plan_key(&s, key);
+        plan_directory(&s, "https://counted.test");
+        plan_account(&s, "https://counted.test", 418 + i, "{}");
+        READINESS r = {0};
+        err_drop(acme_account_ensure(&s.env, &x.issuer, &r));
+    }
+    expect_metrics("certroll_acme_requests_total{host=\"counted.test\",action=\"newAccount\","
+                   "status=\"418\"} 1\n");
+    expect_metrics(
+        "certroll_acme_requests_total{host=\"\",action=\"newAccount\",status=\"419\"} 1\n");
+    expect_metrics("certroll_acme_request_duration_seconds_count{host=\"counted.test\"} 3\n");
 }
 
 static void a_cluster_issuers_key_is_in_its_namespace(void **state)
@@ -485,6 +521,7 @@ int main(void)
         cmocka_unit_test(no_key_is_made_when_that_is_forbidden),
         cmocka_unit_test(a_secret_without_the_key_is_left_alone),
         cmocka_unit_test(the_reference_names_the_data_key),
+        cmocka_unit_test(requests_are_counted_by_host_for_cluster_issuers_only),
         cmocka_unit_test(a_cluster_issuers_key_is_in_its_namespace),
         cmocka_unit_test(what_is_registered_stays),
         cmocka_unit_test(another_key_is_another_account),
