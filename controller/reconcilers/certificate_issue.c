@@ -15,18 +15,25 @@
 
 /* ---- the key ---- */
 
+/* *ret_key stays NULL when there is none, or what is there is none: a new one is made then. */
+static struct err *read_key(const struct certificate_pass *p, const char *secret,
+                            struct pki_key **ret_key)
+{
+    AUTO(secret_release) struct secret pem = {0};
+    struct err *e =
+        kube_secret_value(p->env->kube, p->crt->obj.meta.namespace, secret, "tls.key", &pem);
+    if (e == NULL)
+        e = pki_key_parse(pem.data, pem.len, ret_key);
+    return err_ignore(err_ignore(e, ERR_NOT_FOUND), ERR_INVALID);
+}
+
 /* rotationPolicy Never: the key in the Secret is used again while it fits the spec. */
 static struct err *reuse_key(struct certificate_pass *p, struct pki_key **ret_key)
 {
     if (p->wanted.rotate || p->revoked || p->secret == NULL)
         return NULL;
-    AUTO(secret_release) struct secret pem = {0};
-    struct err *e = kube_secret_value(p->env->kube, p->crt->obj.meta.namespace,
-                                      p->crt->spec.secret_name, "tls.key", &pem);
-    if (e != NULL)
-        return err_ignore(e, ERR_NOT_FOUND);
     AUTO_KEY key = NULL;
-    err_drop(pki_key_parse(pem.data, pem.len, &key)); /* unreadable: a new one is made */
+    TRY(read_key(p, p->crt->spec.secret_name, &key));
     if (key != NULL && pki_key_matches(key, &p->wanted.key))
         *ret_key = TAKE(key);
     return NULL;
@@ -48,9 +55,7 @@ static struct err *key_in_memory(struct certificate_pass *p)
         p->key = keyring_get(ring, uid, revision);
         if (p->key != NULL)
             return NULL;
-        TRY(store_delete(&p->env->requests, p->attempt));
-        object_unref(p->attempt);
-        p->attempt = NULL;
+        TRY(drop_attempt(p));
     }
     TRY(make_key(p));
     keyring_put(ring, uid, revision, p->key);
@@ -85,31 +90,34 @@ static struct err *read_key_secret(struct certificate_pass *p, const struct tls_
                        "Secret %s/%s is needed for the next private key and belongs to somebody "
                        "else: delete it",
                        meta->namespace, stored->obj.meta.name);
-    AUTO(secret_release) struct secret pem = {0};
-    TRY(kube_secret_value(p->env->kube, meta->namespace, stored->obj.meta.name, "tls.key", &pem));
-    return pki_key_parse(pem.data, pem.len, &p->key);
+    return read_key(p, stored->obj.meta.name, &p->key);
 }
 
-/* A stored key that no longer fits the spec belongs to an attempt that was given up. */
+/* A request whose key is gone is of no use to anybody. */
+static struct err *drop_keyless(struct certificate_pass *p)
+{
+    return p->attempt == NULL ? NULL : err_wrap(drop_attempt(p), "its private key is gone");
+}
+
+/* A stored key that no longer fits the spec belongs to an attempt that was given up; one that cannot be read, to
+ * nobody. */
 static struct err *key_in_secret(struct certificate_pass *p)
 {
     char name[KUBE_NAME_MAX + 1];
     attempt_key_name(p, name);
     AUTO_OBJECT(struct tls_secret) stored = NULL;
     TRY(store_get(&p->env->secrets, p->crt->obj.meta.namespace, name, (const void **)&stored));
-    if (stored == NULL && p->attempt != NULL) {
-        TRY(store_delete(&p->env->requests, p->attempt), "its private key is gone");
-        object_unref(p->attempt);
-        p->attempt = NULL;
-    }
-    if (stored == NULL)
+    if (stored == NULL) {
+        TRY(drop_keyless(p));
         return create_key_secret(p, name);
+    }
     bool needed = p->attempt == NULL || request_is_issued(p->attempt);
     if (!needed)
         return NULL;
     TRY(read_key_secret(p, stored));
-    if (pki_key_matches(p->key, &p->wanted.key))
+    if (p->key != NULL && pki_key_matches(p->key, &p->wanted.key))
         return NULL;
+    TRY(drop_keyless(p));
     TRY(store_delete(&p->env->secrets, stored));
     pki_key_free(TAKE(p->key));
     return create_key_secret(p, name);

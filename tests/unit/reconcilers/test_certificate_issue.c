@@ -124,6 +124,77 @@ static void a_certificate_for_other_names_fails_the_attempt(void **state)
     assert_true(g.p.stop);
 }
 
+/* ---- the step Key ---- */
+
+#define NEXT_KEY "https://api/api/v1/namespaces/shop/secrets/web-key-1"
+
+/* Of the attempt web-1: present, and read when the step asks for it. */
+static void put_stored_key(struct stage *g, const char *data)
+{
+    auto_free char *read = x_printf("{\"metadata\":{\"name\":\"web-key-1\"},\"data\":{%s}}", data);
+    scene_put(&g->s.env->secrets,
+              "{\"metadata\":{\"name\":\"web-key-1\",\"namespace\":\"shop\",\"uid\":\"k\","
+              "\"resourceVersion\":\"3\",\"labels\":{\"certroll.dev/next-private-key\":\"true\"},"
+              "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"Certificate\","
+              "\"name\":\"web\",\"uid\":\"crt\",\"controller\":true}]}}");
+    scripted_plan(&g->s.world, "GET " NEXT_KEY, 200, read);
+}
+
+static void plan_new_key(struct stage *g)
+{
+    scripted_plan(&g->s.world, "POST https://api/api/v1/namespaces/shop/secrets", 201,
+                  "{\"metadata\":{\"name\":\"web-key-1\",\"namespace\":\"shop\",\"uid\":\"k2\","
+                  "\"resourceVersion\":\"4\"}}");
+}
+
+/* Nobody but a person writes there, and nobody else would notice: the attempt waited for ever. */
+static void a_stored_key_that_cannot_be_read_is_made_anew(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"", "\"tls.key\":\"bm8ga2V5\""};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        STAGE g = {0};
+        stage_open(&g);
+        g.p.key = NULL;
+        g.p.attempt = NULL;
+        g.p.wanted.key = (struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256};
+        g.p.wanted.rotate = true;
+        put_stored_key(&g, rows[i]);
+        scripted_plan(&g.s.world, "DELETE " NEXT_KEY, 200, "{}");
+        plan_new_key(&g);
+        expect_ok(ensure_key(&g.p));
+        assert_non_null(g.p.key);
+        pki_key_free(g.p.key);
+    }
+}
+
+/* Nobody can serve what was issued for it. */
+static void the_request_goes_with_its_key(void **state)
+{
+    (void)state;
+    STAGE g = {0};
+    stage_open(&g);
+    auto_free char *issued = x_printf(
+        "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"request\","
+        "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"\",\"issuerRef\":{\"name\":\"acme\"}},"
+        "\"status\":{\"certificate\":\"%s\",\"conditions\":[{\"type\":\"Ready\",\"status\":"
+        "\"True\"}]}}",
+        g.text);
+    g.p.key = NULL;
+    g.p.attempt = scene_object(&kind_certificate_request, issued);
+    g.p.wanted.key = (struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256};
+    put_stored_key(&g, "");
+    scripted_plan(&g.s.world,
+                  "DELETE https://api/apis/certroll.dev/v1/namespaces/shop/certificaterequests/"
+                  "web-1",
+                  200, "{}");
+    scripted_plan(&g.s.world, "DELETE " NEXT_KEY, 200, "{}");
+    plan_new_key(&g);
+    expect_ok(ensure_key(&g.p));
+    assert_null(g.p.attempt);
+    pki_key_free(g.p.key);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -137,6 +208,8 @@ int main(void)
         cmocka_unit_test(status_tells_of_the_last_one_until_it_is_recorded),
         cmocka_unit_test(a_secret_that_is_refused_does_not_waste_the_certificate),
         cmocka_unit_test(a_certificate_for_other_names_fails_the_attempt),
+        cmocka_unit_test(a_stored_key_that_cannot_be_read_is_made_anew),
+        cmocka_unit_test(the_request_goes_with_its_key),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
