@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "reconcilers/order.h"
 #include "reconcilers/request.h"
 
 /* ---- limits ---- */
@@ -149,16 +150,8 @@ static void add_all(struct budget_needs *n, const struct taking *t, int64_t now)
 
 static struct err *names_of(const char *request, struct strlist *ret_names)
 {
-    AUTO(pki_csr_release) struct pki_csr csr = {0};
     const struct certificate_request holder = {.spec.request = request};
-    TRY(request_csr(&holder, &csr));
-    const struct strlist *lists[] = {&csr.names.dns, &csr.names.ips};
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-        for (size_t i = 0; i < lists[l]->len; i++)
-            strlist_add(ret_names, lists[l]->items[i]);
-    if (!str_empty(csr.names.common_name) && ret_names->len == 0)
-        strlist_add(ret_names, csr.names.common_name);
-    return NULL;
+    return order_names(&holder, ret_names);
 }
 
 static bool same_names(const char *request, const struct strlist *names)

@@ -49,6 +49,9 @@ bool order_has_read(const struct env *env, const struct challenge_spec *spec);
 /* What is ordered: from the request's CSR, not from the Order's fields. Borrowed from names; out has room for all and
  * one more. Returns how many. */
 size_t order_identifiers(const struct pki_names *names, struct acme_identifier *out);
+/* The same of a request: DNS names and IP addresses, added to a list. ERR_INVALID when its CSR cannot be read. */
+struct err *order_names(const struct certificate_request *request, struct strlist *ret_names)
+    MUST_CHECK;
 /* The profile to name, NULL for none; borrowed from the issuer or the request. ERR_INVALID for one that the CA does not
  * list. */
 struct err *order_profile(const struct order_pass *p, const struct acme_directory *d,

@@ -12,16 +12,15 @@
 #define LOOK_FIRST (5 * NS_PER_SEC)
 #define LOOK_LAST (5 * NS_PER_MIN)
 
-static struct err *names_of(const struct order_pass *p, struct strlist *ret_names)
+struct err *order_names(const struct certificate_request *request, struct strlist *ret_names)
 {
     AUTO(pki_csr_release) struct pki_csr csr = {0};
-    TRY(request_csr(p->chain.request, &csr));
-    if (csr.names.common_name != NULL)
-        strlist_add(ret_names, csr.names.common_name);
-    for (size_t i = 0; i < csr.names.dns.len; i++)
-        strlist_add(ret_names, csr.names.dns.items[i]);
-    for (size_t i = 0; i < csr.names.ips.len; i++)
-        strlist_add(ret_names, csr.names.ips.items[i]);
+    TRY(request_csr(request, &csr));
+    size_t most = csr.names.dns.len + csr.names.ips.len + 1;
+    auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
+    size_t count = order_identifiers(&csr.names, ids);
+    for (size_t i = 0; i < count; i++)
+        strlist_add(ret_names, ids[i].value);
     return NULL;
 }
 
@@ -42,7 +41,7 @@ struct err *ensure_allowed(struct order_pass *p)
     if (!str_empty(p->order->status.url) || placed != NULL)
         return NULL;
     AUTO(strlist_release) struct strlist names = {0};
-    TRY(names_of(p, &names));
+    TRY(order_names(p->chain.request, &names));
     auto_free char *why = NULL;
     TRY(names_judge(p->env, &p->chain, &names, &why));
     if (why == NULL) {

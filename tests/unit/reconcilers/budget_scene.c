@@ -16,18 +16,22 @@
 
 char *budget_csr;
 
-char *budget_make_csr(const char *const *dns)
+char *budget_csr_of(const struct pki_names *names)
 {
-    struct pki_names names = {0};
     auto_free char *pem = NULL;
     AUTO_KEY key = NULL;
     const struct pki_key_spec spec = {.algorithm = PKI_ECDSA, .size = 256};
     expect_ok(pki_key_generate(&spec, &key));
+    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = names}, key, &pem));
+    return base64_encode(pem, strlen(pem));
+}
+
+char *budget_make_csr(const char *const *dns)
+{
+    AUTO(pki_names_release) struct pki_names names = {0};
     for (; *dns != NULL; dns++)
         strlist_add(&names.dns, *dns);
-    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
-    pki_names_release(&names);
-    return base64_encode(pem, strlen(pem));
+    return budget_csr_of(&names);
 }
 
 void budget_put_issuer(struct scene *s, const char *server, const char *limits)

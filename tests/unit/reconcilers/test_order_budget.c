@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rate limits around an order: what it takes, how it waits, what comes back, what outlives a crash. */
+/* Rate limits around an order: how it waits, what comes back, what outlives a crash. */
 #include "reconcilers/order_budget.h"
 
 #include <setjmp.h>
@@ -16,14 +16,10 @@
 #include "kube/workqueue.h"
 #include "leaf_scene.h"
 #include "reconciler_scene.h"
-#include "reconcilers/budget_needs.h"
 #include "support/scripted_kube.h"
 
 #define MAP_URL "https://api/api/v1/namespaces/certroll/configmaps/certroll-budgets"
-#define LE "https://acme-v02.api.letsencrypt.org/directory"
 #define OTHER "https://ca.test/dir"
-
-static char *csr_other;
 
 /* ---- objects ---- */
 
@@ -42,128 +38,6 @@ static void load_nothing(struct scene *s)
     scripted_plan(&s->world, "GET " MAP_URL, 404, "{}");
     expect_ok(keep(s, &next));
     assert_int_equal(next, 0);
-}
-
-/* "ordersPerAccount/1 ..." with the second part of keys that name something; owned. */
-static char *describe(const struct budget_needs *n)
-{
-    struct buf b = BUF_INIT(4096);
-    for (size_t i = 0; i < n->len; i++) {
-        const struct budget_need *need = &n->items[i];
-        bool named = need->kind == BUDGET_DOMAIN || need->kind == BUDGET_FAILURES;
-        buf_putf(&b, "%s%s%s%s%s", i > 0 ? " " : "", budget_kind_field(need->kind),
-                 named ? strchr(need->key, ' ') : "", need->only_looked_at ? "?" : "",
-                 need->never_waits ? "!" : "");
-    }
-    return buf_take(&b);
-}
-
-static char *needs_of(struct scene *s, bool replaces)
-{
-    AUTO(budget_needs_release) struct budget_needs needs = {0};
-    AUTO_OBJECT(struct issuer) issuer = cache_peek(s->env->issuers.cache, "shop", "ca");
-    AUTO_OBJECT(struct certificate_request)
-    request = cache_peek(s->env->requests.cache, "shop", "web-2");
-    auto_free char *text = budget_order_text("o", 5, "");
-    AUTO_OBJECT(struct order) order = scene_object(&kind_order, text);
-    expect_ok(budget_needs_of_order(s->env, issuer, request, order, replaces, &needs));
-    return describe(&needs);
-}
-
-/* ---- what an order takes ---- */
-
-#define ALL_KINDS                                                                                  \
-    "ordersPerAccount certificatesPerRegisteredDomain a.co.uk certificatesPerRegisteredDomain "    \
-    "b.test certificatesPerExactSet"
-#define LOOKED_AT                                                                                  \
-    " failedAuthorizations a.co.uk? failedAuthorizations b.test? failedAuthorizations "            \
-    "www.a.co.uk?"
-
-static void an_order_takes_what_its_server_limits(void **state)
-{
-    (void)state;
-    SCENE s = {0};
-    scene_open(&s);
-    budget_put_issuer(&s, LE, "");
-    budget_put_request(&s, 2, budget_csr, "");
-    auto_free char *le = needs_of(&s, false);
-    assert_string_equal(le, ALL_KINDS LOOKED_AT);
-}
-
-static void other_servers_limit_what_the_issuer_says(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *server, *limits, *needs;
-    } rows[] = {
-        {OTHER, "", ""},
-        {OTHER, "\"maxIssuancesPerDay\":7", "maxIssuancesPerDay"},
-        {OTHER, "\"ordersPerAccount\":{\"count\":3,\"period\":\"1h\"}", "ordersPerAccount"},
-        {LE,
-         "\"certificatesPerRegisteredDomain\":{\"count\":0,\"period\":\"1h\"},"
-         "\"failedAuthorizations\":{\"count\":0,\"period\":\"1h\"}",
-         "ordersPerAccount certificatesPerExactSet"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        SCENE s = {0};
-        scene_open(&s);
-        budget_put_issuer(&s, rows[i].server, rows[i].limits);
-        budget_put_request(&s, 2, budget_csr, "");
-        auto_free char *needs = needs_of(&s, false);
-        assert_string_equal(needs, rows[i].needs);
-    }
-}
-
-#define ISSUED                                                                                     \
-    "\"certificate\":\"Q1NS\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"reason\":" \
-    "\"Issued\",\"message\":\"m\"}]"
-
-/* The same names again do not count by domain; near its end nothing of the day's cap counts. */
-static void renewals_take_less(void **state)
-{
-    (void)state;
-    static const char urgent[] = "\"revision\":1,\"notBefore\":\"2025-10-10T00:00:00Z\","
-                                 "\"notAfter\":\"2026-01-08T00:00:00Z\"";
-    static const char due[] = "\"revision\":1,\"notBefore\":\"2025-11-01T00:00:00Z\","
-                              "\"notAfter\":\"2026-01-30T00:00:00Z\"";
-    const struct {
-        const char *before, *status, *crt, *needs;
-    } rows[] = {
-        {budget_csr, ISSUED, due,
-         "ordersPerAccount certificatesPerExactSet" LOOKED_AT " maxIssuancesPerDay"},
-        {budget_csr, ISSUED, urgent,
-         "ordersPerAccount certificatesPerExactSet" LOOKED_AT " maxIssuancesPerDay!"},
-        {csr_other, ISSUED, due, ALL_KINDS LOOKED_AT " maxIssuancesPerDay"},
-        {budget_csr, "", due, ALL_KINDS LOOKED_AT " maxIssuancesPerDay"},
-        {budget_csr, ISSUED, "", ALL_KINDS LOOKED_AT " maxIssuancesPerDay"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        SCENE s = {0};
-        scene_open(&s);
-        budget_put_issuer(&s, LE, "\"maxIssuancesPerDay\":7");
-        budget_put_certificate(&s, rows[i].crt);
-        budget_put_request(&s, 1, rows[i].before, rows[i].status);
-        budget_put_request(&s, 2, budget_csr, "");
-        auto_free char *needs = needs_of(&s, false);
-        assert_string_equal(needs, rows[i].needs);
-    }
-}
-
-/* What replaces a certificate by the CA's own schedule is no order to its limits. */
-static void replacements_are_exempt(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *limits, *needs;
-    } rows[] = {{"", ""}, {"\"maxIssuancesPerDay\":7", "maxIssuancesPerDay"}};
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        SCENE s = {0};
-        scene_open(&s);
-        budget_put_issuer(&s, LE, rows[i].limits);
-        budget_put_request(&s, 2, budget_csr, "");
-        auto_free char *needs = needs_of(&s, true);
-        assert_string_equal(needs, rows[i].needs);
-    }
 }
 
 /* ---- the step ---- */
@@ -560,7 +434,6 @@ static int make_csrs(void **state)
     (void)state;
     scene_prepare();
     budget_csr = budget_make_csr((const char *const[]){"*.a.co.uk", "b.test", "www.a.co.uk", NULL});
-    csr_other = budget_make_csr((const char *const[]){"b.test", NULL});
     return 0;
 }
 
@@ -568,17 +441,12 @@ static int free_csrs(void **state)
 {
     (void)state;
     free(budget_csr);
-    free(csr_other);
     return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_order_takes_what_its_server_limits),
-        cmocka_unit_test(other_servers_limit_what_the_issuer_says),
-        cmocka_unit_test(renewals_take_less),
-        cmocka_unit_test(replacements_are_exempt),
         cmocka_unit_test(who_has_to_wait_says_for_what),
         cmocka_unit_test(who_may_go_says_nothing_more),
         cmocka_unit_test(the_days_cap_has_its_own_reason),
