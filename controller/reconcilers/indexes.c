@@ -98,17 +98,21 @@ static void emit_solver_secrets(const struct acme_solver *solver, const char *ns
     err_free(e);
 }
 
+/* A Certificate must not be written into any of them. */
 void index_issuer_secret(const void *object, emit_fn emit, void *arg)
 {
     const struct issuer *i = object;
-    if (i->spec.acme == NULL)
+    const char *ns = i->obj.meta.namespace;
+    const struct acme_issuer *acme = i->spec.acme;
+    if (acme == NULL)
         return;
-    emit_secret(i->obj.meta.namespace, i->spec.acme->private_key_secret_ref.name, emit, arg);
-    const struct acme_external_account *x = i->spec.acme->external_account_binding;
-    if (x != NULL && !str_eq(x->key_secret_ref.name, i->spec.acme->private_key_secret_ref.name))
-        emit_secret(i->obj.meta.namespace, x->key_secret_ref.name, emit, arg);
-    for (size_t n = 0; n < i->spec.acme->solvers.len; n++)
-        emit_solver_secrets(&i->spec.acme->solvers.items[n], i->obj.meta.namespace, emit, arg);
+    emit_secret(ns, acme->private_key_secret_ref.name, emit, arg);
+    if (acme->external_account_binding != NULL)
+        emit_secret(ns, acme->external_account_binding->key_secret_ref.name, emit, arg);
+    if (acme->prepare != NULL && acme->prepare->http != NULL)
+        emit_secret(ns, acme->prepare->http->headers_from.name, emit, arg);
+    for (size_t n = 0; n < acme->solvers.len; n++)
+        emit_solver_secrets(&acme->solvers.items[n], ns, emit, arg);
 }
 
 void index_workload_secret(const void *object, emit_fn emit, void *arg)

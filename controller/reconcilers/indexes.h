@@ -19,7 +19,8 @@ void index_challenge_issuer(const void *object, void (*emit)(void *arg, const ch
 /* spec.token. */
 void index_challenge_token(const void *object, void (*emit)(void *arg, const char *value),
                            void *arg);
-/* "ns/secret" of the account key and of what DNS providers need; a ClusterIssuer's are found under "secret". */
+/* "ns/secret" of all credentials: the account key, the binding's, the headers of a hook and what DNS providers need, once
+ * for each mention; a ClusterIssuer's are found under "secret". */
 void index_issuer_secret(const void *object, void (*emit)(void *arg, const char *value), void *arg);
 /* "ns/secret" of each Secret that the pods use. */
 void index_workload_secret(const void *object, void (*emit)(void *arg, const char *value),

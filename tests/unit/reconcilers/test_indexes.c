@@ -84,6 +84,14 @@ static void secrets_are_found_by_key(void **state)
                    "{\"metadata\":{\"name\":\"ca\"}," ACME, "k");
     expect_indexed(index_issuer_secret, &kind_issuer, "{" META "},\"spec\":{\"selfSigned\":{}}}",
                    "");
+    expect_indexed(index_issuer_secret, &kind_issuer,
+                   "{" META
+                   "},\"spec\":{\"acme\":{\"server\":\"https://ca\",\"privateKeySecretRef\":{"
+                   "\"name\":\"k\"},\"externalAccountBinding\":{\"keyID\":\"1\",\"keySecretRef\":{"
+                   "\"name\":\"m\",\"key\":\"x\"}},\"prepare\":{\"http\":{\"url\":\"https://h\","
+                   "\"headersFrom\":{\"name\":\"h\"}}},\"solvers\":[{\"dns01\":{\"digitalocean\":{"
+                   "\"tokenSecretRef\":{\"name\":\"t\",\"key\":\"x\"}}}}]}}}",
+                   "shop/k shop/m shop/h shop/t");
     expect_indexed(index_workload_secret, &workload_kinds[0],
                    "{" META "},\"spec\":{\"template\":{\"spec\":{\"volumes\":[{\"secret\":{"
                    "\"secretName\":\"b\"}},{\"secret\":{\"secretName\":\"a\"}}]}}}}",
