@@ -385,6 +385,7 @@ static int wait_for_signal(const struct app *app)
         int signal = sigtimedwait(&app->signals, NULL, &trim_every);
         if (signal > 0)
             return signal;
+        pki_trim();
         malloc_trim(0);
     }
 }

@@ -26,6 +26,8 @@ struct pki_key_spec {
 
 /* Once, before threads: OpenSSL, and no core dumps of it. */
 void pki_init(void);
+/* Gives back the memory of certificates and requests that nobody has read for 15 s. Now and then; any thread. */
+void pki_trim(void);
 
 /* ERR_INVALID for a size outside the list. RSA over 3072 bits takes seconds: not on a worker. */
 struct err *pki_key_generate(const struct pki_key_spec *spec, struct pki_key **ret_key) MUST_CHECK;

@@ -15,7 +15,7 @@
 #define CSRS_MAX 2048
 #define CSRS_BYTES_MAX (512 * 1024) /* of DER */
 #define RECENT_DER_MAX 4096         /* a hundred names */
-#define KEPT (15 * NS_PER_SEC) /* unused, when others come: who issues reads it each few seconds */
+#define KEPT (15 * NS_PER_SEC)      /* unused: who issues reads it each few seconds */
 
 #define BUCKETS 512
 
@@ -218,4 +218,9 @@ void recent_forget(int64_t since)
         forget_unused(all[i], since);
         pthread_mutex_unlock(&all[i]->lock);
     }
+}
+
+void pki_trim(void)
+{
+    recent_forget(clock_mono(clock_system()) - KEPT);
 }

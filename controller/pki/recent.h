@@ -21,7 +21,7 @@ bool recent_csr(const void *der, size_t len, struct pki_csr *ret_csr);
 void recent_csr_add(const void *der, size_t len, const struct pki_csr *csr);
 
 /* Forgets what was last used before that time of the system's monotonic clock. What has been unused for 15 s goes
- * by itself when another one is added. */
+ * when another one is added, and with pki_trim(). */
 void recent_forget(int64_t since);
 
 #endif
