@@ -29,7 +29,7 @@ void pki_init(void);
 /* Gives back the memory of certificates and requests that nobody has read for 15 s. Now and then; any thread. */
 void pki_trim(void);
 
-/* ERR_INVALID for a size outside the list. RSA over 3072 bits takes seconds: not on a worker. */
+/* ERR_INVALID for a size outside the list. RSA over 3072 bits takes seconds, of 8192 up to a minute. */
 struct err *pki_key_generate(const struct pki_key_spec *spec, struct pki_key **ret_key) MUST_CHECK;
 struct pki_key *pki_key_ref(struct pki_key *key);
 void pki_key_free(struct pki_key *key);

@@ -141,6 +141,9 @@ void say_failed_over(const struct certificate_pass *p);
 /* Gives up an attempt: deletes its request. */
 struct err *drop_attempt(struct certificate_pass *p) MUST_CHECK;
 
+/* A key as the spec has it, owned. When it takes long and another such is being made *ret_key stays NULL, and the pass has
+ * ended. */
+struct err *new_key(struct certificate_pass *p, struct pki_key **ret_key) MUST_CHECK;
 /* Deletes the Secrets that hold keys of this Certificate's attempts. */
 struct err *drop_key_secrets(struct certificate_pass *p) MUST_CHECK;
 /* Counts a failed attempt once, reports it, and ends the pass. */

@@ -7,11 +7,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "dns01/turns.h"
 #include "kube/secret.h"
 #include "outputs/tls_secret.h"
 #include "pki/check.h"
 #include "reconcilers/certificate.h"
 #include "reconcilers/request.h"
+
+/* Making a larger one takes seconds to a minute: one at a time, so that the workers, and the processors, that are left
+ * serve everybody else. */
+#define QUICK_BITS 3072
+#define TURN_SPREAD (4 * NS_PER_SEC)
 
 /* ---- the key ---- */
 
@@ -39,10 +45,31 @@ static struct err *reuse_key(struct certificate_pass *p, struct pki_key **ret_ke
     return NULL;
 }
 
+static bool takes_long(const struct pki_key_spec *k)
+{
+    return k->algorithm == PKI_RSA && k->size > QUICK_BITS;
+}
+
+struct err *new_key(struct certificate_pass *p, struct pki_key **ret_key)
+{
+    struct dns_turns *turns = p->env->dns_turns;
+    if (!takes_long(&p->wanted.key))
+        return pki_key_generate(&p->wanted.key, ret_key);
+    if (!dns_turns_take(turns, "large key", 1)) {
+        pass_wait(p, p->now + NS_PER_SEC + rng_between(p->env->rng, 0, TURN_SPREAD),
+                  "another RSA key of over %d bits to be made first", QUICK_BITS);
+        return NULL;
+    }
+    struct err *e = pki_key_generate(&p->wanted.key, ret_key);
+    dns_turns_give(turns, "large key");
+    return e;
+}
+
+/* p->key stays NULL when the pass has ended. */
 static struct err *make_key(struct certificate_pass *p)
 {
     TRY(reuse_key(p, &p->key));
-    return p->key != NULL ? NULL : pki_key_generate(&p->wanted.key, &p->key);
+    return p->key != NULL ? NULL : new_key(p, &p->key);
 }
 
 /* In-process: the key waits in memory. A request whose key a crash has taken is remade. */
@@ -58,7 +85,8 @@ static struct err *key_in_memory(struct certificate_pass *p)
         TRY(drop_attempt(p));
     }
     TRY(make_key(p));
-    keyring_put(ring, uid, revision, p->key);
+    if (p->key != NULL)
+        keyring_put(ring, uid, revision, p->key);
     return NULL;
 }
 
@@ -66,6 +94,8 @@ static struct err *create_key_secret(struct certificate_pass *p, const char *nam
 {
     const struct object_meta *meta = &p->crt->obj.meta;
     TRY(make_key(p));
+    if (p->key == NULL)
+        return NULL;
     AUTO(secret_release) struct secret pem = {0};
     TRY(pki_key_pem(p->key, PKI_PKCS8, &pem));
     json_auto_t *body = json_build("{s:s,s:{s:s,s:s,s:{s:s},s:[o]},s:{}}", "type", "Opaque",

@@ -69,7 +69,9 @@ static struct err *create_request(struct certificate_pass *p, const struct issue
                                   const char *name)
 {
     AUTO_KEY key = NULL;
-    TRY(pki_key_generate(&p->wanted.key, &key));
+    TRY(new_key(p, &key));
+    if (key == NULL)
+        return NULL;
     json_auto_t *body = NULL;
     TRY(wanted_request(p->crt, &p->wanted, key, name, ref, &body));
     json_t *annotations = JGET(body, "metadata", "annotations");
@@ -87,6 +89,8 @@ static struct err *begin(struct certificate_pass *p)
     char name[KUBE_NAME_MAX + 1];
     preflight_name(p, name);
     TRY(create_request(p, ref, name));
+    if (p->stop)
+        return NULL;
     pass_set_issuing(p, "True", p->violation.reason, p->violation.message);
     pass_wait(p, p->now + ANSWER_PATIENCE, "preflight: CertificateRequest %s to be answered", name);
     return NULL;

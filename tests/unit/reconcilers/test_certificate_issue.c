@@ -12,6 +12,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "dns01/turns.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconciler_scene.h"
@@ -168,6 +169,31 @@ static void a_stored_key_that_cannot_be_read_is_made_anew(void **state)
     }
 }
 
+/* Whoever asks for large keys, by the hundred, leaves the other workers to the others. */
+static void large_keys_are_made_one_after_the_other(void **state)
+{
+    (void)state;
+    STAGE g = {0};
+    stage_open(&g);
+    g.p.key = NULL;
+    g.p.attempt = NULL;
+    g.p.wanted.rotate = true;
+    g.p.wanted.key = (struct pki_key_spec){.algorithm = PKI_RSA, .size = 4096};
+    assert_true(dns_turns_take(g.s.env->dns_turns, "large key", 1));
+    expect_ok(ensure_key(&g.p));
+    assert_null(g.p.key);
+    assert_true(g.p.stop);
+    assert_true(g.p.next > g.p.now && g.p.next <= g.p.now + 5 * NS_PER_SEC);
+    assert_non_null(strstr(g.p.waiting, "3072"));
+    /* Others have nothing to do with that. */
+    g.p.wanted.key = (struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256};
+    plan_new_key(&g);
+    expect_ok(ensure_key(&g.p));
+    assert_non_null(g.p.key);
+    pki_key_free(g.p.key);
+    dns_turns_give(g.s.env->dns_turns, "large key");
+}
+
 /* Nobody can serve what was issued for it. */
 static void the_request_goes_with_its_key(void **state)
 {
@@ -209,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_secret_that_is_refused_does_not_waste_the_certificate),
         cmocka_unit_test(a_certificate_for_other_names_fails_the_attempt),
         cmocka_unit_test(a_stored_key_that_cannot_be_read_is_made_anew),
+        cmocka_unit_test(large_keys_are_made_one_after_the_other),
         cmocka_unit_test(the_request_goes_with_its_key),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
