@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/wanted.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "api/group.h"
@@ -9,6 +10,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "pki/csr.h"
+
+#define ANNOTATIONS_MAX ((size_t)256 * 1024) /* of an object, for the API server */
 
 static const char *const default_usages[] = {"digital signature", "key encipherment"};
 
@@ -72,6 +75,45 @@ static struct err *check_times(const struct certificate_spec *spec, int64_t dura
     return NULL;
 }
 
+static struct err *bad_template(const char *part, const char *key, const char *what)
+{
+    return err_new(ERR_INVALID, "InvalidSpec", "spec.secretTemplate.%s: \"%.100s\": %s", part, key,
+                   what);
+}
+
+#define WORD "at most 63 letters, digits, '-', '_' and '.', a letter or digit at both ends"
+
+static struct err *check_labels(const struct bind_map *labels)
+{
+    for (size_t i = 0; i < labels->len; i++) {
+        const struct bind_pair *l = &labels->items[i];
+        if (!name_is_qualified(l->key))
+            return bad_template("labels", l->key, "write a name such as team or example.com/team");
+        if (!label_value_is_valid(l->value))
+            return bad_template("labels", l->key, "write a value of " WORD);
+    }
+    return NULL;
+}
+
+/* As the API server judges the keys of annotations: in lower case. */
+static struct err *check_annotations(const struct bind_map *annotations)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < annotations->len; i++) {
+        const struct bind_pair *a = &annotations->items[i];
+        auto_free char *key = x_strdup(a->key);
+        for (char *c = key; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        total += strlen(a->key) + strlen(a->value);
+        if (!name_is_qualified(key))
+            return bad_template("annotations", a->key,
+                                "write a name such as note or example.com/note");
+        if (total > ANNOTATIONS_MAX)
+            return bad_template("annotations", a->key, "all together are over 256 KiB");
+    }
+    return NULL;
+}
+
 struct err *wanted_from_spec(const struct certificate_spec *spec, struct wanted *ret_wanted)
 {
     AUTO(wanted_release) struct wanted w = {0};
@@ -82,6 +124,9 @@ struct err *wanted_from_spec(const struct certificate_spec *spec, struct wanted 
     TRY(key_spec(&spec->private_key, &w));
     w.duration = spec->duration != 0 ? spec->duration : CERTIFICATE_DEFAULT_DURATION;
     TRY(check_times(spec, w.duration));
+    /* The Secret would be refused when the certificate is there. */
+    TRY(check_labels(&spec->secret_template.labels));
+    TRY(check_annotations(&spec->secret_template.annotations));
     *ret_wanted = w;
     w = (struct wanted){0};
     return NULL;

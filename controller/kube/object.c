@@ -228,6 +228,33 @@ bool name_is_subdomain(const char *s)
     }
 }
 
+/* Letters, digits, "-", "_" and ".", and at both ends one of the former. */
+static bool is_label_word(const char *s)
+{
+    size_t len = 0;
+    bool ends = false;
+    for (; s[len] != '\0'; len++) {
+        ends = is_alnum(s[len]) || (s[len] >= 'A' && s[len] <= 'Z');
+        if (len == KUBE_NAMESPACE_MAX || (!ends && (len == 0 || strchr("-_.", s[len]) == NULL)))
+            return false;
+    }
+    return ends;
+}
+
+bool name_is_qualified(const char *s)
+{
+    const char *slash = s != NULL ? strchr(s, '/') : NULL;
+    if (slash == NULL)
+        return s != NULL && is_label_word(s);
+    auto_free char *prefix = x_strndup(s, (size_t)(slash - s));
+    return name_is_subdomain(prefix) && is_label_word(slash + 1);
+}
+
+bool label_value_is_valid(const char *s)
+{
+    return s != NULL && (*s == '\0' || is_label_word(s));
+}
+
 /* FNV-1a: must be the same on every machine and in every release. */
 static uint64_t stable_hash(const char *s)
 {

@@ -100,6 +100,9 @@ int resource_version_compare(const char *a, const char *b);
 /* DNS-1123 label and subdomain. */
 bool name_is_label(const char *s);
 bool name_is_subdomain(const char *s);
+/* A key of labels and annotations: "team" or "example.com/team"; and what a label may say, "" too. */
+bool name_is_qualified(const char *s);
+bool label_value_is_valid(const char *s);
 /* Joins prefix-suffix, cut to max bytes with a hash when too long, still a DNS-1123 name: always the same answer for
  * the same input. out holds max + 1 bytes. */
 void name_join(const char *prefix, const char *suffix, size_t max, char *out);

@@ -109,6 +109,39 @@ static void what_cannot_be_is_refused(void **state)
     }
 }
 
+/* The API server would refuse the Secret, when the certificate is issued already. */
+static void a_secret_that_cannot_be_is_refused(void **state)
+{
+    (void)state;
+    auto_free char *big = x_calloc(1, 65537);
+    memset(big, 'x', 65536);
+    const struct bind_pair fine[] = {{"Example.com/A", "any \n text"}, {"b", big}, {"c", big}};
+    const struct bind_pair many[] = {{"a", big}, {"b", big}, {"c", big}, {"d", big}};
+    static const struct bind_pair value[] = {{"team", "a b"}}, key[] = {{"a b", "x"}},
+                                  slash[] = {{"a/b/c", "x"}},
+                                  good[] = {{"a.b/c", ""}, {"d", "E_f"}};
+    const struct {
+        struct metadata_template template;
+        const char *text;
+    } rows[] = {
+        {{.labels = {value, 1}}, "spec.secretTemplate.labels: \"team\""},
+        {{.labels = {key, 1}}, "\"a b\""},
+        {{.annotations = {slash, 1}}, "spec.secretTemplate.annotations: \"a/b/c\""},
+        {{.annotations = {many, 4}}, "256 KiB"},
+        {{.labels = {good, 2}, .annotations = {fine, 3}}, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct certificate_spec spec = spec_of(&dns);
+        AUTO(wanted_release) struct wanted w = {0};
+        spec.secret_template = rows[i].template;
+        struct err *e = wanted_from_spec(&spec, &w);
+        if (rows[i].text == NULL)
+            expect_ok(e);
+        else
+            expect_err(e, ERR_INVALID, "InvalidSpec", rows[i].text);
+    }
+}
+
 /* ---- the request ---- */
 
 static const void *certificate_of(const char *text)
@@ -191,6 +224,7 @@ int main(void)
         cmocka_unit_test(defaults_are_filled_in),
         cmocka_unit_test(what_is_said_is_kept),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(a_secret_that_cannot_be_is_refused),
         cmocka_unit_test(a_request_asks_for_what_the_spec_says),
         cmocka_unit_test(the_order_of_a_request_has_one_name),
     };

@@ -143,6 +143,31 @@ static void test_resource_versions_compare_as_numbers(void **state)
     assert_true(resource_version_compare("18446744073709551616", "18446744073709551617") < 0);
 }
 
+static void test_labels(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"team", "a", "A_b.c-9", "example.com/Team", "a/b"};
+    static const char *const bad[] = {"",   "a b", "-a",    "a-",  "_a",     "a.",
+                                      "/a", "a/",  "a/b/c", "A/b", "a..b/c", "a\xc3\xa4"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_true(name_is_qualified(good[i]));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(name_is_qualified(bad[i]));
+    char longest[KUBE_NAMESPACE_MAX + 2];
+    memset(longest, 'a', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    assert_false(name_is_qualified(longest));
+    assert_false(label_value_is_valid(longest));
+    longest[KUBE_NAMESPACE_MAX] = '\0';
+    assert_true(name_is_qualified(longest));
+    assert_true(label_value_is_valid(longest));
+    assert_true(label_value_is_valid(""));
+    assert_false(label_value_is_valid("a/b"));
+    assert_false(label_value_is_valid("a b"));
+    assert_false(label_value_is_valid(NULL));
+    assert_false(name_is_qualified(NULL));
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -205,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_owner_reference),
         cmocka_unit_test(test_resource_versions_compare_as_numbers),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_joined_names_stay_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
