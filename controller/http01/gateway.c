@@ -8,15 +8,11 @@
 #include "http01/responder.h"
 #include "http01/status.h"
 
-#define GROUP "gateway.networking.k8s.io"
-
-const struct kube_resource res_http_route = {GROUP, "v1", "httproutes", "HTTPRoute", true};
-const struct kube_resource res_gateway = {GROUP, "v1", "gateways", "Gateway", true};
-/* v1 came with 1.5 of the Gateway API, and controllers still watch v1beta1. */
-const struct kube_resource res_reference_grant = {GROUP, "v1beta1", "referencegrants",
-                                                  "ReferenceGrant", true};
-static const struct kube_resource res_listener_set = {GROUP, "v1", "listenersets", "ListenerSet",
-                                                      true};
+const struct kube_resource res_http_route = {HTTP01_GATEWAY_GROUP, "v1", "httproutes", "HTTPRoute",
+                                             true};
+const struct kube_resource res_gateway = {HTTP01_GATEWAY_GROUP, "v1", "gateways", "Gateway", true};
+static const struct kube_resource res_listener_set = {HTTP01_GATEWAY_GROUP, "v1", "listenersets",
+                                                      "ListenerSet", true};
 
 /* ---- building ---- */
 
@@ -63,23 +59,13 @@ json_t *http01_http_route(const struct http01_presentation *p, const struct http
     json_t *labels = json_new_object();
     for (size_t i = 0; i < config->labels.len; i++)
         json_put_str(labels, config->labels.items[i].key, config->labels.items[i].value);
-    json_auto_t *ours =
-        json_build("{s:s,s:s,s:o,s:o}", "apiVersion", GROUP "/v1", "kind", "HTTPRoute", "metadata",
-                   http01_metadata(p->order.ns, p->name, backend->service, p->owner), "spec",
-                   spec_of(p, config, backend));
+    json_auto_t *ours = json_build(
+        "{s:s,s:s,s:o,s:o}", "apiVersion", HTTP01_GATEWAY_GROUP "/v1", "kind", "HTTPRoute",
+        "metadata", http01_metadata(p->order.ns, p->name, backend->service, p->owner), "spec",
+        spec_of(p, config, backend));
     json_t *route = json_build("{s:{s:o}}", "metadata", "labels", labels);
     json_merge_patch(route, ours);
     return route;
-}
-
-json_t *http01_reference_grant(const struct http01_responder *responder, const char *name,
-                               const char *route_ns)
-{
-    return json_build("{s:s,s:s,s:o,s:{s:[{s:s,s:s,s:s}],s:[{s:s,s:s,s:s}]}}", "apiVersion",
-                      GROUP "/v1beta1", "kind", "ReferenceGrant", "metadata",
-                      http01_metadata(responder->ns, name, responder->service, NULL), "spec",
-                      "from", "group", GROUP, "kind", "HTTPRoute", "namespace", route_ns, "to",
-                      "group", "", "kind", "Service", "name", responder->service);
 }
 
 /* ---- presenting ---- */
@@ -94,7 +80,8 @@ struct err *http01_gateway_apply(const struct http01_env *env, const struct kube
         return e;
     err_free(e);
     return err_new(ERR_INVALID, "InvalidSolver",
-                   "the cluster has no %s (" GROUP "/%s): install the Gateway API, or use a solver "
+                   "the cluster has no %s (" HTTP01_GATEWAY_GROUP
+                   "/%s): install the Gateway API, or use a solver "
                    "that makes an Ingress",
                    ref->res->kind, ref->res->version);
 }

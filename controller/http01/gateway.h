@@ -2,16 +2,17 @@
 /*
  * Routes of the Gateway API: HTTPRoutes in the namespace of their Order, which owns them. So a Gateway judges them
  * by the Certificate's namespace (allowedRoutes), as it judges what people make there, and a parentRef without a
- * namespace means a Gateway of that namespace. A Service in certroll's own namespace takes a ReferenceGrant there.
+ * namespace means a Gateway of that namespace. A Service in certroll's own namespace takes a ReferenceGrant there: grants.h.
  */
 #ifndef CERTROLL_HTTP01_GATEWAY_H
 #define CERTROLL_HTTP01_GATEWAY_H
 
 #include "http01/tier.h"
 
+#define HTTP01_GATEWAY_GROUP "gateway.networking.k8s.io"
+
 extern const struct kube_resource res_http_route;
 extern const struct kube_resource res_gateway;
-extern const struct kube_resource res_reference_grant;
 
 /* So many hostnames fit into one HTTPRoute. */
 #define HTTP01_ROUTE_HOSTS 16
@@ -25,9 +26,6 @@ struct http01_backend {
  * each: all are DNS names, or all are IP addresses, for which it has no hostnames. Owned. */
 json_t *http01_http_route(const struct http01_presentation *p, const struct http01_gateway *config,
                           const struct http01_backend *backend) MUST_CHECK;
-/* Lets HTTPRoutes of that namespace lead to the responder. Owned. */
-json_t *http01_reference_grant(const struct http01_responder *responder, const char *name,
-                               const char *route_ns) MUST_CHECK;
 
 /* Server-side apply; the error says what to do where the cluster has no Gateway API (ERR_INVALID, reason InvalidSolver),
  * or certroll no rights on it (ERR_DENIED). */

@@ -21,6 +21,7 @@ struct http01_responder {
 
 struct http01_replicas;
 struct http01_hosts;
+struct http01_grants;
 
 /* What tiers may use. */
 struct http01_env {
@@ -29,6 +30,7 @@ struct http01_env {
     struct http01_responder responder;
     struct http01_replicas *replicas;
     struct http01_hosts *hosts;
+    struct http01_grants *grants;
 };
 
 /* Whose names are to be answered for. */
@@ -89,6 +91,9 @@ struct http01_tier {
                           const char *host, struct strlist *places);
     /* Finds what an earlier process has left behind. */
     struct err *(*adopt)(const struct http01_env *env, http01_found_fn found, void *arg);
+    /* Removes what Orders share and none has needed for that long (ns); ret_next: wall ns when there may be more to
+     * remove, 0 = nothing is there. Called after each present(). NULL where Orders share nothing. */
+    struct err *(*sweep)(const struct http01_env *env, int64_t linger, int64_t *ret_next);
 };
 
 /* All tiers, NULL-terminated; generated from the files of this folder. The functions at the end are

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * certroll's own replicas answer, and HTTPRoutes in the Certificate's namespace lead to them. For each Order a
- * ReferenceGrant in certroll's own namespace lets them; nobody owns it, so it carries the key of its Order. It goes
- * after the routes, and comes before them: no route is ever refused for want of it.
+ * certroll's own replicas answer, and HTTPRoutes in the Certificate's namespace lead to them. A ReferenceGrant in
+ * certroll's own namespace lets them: one for all orders of a namespace, which outlives them a little.
  */
 #include "http01/gateway.h"
+#include "http01/grants.h"
 #include "http01/routes.h"
 
 static bool configured(const struct solver_http01 *config)
@@ -13,37 +13,20 @@ static bool configured(const struct solver_http01 *config)
     return shared != NULL && !shared->standing && shared->gateway != NULL;
 }
 
-/* One for all presentations of the Order. */
-static struct err *present_grant(const struct http01_env *env, const struct http01_order *order)
-{
-    const struct http01_presentation whole = {.order = *order, .name = order->name};
-    char name[KUBE_NAME_MAX + 1];
-    http01_moved_name(&whole, name);
-    json_auto_t *grant = http01_reference_grant(&env->responder, name, order->ns);
-    http01_mark_moved(grant, order);
-    const struct kube_ref ref = {
-        .res = &res_reference_grant, .ns = env->responder.ns, .name = name};
-    return http01_gateway_apply(env, &ref, grant);
-}
-
 static struct err *present(const struct http01_env *env, const struct http01_presentation *p)
 {
     TRY(http01_need_responder(env));
     const struct http01_backend backend = {env->responder.ns, env->responder.service};
-    TRY(present_grant(env, &p->order), "ReferenceGrant");
+    TRY(http01_grant_need(env, p->order.ns), "ReferenceGrant");
     return http01_present_gateway(env, p, p->config->shared->gateway, &backend);
 }
 
-static struct err *clear(const struct http01_env *env, const struct http01_order *order)
-{
-    TRY(http01_clear_gateway(env, order));
-    return http01_gateway_absent(http01_clear_moved(env, &res_reference_grant, order));
-}
-
-/* There is a grant wherever there are routes. */
+/* The routes have been found by the tier of the solver pod. */
 static struct err *adopt(const struct http01_env *env, http01_found_fn found, void *arg)
 {
-    return http01_gateway_absent(http01_adopt_moved(env, &res_reference_grant, found, arg));
+    (void)found;
+    (void)arg;
+    return http01_grants_adopt(env);
 }
 
 const struct http01_tier http01_tier_shared_gateway = {
@@ -52,7 +35,8 @@ const struct http01_tier http01_tier_shared_gateway = {
     .configured = configured,
     .host = http01_host_is_name,
     .present = present,
-    .clear = clear,
+    .clear = http01_clear_gateway,
     .places = http01_gateway_places,
     .adopt = adopt,
+    .sweep = http01_grants_sweep,
 };

@@ -21,6 +21,10 @@ struct order_found {
     struct order_alias *items;
 };
 
+/* What tiers keep for several Orders goes when none has needed it for as long as a solver lingers; wall ns of the next
+ * look, 0 = none. */
+struct err *order_sweep_routes(const struct env *env, int64_t *ret_next) MUST_CHECK;
+
 /* Shared by order.c, order_challenges.c and order_routes.c. */
 struct order_pass {
     const struct env *env;

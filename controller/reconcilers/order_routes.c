@@ -41,7 +41,10 @@ static struct err *present(struct order_pass *p, const struct solver_http01 *con
     if (tier->present == NULL)
         return NULL;
     memo_mark(p->env->presented, p->key, http01_tier_mark(tier));
-    return err_wrap(tier->present(&p->env->http01, what), "%s", tier->name);
+    struct err *e = tier->present(&p->env->http01, what);
+    if (tier->sweep != NULL)
+        controller_enqueue(p->env->controllers.solver, "", SWEEP_KEY);
+    return err_wrap(e, "%s", tier->name);
 }
 
 static struct err *present_group(struct order_pass *p, const struct solver_http01 *config,
@@ -189,6 +192,18 @@ struct err *order_clean_up(struct order_pass *p)
     memo_drop(p->env->polls, finalize);
     memo_drop(p->env->polls, m->uid);
     memo_drop(p->env->placed, m->uid);
+    return NULL;
+}
+
+struct err *order_sweep_routes(const struct env *env, int64_t *ret_next)
+{
+    for (size_t i = 0; http01_tiers[i] != NULL; i++) {
+        const struct http01_tier *tier = http01_tiers[i];
+        int64_t next = 0;
+        if (tier->sweep != NULL)
+            TRY(tier->sweep(&env->http01, env->config.solver_linger, &next), "%s", tier->name);
+        *ret_next = earlier(*ret_next, next);
+    }
     return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "dns01/provider_memory.h"
 #include "dns01/turns.h"
+#include "http01/grants.h"
 #include "http01/hosts.h"
 #include "http01/replicas.h"
 #include "net/http_share.h"
@@ -353,6 +354,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
         .responder = o->config.responder,
         .replicas = http01_replicas_new(o->clock),
         .hosts = http01_hosts_new(o->clock),
+        .grants = http01_grants_new(o->clock),
     };
     env->dns01 = (struct dns_services){
         .clock = o->clock,
@@ -432,6 +434,7 @@ void reconcilers_free(struct reconcilers *r)
     solver_needs_free(r->env.solver_needs);
     http01_replicas_free(r->env.http01.replicas);
     http01_hosts_free(r->env.http01.hosts);
+    http01_grants_free(r->env.http01.grants);
     dns_memory_free(r->env.dns01.memory);
     dns_zones_free(r->env.dns_zones);
     memo_free(r->env.dns_notes);

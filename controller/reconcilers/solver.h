@@ -13,6 +13,9 @@
 struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
+/* The key of the solver controller that stands for order_sweep_routes(). */
+#define SWEEP_KEY "sweep"
+
 struct solver_needs;
 struct solver_needs *solver_needs_new(void);
 void solver_needs_free(struct solver_needs *n);

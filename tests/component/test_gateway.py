@@ -14,6 +14,7 @@ from lib.wait import wait_for
 
 GATEWAY = {"name": "gateway"}
 KINDS = ("HTTPRoute", "ReferenceGrant")
+GRANT = "certroll-http01-from-{}"
 
 
 def remove_gateway_api(api):
@@ -152,18 +153,43 @@ def replicas(api, gateway_account, gateway_api, make_controller):
 
 
 def test_own_replicas_behind_an_http_route(api, env, ns, pebble, responder, replicas, gateway_account):
+    """The first order of a namespace makes the grant, the next ones find it, and it goes as a solver pod would."""
     api.create(gateway(ns))
-    api.create(route(ns, "web.localhost"))  # replicas answer for names of the namespace only
+    api.create(route(ns, "web.localhost", "mail.localhost"))  # replicas answer for names of the namespace only
     ready_issuer(api, ns, pebble, GATEWAY, shared=True)
     audit = Audit(env["AUDIT_LOG"], gateway_account[1])
-    issue(api, ns)
-    wait_for("route, grant and Challenge to go",
-             lambda: not any(api.list(kind) for kind in KINDS) and not api.list("Challenge", ns), 10)
-    writes = [w for w in audit.writes(namespace=ns) + audit.writes(namespace=HOME) if w.kind != "issuers/status"]
-    print(len(writes), "writes:", writes)
-    assert {w.kind for w in writes}.isdisjoint({"pods", "services", "ingresses"})
-    assert len(writes) <= 18, writes  # two more than by an Ingress: the grant
+    for name, most, about in (("web", 17, ["patch"]), ("mail", 16, [])):
+        audit.mark()
+        issue(api, ns, name)
+        wait_for("route and Challenge to go", lambda: not api.list("HTTPRoute", ns) and not api.list("Challenge", ns), 10)
+        writes = [w for w in audit.writes(namespace=ns) + audit.writes(namespace=HOME) if w.kind != "issuers/status"]
+        print(len(writes), "writes:", writes)
+        assert {w.kind for w in writes}.isdisjoint({"pods", "services", "ingresses"})
+        assert [w.verb for w in writes if w.kind == "referencegrants"] == about
+        assert len(writes) <= most, writes
+    assert api.get("ReferenceGrant", HOME, GRANT.format(ns))
+    audit.mark()
+    wait_for("the grant to go", lambda: not api.get("ReferenceGrant", HOME, GRANT.format(ns)), 30)
+    assert [w.verb for w in audit.writes(namespace=HOME) if w.kind == "referencegrants"] == ["delete"]
     assert not audit.refused(), audit.refused()
+
+
+def test_a_grant_that_somebody_deletes_comes_back(api, ns, pebble, responder, replicas):
+    """While an order needs it; and in the meantime the name is not proven."""
+    api.create(gateway(ns))
+    api.create(route(ns, "web.localhost"))
+    ready_issuer(api, ns, pebble, GATEWAY, shared=True)
+    responder.deaf = set(responder.ports)
+    try:
+        api.create(certificate(ns, "web", "acme"))
+        wait_for("the route", lambda: api.list("HTTPRoute", ns))
+        first = api.get("ReferenceGrant", HOME, GRANT.format(ns))["metadata"]["uid"]
+        api.delete("ReferenceGrant", HOME, GRANT.format(ns))
+        responder.deaf = set()
+        api.wait_ready("Certificate", ns, "web", 40)
+        assert api.get("ReferenceGrant", HOME, GRANT.format(ns))["metadata"]["uid"] != first
+    finally:
+        responder.deaf = set()
 
 
 def test_what_a_leader_that_died_has_left_goes(api, ns, pebble, responder, replicas):
@@ -174,13 +200,13 @@ def test_what_a_leader_that_died_has_left_goes(api, ns, pebble, responder, repli
     try:
         api.create(certificate(ns, "web", "acme"))
         [made] = wait_for("the route", lambda: api.list("HTTPRoute", ns))
-        [grant] = api.list("ReferenceGrant", HOME)
+        grant = api.get("ReferenceGrant", HOME, GRANT.format(ns))
         assert grant["spec"]["from"] == [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": ns}]
         assert made["spec"]["rules"][0]["backendRefs"][0]["namespace"] == HOME
         leader, other = replicas
         leader.kill()
         api.delete("Lease", HOME, "certroll-controller")
         api.delete("Certificate", ns, "web")
-        wait_for("route and grant to go", lambda: not any(api.list(kind) for kind in KINDS), 30, other.tail)
+        wait_for("route and grants to go", lambda: not any(api.list(kind) for kind in KINDS), 60, other.tail)
     finally:
         responder.deaf = set()

@@ -86,7 +86,7 @@ def issue(api, ns, names):
 
 def leftovers(api, ns):
     return [f"{kind} {t['metadata']['name']}" for kind, where in (
-        ("Ingress", ns), ("HTTPRoute", ns), ("Challenge", ns), ("Ingress", NAMESPACE), ("ReferenceGrant", NAMESPACE))
+        ("Ingress", ns), ("HTTPRoute", ns), ("Challenge", ns), ("Ingress", NAMESPACE))
         for t in api.list(kind, where) if t["metadata"]["name"] != "site"] + [
         f"{kind} {t['metadata']['name']}" for kind in ("Service", "EndpointSlice") for t in api.list(kind, ns)
         if t["metadata"]["name"].startswith("certroll-http01-")]
@@ -193,6 +193,8 @@ def test_own_replicas_behind_an_http_route(api, ns, pebble, plane, names):
     ready_issuer(api, ns, pebble, {"shared": {"gatewayHTTPRoute": {"parentRefs": [{"name": "gateway"}]}}})
     issue(api, ns, names[:1])
     wait_clean(api, ns)
+    assert [g["spec"]["from"][0]["namespace"] for g in api.list("ReferenceGrant", NAMESPACE)] == [ns]
+    wait_for("the grant to go", lambda: not api.list("ReferenceGrant", NAMESPACE), 40)
 
 
 @on_both()

@@ -4,11 +4,13 @@
 #ifndef CERTROLL_TESTS_HTTP01_RESPONDER_WORLD_H
 #define CERTROLL_TESTS_HTTP01_RESPONDER_WORLD_H
 
+#include "base/clock.h"
 #include "http01/tier.h"
 #include "support/scripted_transport.h"
 
 struct world {
     struct scripted_transport script;
+    struct clock_manual hands;
     struct kube_client *kube;
     struct http01_env env;
 };

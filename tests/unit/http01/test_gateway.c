@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/objects.h"
-#include "http01/routes.h"
 #include "responder_world.h"
 #include "support/scripted_kube.h"
 
@@ -121,13 +120,8 @@ static void a_route_leads_to_the_solver(void **state)
     assert_int_equal(JINT(backend, 0, "port"), 8089);
 }
 
-static char *grant_of_web_1(void)
-{
-    char name[KUBE_NAME_MAX + 1];
-    const struct http01_presentation whole = {.order = web_1, .name = "web-1"};
-    http01_moved_name(&whole, name);
-    return x_printf("PATCH " GRANTS "/%s", name);
-}
+#define GRANT "PATCH " GRANTS "/certroll-http01-from-shop"
+#define GRANT_OF_SHOP OURS "%2Ccertroll.dev%2Fhttp01-grant%3Dshop"
 
 static void the_grant_comes_before_the_route(void **state)
 {
@@ -136,18 +130,11 @@ static void the_grant_comes_before_the_route(void **state)
     world_open(&w);
     json_auto_t *owner = owner_of();
     const struct http01_presentation p = presentation(&by_us, owner);
-    auto_free char *grant = grant_of_web_1();
-    scripted_plan(&w.script, grant, 201, "{}");
+    scripted_plan(&w.script, "GET " GRANTS GRANT_OF_SHOP, 200, "{\"items\":[]}");
+    scripted_plan(&w.script, GRANT, 201, "{}");
     scripted_plan(&w.script, "PATCH " ROUTES "/web-1", 201, "{}");
     expect_ok(tier_of(&by_us)->present(&w.env, &p));
-    json_auto_t *granted = scripted_json(&w.script, 0);
-    assert_string_equal(JSTR(granted, "metadata", "annotations", HTTP01_ORDER), "shop/web-1");
-    json_auto_t *spec =
-        parsed("{\"from\":[{\"group\":\"gateway.networking.k8s.io\",\"kind\":\"HTTPRoute\","
-               "\"namespace\":\"shop\"}],"
-               "\"to\":[{\"group\":\"\",\"kind\":\"Service\",\"name\":\"certroll-http01\"}]}");
-    assert_true(json_same(JGET(granted, "spec"), spec));
-    json_auto_t *sent = scripted_json(&w.script, 1);
+    json_auto_t *sent = scripted_json(&w.script, 2);
     expect_route(sent);
     const json_t *backend = JGET(sent, "spec", "rules", "0", "backendRefs", "0");
     assert_string_equal(JSTR(backend, "name"), "certroll-http01");
@@ -188,8 +175,7 @@ static void many_names_take_several_routes(void **state)
 static void what_cannot_work_says_what_to_do(void **state)
 {
     (void)state;
-    auto_free char *grant = grant_of_web_1();
-    const struct {
+    static const struct {
         const struct solver_http01 *config;
         const char *first;
         int status;
@@ -197,9 +183,9 @@ static void what_cannot_work_says_what_to_do(void **state)
         const char *told;
     } rows[] = {
         {&by_pod, "PATCH " ROUTES "/web-1", 404, ERR_INVALID, "no HTTPRoute (gateway.networking"},
-        {&by_us, grant, 404, ERR_INVALID, "install the Gateway API"},
+        {&by_us, GRANT, 404, ERR_INVALID, "install the Gateway API"},
         {&by_pod, "PATCH " ROUTES "/web-1", 403, ERR_DENIED, "gatewayAPI.enabled"},
-        {&by_us, grant, 403, ERR_DENIED, "gatewayAPI.enabled"},
+        {&by_us, GRANT, 403, ERR_DENIED, "gatewayAPI.enabled"},
         {&by_pod, "PATCH " ROUTES "/web-1", 422, ERR_INVALID, "HTTPRoute"},
         {&by_pod, "PATCH " ROUTES "/web-1", 500, ERR_TRANSIENT, "HTTPRoute"},
     };
@@ -207,6 +193,8 @@ static void what_cannot_work_says_what_to_do(void **state)
         WORLD w = {0};
         world_open(&w);
         const struct http01_presentation p = presentation(rows[i].config, NULL);
+        if (rows[i].config == &by_us)
+            scripted_plan(&w.script, "GET " GRANTS GRANT_OF_SHOP, rows[i].status, "{}");
         scripted_plan(&w.script, rows[i].first, rows[i].status, "{}");
         expect_err(tier_of(rows[i].config)->present(&w.env, &p), rows[i].kind, NULL, rows[i].told);
     }
@@ -220,34 +208,20 @@ static void what_cannot_work_says_what_to_do(void **state)
 #define ROUTE(name, uid) "{\"metadata\":{\"name\":\"" name "\",\"uid\":\"i-" name "\"," uid "}}"
 #define OF(uid) "\"ownerReferences\":[{\"kind\":\"Order\",\"uid\":\"" uid "\",\"name\":\"web-1\"}]"
 
-/* "GET <grants of web-1>" */
-static char *list_grants(void)
-{
-    json_auto_t *body = parsed("{\"metadata\":{\"labels\":{}}}");
-    http01_mark_moved(body, &web_1);
-    return x_printf("%s%s", "GET " GRANTS OURS "%2Ccertroll.dev%2Fhttp01-order%3D",
-                    JSTR(body, "metadata", "labels", HTTP01_ORDER));
-}
-
 static void what_is_an_orders_is_removed(void **state)
 {
     (void)state;
     WORLD w = {0};
     world_open(&w);
-    auto_free char *grants = list_grants();
     scripted_plan(&w.script, "GET " ROUTES OURS, 200,
                   "{\"items\":[" ROUTE("web-1", OF("u1")) "," ROUTE("mail-1", OF("u2")) "," ROUTE(
                       "by-hand", "\"x\":1") "," ROUTE("web-1-h16", OF("u1")) "]}");
     scripted_plan(&w.script, "DELETE " ROUTES "/web-1", 200, "{}");
     scripted_plan(&w.script, "DELETE " ROUTES "/web-1-h16", 404, "{}");
-    scripted_plan(&w.script, grants, 200, "{\"items\":[" ROUTE("g", "\"x\":1") "]}");
-    scripted_plan(&w.script, "DELETE " GRANTS "/g", 200, "{}");
     expect_ok(tier_of(&by_us)->clear(&w.env, &web_1));
     json_auto_t *sent = scripted_json(&w.script, 1);
     assert_string_equal(JSTR(sent, "preconditions", "uid"), "i-web-1");
-    /* Routes go with their Order; nobody but us removes the grant. */
-    scripted_plan(&w.script, grants, 200, "{\"items\":[" ROUTE("g", "\"x\":1") "]}");
-    scripted_plan(&w.script, "DELETE " GRANTS "/g", 200, "{}");
+    /* Those of an Order that is gone went with it. */
     expect_ok(tier_of(&by_us)->clear(&w.env, &gone));
     expect_ok(tier_of(&by_pod)->clear(&w.env, &gone));
 }
@@ -277,8 +251,7 @@ static void without_the_kinds_or_rights_nothing_is_there(void **state)
         e = tier_of(&by_pod)->adopt(&w.env, note, &found);
         assert_true((e == NULL) == rows[i].fine);
         err_free(e);
-        scripted_plan(&w.script, "GET " GRANTS OURS "%2Ccertroll.dev%2Fhttp01-order",
-                      rows[i].status, "{}");
+        scripted_plan(&w.script, "GET " GRANTS OURS, rows[i].status, "{}");
         e = tier_of(&by_us)->adopt(&w.env, note, &found);
         assert_true((e == NULL) == rows[i].fine);
         err_free(e);
@@ -295,11 +268,7 @@ static void what_an_earlier_process_left_is_found(void **state)
                   "{\"items\":[{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\"," OF(
                       "u1") "}},{\"metadata\":{\"name\":\"by-hand\",\"namespace\":\"shop\"}}]}");
     expect_ok(tier_of(&by_pod)->adopt(&w.env, note, &found));
-    scripted_plan(&w.script, "GET " GRANTS OURS "%2Ccertroll.dev%2Fhttp01-order", 200,
-                  "{\"items\":[{\"metadata\":{\"annotations\":{\"certroll.dev/http01-order\":"
-                  "\"mail/c\"}}}]}");
-    expect_ok(tier_of(&by_us)->adopt(&w.env, note, &found));
-    assert_string_equal(buf_str(&found), "shop/web-1 mail/c ");
+    assert_string_equal(buf_str(&found), "shop/web-1 ");
 }
 
 #define PARENTS                                                                                    \

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "http01/grants.h"
 #include "kube/workqueue.h"
 #include "reconciler_scene.h"
 #include "support/expect.h"
@@ -20,6 +21,8 @@
     "https://api/apis/networking.k8s.io/v1/"                                                       \
     "ingresses?limit=500&labelSelector=certroll.dev%2Fhttp01-paths%3Dtrue"
 #define ROUTES "GET https://api/apis/gateway.networking.k8s.io/v1/httproutes" OURS
+#define GRANTS                                                                                     \
+    "https://api/apis/gateway.networking.k8s.io/v1beta1/namespaces/certroll/referencegrants"
 #define INGRESSES "GET https://api/apis/networking.k8s.io/v1/ingresses" OURS
 
 static const struct object_name adopt = {.ns = "", .name = "adopt"};
@@ -46,7 +49,8 @@ static void what_is_there_comes_under_care(void **state)
     int64_t next = 0;
     expect_ok(solver_reconcile((void *)(uintptr_t)s.env, &adopt, &next));
     assert_int_equal(next, SCENE_NOW + 30 * NS_PER_MIN);
-    assert_int_equal(workqueue_len(controller_queue(s.env->controllers.solver)), 1);
+    /* The solver, and what Orders share. */
+    assert_int_equal(workqueue_len(controller_queue(s.env->controllers.solver)), 2);
     assert_int_equal(workqueue_len(controller_queue(s.env->controllers.order)), 1);
     assert_int_not_equal(memo_get(s.env->presented, "shop/web-1").marks, 0);
 }
@@ -70,6 +74,31 @@ static void a_busy_api_server_is_asked_again(void **state)
     assert_true(controller_step(s.env->controllers.solver));
 }
 
+/* The process runs with replicas that answer: the scene's do not. */
+static void what_orders_share_goes_as_solvers_do(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct env env = *s.env;
+    env.http01.responder = (struct http01_responder){.ns = "certroll", .service = "answers"};
+    const struct object_name sweep = {.ns = "", .name = SWEEP_KEY};
+    int64_t next = 0;
+    expect_ok(solver_reconcile(&env, &sweep, &next));
+    assert_int_equal(next, 0);
+    scripted_plan(&s.world, "GET " GRANTS OURS "%2Ccertroll.dev%2Fhttp01-grant%3Dshop", 200,
+                  "{\"items\":[]}");
+    scripted_plan(&s.world, "PATCH " GRANTS "/certroll-http01-from-shop", 201, "{}");
+    expect_ok(http01_grant_need(&env.http01, "shop"));
+    expect_ok(solver_reconcile(&env, &sweep, &next));
+    assert_int_equal(next, SCENE_NOW + env.config.solver_linger);
+    clock_manual_advance(&s.hands, env.config.solver_linger);
+    scripted_plan(&s.world, "DELETE " GRANTS "/certroll-http01-from-shop", 200, "{}");
+    next = 0;
+    expect_ok(solver_reconcile(&env, &sweep, &next));
+    assert_int_equal(next, 0);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -82,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_there_comes_under_care),
         cmocka_unit_test(a_busy_api_server_is_asked_again),
+        cmocka_unit_test(what_orders_share_goes_as_solvers_do),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
