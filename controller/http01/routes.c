@@ -70,45 +70,41 @@ struct err *http01_present_moved(const struct http01_env *env, const struct http
 
 struct clearing {
     const struct http01_env *env;
-    const struct kube_resource *res;
 };
 
 static struct err *delete_route(void *arg, const json_t *item)
 {
-    const struct clearing *c = arg;
+    const struct http01_env *env = ((const struct clearing *)arg)->env;
     const struct kube_ref ref = {
-        .res = c->res, .ns = c->env->responder.ns, .name = JSTR(item, "metadata", "name")};
-    return kube_delete(c->env->kube, &ref, JSTR(item, "metadata", "uid"));
+        .res = &res_ingress, .ns = env->responder.ns, .name = JSTR(item, "metadata", "name")};
+    return kube_delete(env->kube, &ref, JSTR(item, "metadata", "uid"));
 }
 
-static struct err *list_of(const struct http01_env *env, const struct kube_resource *res,
-                           const struct http01_order *order,
+static struct err *list_of(const struct http01_env *env, const struct http01_order *order,
                            struct err *(*fn)(void *arg, const json_t *item), void *arg)
 {
     auto_free char *selector = x_printf("%s=true," HTTP01_ORDER "=%s", api_names()->http01_solver,
                                         hash_of(order->ns, order->name).text);
-    const struct kube_ref all = {.res = res, .ns = env->responder.ns};
+    const struct kube_ref all = {.res = &res_ingress, .ns = env->responder.ns};
     return kube_list(env->kube, &all, selector, fn, arg);
 }
 
 /* By its name: a list makes the API server read the routes of all orders. */
-static struct err *delete_only(const struct http01_env *env, const struct kube_resource *res,
-                               const struct http01_order *order)
+static struct err *delete_only(const struct http01_env *env, const struct http01_order *order)
 {
     const struct http01_presentation whole = {.order = *order, .name = order->name};
     char name[KUBE_NAME_MAX + 1];
     http01_moved_name(&whole, name);
-    const struct kube_ref ref = {.res = res, .ns = env->responder.ns, .name = name};
+    const struct kube_ref ref = {.res = &res_ingress, .ns = env->responder.ns, .name = name};
     return kube_delete(env->kube, &ref, NULL);
 }
 
-struct err *http01_clear_moved(const struct http01_env *env, const struct kube_resource *res,
-                               const struct http01_order *order)
+struct err *http01_clear_moved(const struct http01_env *env, const struct http01_order *order)
 {
     if (order->one_name)
-        return delete_only(env, res, order);
-    struct clearing c = {env, res};
-    return list_of(env, res, order, delete_route, &c);
+        return delete_only(env, order);
+    struct clearing c = {env};
+    return list_of(env, order, delete_route, &c);
 }
 
 struct looking {
@@ -127,7 +123,7 @@ struct err *http01_moved_places(const struct http01_env *env, const struct http0
                                 const char *host, struct strlist *places)
 {
     struct looking l = {host, places};
-    return list_of(env, &res_ingress, order, read_places, &l);
+    return list_of(env, order, read_places, &l);
 }
 
 struct adopting {
@@ -147,13 +143,12 @@ static struct err *adopt_route(void *arg, const json_t *item)
     return NULL;
 }
 
-struct err *http01_adopt_moved(const struct http01_env *env, const struct kube_resource *res,
-                               http01_found_fn found, void *arg)
+struct err *http01_adopt_moved(const struct http01_env *env, http01_found_fn found, void *arg)
 {
     if (str_empty(env->responder.ns))
         return NULL;
     struct adopting a = {found, arg};
     auto_free char *selector = x_printf("%s=true," HTTP01_ORDER, api_names()->http01_solver);
-    const struct kube_ref all = {.res = res, .ns = env->responder.ns};
+    const struct kube_ref all = {.res = &res_ingress, .ns = env->responder.ns};
     return kube_list(env->kube, &all, selector, adopt_route, &a);
 }

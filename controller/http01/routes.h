@@ -23,13 +23,13 @@ struct err *http01_present_moved(const struct http01_env *env, const struct http
                                  const struct http01_ingress_config *config) MUST_CHECK;
 /* Puts label and annotation on the body of a route. */
 void http01_mark_moved(json_t *route, const struct http01_order *order);
-/* Removes all routes of that kind that the Order has in certroll's namespace. */
-struct err *http01_clear_moved(const struct http01_env *env, const struct kube_resource *res,
-                               const struct http01_order *order) MUST_CHECK;
+/* Removes all that the Order has in certroll's namespace. */
+struct err *http01_clear_moved(const struct http01_env *env, const struct http01_order *order)
+    MUST_CHECK;
 /* tier->places() for them. */
 struct err *http01_moved_places(const struct http01_env *env, const struct http01_order *order,
                                 const char *host, struct strlist *places) MUST_CHECK;
-struct err *http01_adopt_moved(const struct http01_env *env, const struct kube_resource *res,
-                               http01_found_fn found, void *arg) MUST_CHECK;
+struct err *http01_adopt_moved(const struct http01_env *env, http01_found_fn found, void *arg)
+    MUST_CHECK;
 
 #endif

@@ -46,11 +46,6 @@ static struct err *present(const struct http01_env *env, const struct http01_pre
     return http01_present_moved(env, &sent_on, &config);
 }
 
-static struct err *clear(const struct http01_env *env, const struct http01_order *order)
-{
-    return http01_clear_moved(env, &res_ingress, order);
-}
-
 /* The shared tier finds what both have made. */
 const struct http01_tier http01_tier_redirect = {
     .name = "redirect",
@@ -58,5 +53,5 @@ const struct http01_tier http01_tier_redirect = {
     .granted = true,
     .host = host,
     .present = present,
-    .clear = clear,
+    .clear = http01_clear_moved,
 };

@@ -25,23 +25,13 @@ static struct err *present(const struct http01_env *env, const struct http01_pre
     return http01_present_moved(env, p, &config);
 }
 
-static struct err *clear(const struct http01_env *env, const struct http01_order *order)
-{
-    return http01_clear_moved(env, &res_ingress, order);
-}
-
-static struct err *adopt(const struct http01_env *env, http01_found_fn found, void *arg)
-{
-    return http01_adopt_moved(env, &res_ingress, found, arg);
-}
-
 const struct http01_tier http01_tier_shared = {
     .name = "shared",
     .granted = true,
     .configured = configured,
     .host = http01_host_is_name,
     .present = present,
-    .clear = clear,
+    .clear = http01_clear_moved,
     .places = http01_moved_places,
-    .adopt = adopt,
+    .adopt = http01_adopt_moved,
 };
