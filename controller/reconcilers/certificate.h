@@ -83,6 +83,8 @@ struct certificate_pass {
 
 /* A request that is unanswered for longer is worth words in status. */
 #define ANSWER_PATIENCE (10 * NS_PER_SEC)
+/* And an Order that has nothing to tell, once nothing was seen of it for so long. */
+#define ORDER_PATIENCE NS_PER_MIN
 
 /* Ends the pass with a sentence for status.nextAction. */
 void pass_wait(struct certificate_pass *p, int64_t next, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -158,7 +160,7 @@ struct err *attempt_retry(struct certificate_pass *p) MUST_CHECK;
 struct err *attempt_reject(struct certificate_pass *p, const char *reason, struct err *e)
     MUST_CHECK;
 /* Ends the pass until the attempt's request is answered, and says what that waits for. */
-void attempt_wait(struct certificate_pass *p);
+struct err *attempt_wait(struct certificate_pass *p) MUST_CHECK;
 /* Is the request owned by this Certificate? */
 bool request_is_ours(const struct certificate_pass *p, const struct certificate_request *request);
 /* The issuer behind the reference at field ("spec.issuerRef"), referenced, when it is there and ready; else the pass

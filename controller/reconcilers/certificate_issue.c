@@ -205,32 +205,55 @@ struct err *ensure_request(struct certificate_pass *p)
 
 /* ---- the answer ---- */
 
-/* What the request waits for is repeated here once it takes long: a person looks at the Certificate
- * first. */
-void attempt_wait(struct certificate_pass *p)
+/* An Order that goes its way tells nothing but its name, which the request has, too. When many are under way at once
+ * that would be a write for each, and soon untrue: it is told of one that has not moved for a while. */
+static struct err *patience(struct certificate_pass *p, const struct condition *ready,
+                            int64_t *ret_until)
 {
     const struct object_meta *meta = &p->attempt->obj.meta;
+    AUTO_OBJECT_LIST orders = {0};
+    *ret_until = meta->creation_timestamp + ANSWER_PATIENCE;
+    if (ready == NULL || p->now < *ret_until)
+        return NULL;
+    TRY(cache_by_index(p->env->orders.cache, p->env->orders_by_owner, meta->uid, &orders));
+    for (size_t i = 0; i < orders.len; i++) {
+        const struct order *o = orders.items[i];
+        int64_t placed = o->status.placed_time;
+        int64_t moved = placed > 0 ? placed : o->obj.meta.creation_timestamp;
+        if (str_ends(ready->message, o->obj.meta.name)) /* no word after that */
+            *ret_until = moved + ORDER_PATIENCE;
+    }
+    return NULL;
+}
+
+/* What the request waits for is repeated here once it takes long: a person looks at the Certificate
+ * first. What was told stays. */
+struct err *attempt_wait(struct certificate_pass *p)
+{
+    const char *name = p->attempt->obj.meta.name;
     const condition_list *c = &p->attempt->status.conditions;
     const struct condition *ready = condition_find(c->items, c->len, "Ready");
     const char *which = p->preflight ? "preflight: " : "";
+    auto_free char *told =
+        x_printf("%sCertificateRequest %s: %s", which, name,
+                 ready != NULL ? ready->message : "nobody has answered it: is its issuer running?");
+    int64_t until = 0;
+    TRY(patience(p, ready, &until));
     say_issuing(p);
-    int64_t patience = meta->creation_timestamp + ANSWER_PATIENCE;
-    if (p->now < patience) {
-        pass_wait(p, patience, "%sCertificateRequest %s to be answered", which, meta->name);
-        return;
+    if (p->now < until && !str_eq(told, p->crt->status.next_action)) {
+        pass_wait(p, until, "%sCertificateRequest %s to be answered", which, name);
+        return NULL;
     }
     p->quiet = false;
     if (ready != NULL && !str_eq(ready->reason, "Pending"))
         pass_set_issuing(p, "True", ready->reason, ready->message);
-    pass_wait(p, 0, "%sCertificateRequest %s: %s", which, meta->name,
-              ready != NULL ? ready->message : "nobody has answered it: is its issuer running?");
+    pass_wait(p, 0, "%s", told);
+    return NULL;
 }
 
 struct err *ensure_answer(struct certificate_pass *p)
 {
-    if (!request_is_issued(p->attempt))
-        attempt_wait(p);
-    return NULL;
+    return request_is_issued(p->attempt) ? NULL : attempt_wait(p);
 }
 
 /* ---- the Secret ---- */

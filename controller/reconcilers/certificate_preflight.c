@@ -142,10 +142,8 @@ struct err *ensure_preflight(struct certificate_pass *p)
 {
     if (p->crt->spec.preflight == NULL || (p->attempt != NULL && !p->preflight))
         return NULL;
-    if (p->attempt != NULL && !request_is_issued(p->attempt)) {
-        attempt_wait(p);
-        return NULL;
-    }
+    if (p->attempt != NULL && !request_is_issued(p->attempt))
+        return attempt_wait(p);
     if (p->attempt != NULL && is_stale(p))
         TRY(drop_attempt(p));
     if (p->attempt == NULL)

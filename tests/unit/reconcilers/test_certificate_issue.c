@@ -12,6 +12,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/timefmt.h"
 #include "dns01/turns.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
@@ -221,6 +222,98 @@ static void the_request_goes_with_its_key(void **state)
     pki_key_free(g.p.key);
 }
 
+/* ---- while there is no answer ---- */
+
+#define ASKED "CertificateRequest web-1 to be answered"
+#define WAITS "Waiting for Order web-1-o"
+
+/* Seconds before now; -1: not at all. */
+struct wait {
+    int asked;           /* the request was made */
+    const char *message; /* of its condition Ready; NULL: none */
+    int ordered, placed; /* its Order was made, and placed at the CA */
+    const char *told;    /* status.nextAction before */
+    const char *want;
+    int next; /* seconds from now; -1: whatever changes */
+};
+
+static int64_t ago(int seconds)
+{
+    return SCENE_NOW - seconds * NS_PER_SEC;
+}
+
+static void put_order(struct scene *s, const struct wait *w)
+{
+    char made[RFC3339_MAX], placed[RFC3339_MAX];
+    rfc3339_format(ago(w->ordered), made);
+    rfc3339_format(ago(w->placed), placed);
+    auto_free char *at = w->placed >= 0 ? x_printf("\"placedTime\":\"%s\"", placed) : x_strdup("");
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"web-1-o\",\"namespace\":\"shop\",\"uid\":\"o\","
+        "\"resourceVersion\":\"5\",\"creationTimestamp\":\"%s\",\"ownerReferences\":[{"
+        "\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"CertificateRequest\",\"name\":\"web-1\","
+        "\"uid\":\"r\",\"controller\":true}]},\"spec\":{\"request\":\"\",\"issuerRef\":{\"name\":"
+        "\"acme\"}},\"status\":{%s}}",
+        made, at);
+    scene_put(&s->env->orders, text);
+}
+
+static void expect_told(const struct wait *w)
+{
+    SCENE s = {0};
+    scene_open(&s);
+    if (w->ordered >= 0)
+        put_order(&s, w);
+    struct condition ready = {
+        .type = "Ready", .status = "False", .reason = "Pending", .message = w->message};
+    const struct certificate crt = {
+        .obj.meta = {.name = "web", .namespace = "shop", .uid = "crt"},
+        .status.next_action = w->told,
+    };
+    const struct certificate_request attempt = {
+        .obj.meta = {.name = "web-1",
+                     .namespace = "shop",
+                     .uid = "r",
+                     .creation_timestamp = ago(w->asked)},
+        .status.conditions = {&ready, w->message != NULL ? 1 : 0},
+    };
+    struct certificate_pass p = {.env = s.env, .now = SCENE_NOW, .crt = &crt, .attempt = &attempt};
+    condition_set_init(&p.conditions, NULL, 0);
+    expect_ok(ensure_answer(&p));
+    assert_string_equal(p.waiting, w->want);
+    assert_int_equal(p.next, w->next >= 0 ? SCENE_NOW + w->next * NS_PER_SEC : 0);
+    condition_set_release(&p.conditions);
+    free(p.waiting);
+}
+
+static void a_wait_is_told_when_there_is_something_to_tell(void **state)
+{
+    (void)state;
+    static const struct wait rows[] = {
+        {5, NULL, -1, -1, NULL, ASKED, 5},
+        {10, NULL, -1, -1, ASKED,
+         "CertificateRequest web-1: nobody has answered it: is its issuer running?", -1},
+        /* Of another controller's, which may mean a person. */
+        {10, "to be looked at", -1, -1, ASKED, "CertificateRequest web-1: to be looked at", -1},
+        {10, WAITS ": the self-check", 9, 9, ASKED,
+         "CertificateRequest web-1: " WAITS ": the self-check", -1},
+        /* Nobody knows better: the issuer is gone, the Order has not heard of it. */
+        {10, "no issuer", 9, 9, ASKED, "CertificateRequest web-1: no issuer", -1},
+        /* It goes its way. */
+        {5, WAITS, 4, 3, ASKED, ASKED, 5},
+        {10, WAITS, 9, -1, ASKED, ASKED, 51},
+        {59, WAITS, 59, 10, ASKED, ASKED, 50},
+        {3600, WAITS, 3600, 10, "until 5 o'clock", ASKED, 50},
+        {70, WAITS, 69, 60, ASKED, "CertificateRequest web-1: " WAITS, -1},
+        {60, WAITS, 60, -1, ASKED, "CertificateRequest web-1: " WAITS, -1},
+        /* What was told is not taken back. */
+        {70, WAITS, 69, 1, "CertificateRequest web-1: " WAITS, "CertificateRequest web-1: " WAITS,
+         -1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        expect_told(&rows[i]);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -237,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_stored_key_that_cannot_be_read_is_made_anew),
         cmocka_unit_test(large_keys_are_made_one_after_the_other),
         cmocka_unit_test(the_request_goes_with_its_key),
+        cmocka_unit_test(a_wait_is_told_when_there_is_something_to_tell),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
