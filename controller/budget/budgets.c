@@ -14,12 +14,12 @@
 #define TEXT_MAX (2 * 1024 * 1024)
 #define VERSION 1
 
-/* What an order took that is not over yet. */
+/* Of an order that is not over yet. */
 struct grant {
     int64_t at;
     struct budget_need *needs;
     size_t count;
-    bool *was_full; /* of each need, when it was taken */
+    bool reserved; /* else it is taken */
 };
 
 struct budgets {
@@ -38,7 +38,6 @@ static void grant_free(void *value)
 {
     struct grant *g = value;
     free(g->needs);
-    free(g->was_full);
     free(g);
 }
 
@@ -100,34 +99,40 @@ static struct turns *turns_of(struct budgets *b, const char *server)
     return t;
 }
 
-/* NULL when there are too many: it can be settled no more, and what it took comes back by itself. */
-static struct grant *remember(struct budgets *b, const char *id, const struct budget_need *needs,
-                              size_t count, int64_t at)
+/* False when there are too many: it can be settled no more. */
+static bool remember(struct budgets *b, const char *id, const struct budget_need *needs,
+                     size_t count, int64_t at, bool reserved)
 {
     if (b->grants.len >= GRANTS_MAX)
-        return NULL;
+        return false;
     struct grant *g = x_calloc(1, sizeof(*g));
     g->at = at;
     g->needs = budget_needs_copy(needs, count);
     g->count = count;
-    g->was_full = x_calloc(count + 1, sizeof(*g->was_full));
+    g->reserved = reserved;
     map_put(&b->grants, id, g);
-    return g;
+    return true;
+}
+
+static void take(struct budgets *b, const struct budget_need *need, int64_t at)
+{
+    budget_take(&b->ledger, need, at);
+    b->changed = true;
 }
 
 static void grant(struct budgets *b, const struct budget_ask *ask, int64_t now,
                   struct budget_answer *ret)
 {
-    struct grant *g = remember(b, ask->id, ask->needs, ask->count, now);
+    bool reserved = remember(b, ask->id, ask->needs, ask->count, now, true);
     for (size_t i = 0; i < ask->count; i++) {
         const struct budget_need *need = &ask->needs[i];
         if (need->only_looked_at)
             continue;
-        if (g != NULL)
-            g->was_full[i] = budget_left(&b->ledger, need, now) == need->limit.count;
-        budget_take(&b->ledger, need, now);
+        if (reserved)
+            budget_reserve(&b->ledger, need, now);
+        else
+            take(b, need, now);
     }
-    b->changed = true;
     ret->granted = true;
     ret->at = now;
 }
@@ -217,7 +222,7 @@ static bool leave(void *arg, const char *server, void *value)
 
 static bool is_given_back(const struct budget_need *need, enum budget_outcome outcome)
 {
-    if (need->only_looked_at || outcome == BUDGET_ISSUED)
+    if (outcome == BUDGET_ISSUED)
         return false;
     return outcome == BUDGET_NOT_PLACED || need->kind != BUDGET_ORDERS;
 }
@@ -230,18 +235,29 @@ static bool walk_again(void *arg, const char *server, void *value)
     return true;
 }
 
+static void settle_need(struct budgets *b, const struct grant *g, const struct budget_need *need,
+                        bool given_back, int64_t now)
+{
+    if (g->reserved)
+        budget_unreserve(&b->ledger, need, now);
+    if (g->reserved && !given_back)
+        take(b, need, now);
+    if (!g->reserved && given_back) {
+        budget_give_back(&b->ledger, need, now);
+        b->changed = true;
+    }
+    if (given_back)
+        map_each(&b->turns, walk_again, NULL);
+}
+
 static void settle(struct budgets *b, const char *id, enum budget_outcome outcome, int64_t now)
 {
     struct grant *g = map_take(&b->grants, id);
     if (g == NULL)
         map_each(&b->turns, leave, (char *)(uintptr_t)id);
-    for (size_t i = 0; g != NULL && i < g->count; i++) {
-        if (!is_given_back(&g->needs[i], outcome))
-            continue;
-        budget_give_back(&b->ledger, &g->needs[i], now);
-        b->changed = true;
-        map_each(&b->turns, walk_again, NULL);
-    }
+    for (size_t i = 0; g != NULL && i < g->count; i++)
+        if (!g->needs[i].only_looked_at)
+            settle_need(b, g, &g->needs[i], is_given_back(&g->needs[i], outcome), now);
     if (g != NULL)
         grant_free(g);
 }
@@ -281,14 +297,16 @@ int64_t budgets_placed(struct budgets *b, const char *id)
 {
     int64_t now = begin(b);
     struct grant *g = map_get(&b->grants, id);
-    /* A bucket that was full begins to fill when it is counted; else it does so already. */
-    for (size_t i = 0; g != NULL && i < g->count && now > g->at; i++)
-        if (g->was_full[i])
-            budget_delay(&b->ledger, &g->needs[i], now - g->at);
-    if (g != NULL)
+    if (g != NULL && g->reserved) {
+        for (size_t i = 0; i < g->count; i++)
+            if (!g->needs[i].only_looked_at)
+                settle_need(b, g, &g->needs[i], false, now);
+        g->reserved = false;
         g->at = now;
+    }
+    int64_t at = g != NULL ? g->at : 0;
     end(b);
-    return g != NULL ? now : 0;
+    return at;
 }
 
 void budgets_settle(struct budgets *b, const char *id, enum budget_outcome outcome)
@@ -320,7 +338,7 @@ void budgets_adopt(struct budgets *b, const char *id, const struct budget_need *
                    int64_t at)
 {
     begin(b);
-    remember(b, id, needs, count, at);
+    remember(b, id, needs, count, at, false);
     end(b);
 }
 

@@ -25,7 +25,7 @@ struct budget_ask {
 };
 struct budget_answer {
     bool granted;
-    int64_t at;            /* granted: when it was taken. Else: about then it might be */
+    int64_t at;            /* granted: when that was. Else: about then it might be */
     int64_t look_at;       /* not granted: ask again then */
     enum budget_kind kind; /* not granted: what it waits for */
     struct budget_limit limit;
@@ -33,13 +33,14 @@ struct budget_answer {
     bool others_first; /* there is some of it, and others are ahead */
     bool undecided;    /* it has only come: its place is known at look_at, a second from now */
 };
-/* Takes all that is needed, or nothing and keeps a place. */
+/* Reserves all that is needed, or nothing and keeps a place. What is reserved does not come back while the order is
+ * being placed, as the server may count it at any time until it has answered. */
 void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_answer *ret_answer);
-/* The server has answered: it may have counted the order as late as now, and so do we. When that is, 0 for one
- * that was not granted. */
+/* The server has answered: it may have counted the order as late as now, and so do we. When that was, also if it is told
+ * again; 0 for one that was not granted. */
 int64_t budgets_placed(struct budgets *b, const char *id);
-/* The order that was granted is over. Without a certificate what only certificates take is given
- * back; when it was not even placed, all. Harmless for one that was not granted; it waits no more. */
+/* The order that was granted is over, or waits for something else. Without a certificate what only certificates take is
+ * given back; when it was not even placed, all. Harmless for one that was not granted; it waits no more. */
 enum budget_outcome { BUDGET_ISSUED, BUDGET_FAILED, BUDGET_NOT_PLACED };
 void budgets_settle(struct budgets *b, const char *id, enum budget_outcome outcome);
 /* The server refused this granted order by a rate limit: others of the account pause for a minute, so

@@ -16,6 +16,7 @@ struct bucket {
     int64_t full_at; /* all kinds but DAY */
     int64_t day;     /* DAY: days since the epoch, and how many were taken in it */
     int64_t used;
+    int64_t reserved; /* units of orders that are being placed */
     int64_t held_until;
 };
 
@@ -53,7 +54,7 @@ static const struct bucket *find(const struct budget_ledger *l, const struct bud
 
 static bool is_full(const struct bucket *b, int64_t now)
 {
-    if (b->held_until > now)
+    if (b->held_until > now || b->reserved > 0)
         return false;
     return b->kind == BUDGET_DAY ? b->day != now / NS_PER_DAY : b->full_at <= now;
 }
@@ -109,7 +110,7 @@ static struct bucket *get(struct budget_ledger *l, const struct budget_need *nee
 
 static int64_t interval(const struct budget_limit *limit)
 {
-    int64_t each = limit->period / limit->count;
+    int64_t each = limit->count > 0 ? limit->period / limit->count : 1;
     return each > 0 ? each : 1;
 }
 
@@ -118,22 +119,32 @@ static int64_t used_today(const struct bucket *b, int64_t now)
     return b != NULL && b->day == now / NS_PER_DAY ? b->used : 0;
 }
 
+static int64_t reserved(const struct bucket *b)
+{
+    return b != NULL ? b->reserved : 0;
+}
+
+/* When it would be full if what is reserved were spent now: until it is spent nothing of it comes back. */
+static int64_t full_at(const struct bucket *b, const struct budget_limit *limit, int64_t now)
+{
+    int64_t spent = b != NULL && b->full_at > now ? b->full_at : now;
+    return spent + reserved(b) * interval(limit);
+}
+
 int64_t budget_left(const struct budget_ledger *l, const struct budget_need *need, int64_t now)
 {
     const struct bucket *b = find(l, need);
     if (need->kind == BUDGET_DAY)
-        return need->limit.count - used_today(b, now);
-    if (b == NULL || b->full_at <= now)
-        return need->limit.count;
+        return need->limit.count - used_today(b, now) - reserved(b);
     int64_t each = interval(&need->limit);
-    return need->limit.count - (b->full_at - now + each - 1) / each;
+    return need->limit.count - (full_at(b, &need->limit, now) - now + each - 1) / each;
 }
 
 static int64_t time_in_days(const struct budget_need *need, const struct bucket *b, int64_t n,
                             int64_t now)
 {
     /* What was taken beyond the limit, as after a crash, is no debt: each day begins with all of it. */
-    int64_t left = need->limit.count - used_today(b, now);
+    int64_t left = need->limit.count - used_today(b, now) - reserved(b);
     int64_t beyond = n - (left > 0 ? left : 0);
     if (beyond <= 0)
         return now;
@@ -151,8 +162,8 @@ int64_t budget_time_of(const struct budget_ledger *l, const struct budget_need *
     if (need->kind == BUDGET_DAY)
         at = time_in_days(need, b, n, now);
     else {
-        int64_t full_at = b != NULL && b->full_at > now ? b->full_at : now;
-        int64_t due = full_at + (n - need->limit.count) * interval(&need->limit);
+        int64_t due =
+            full_at(b, &need->limit, now) + (n - need->limit.count) * interval(&need->limit);
         at = due > now ? due : now;
     }
     return b != NULL && b->held_until > at ? b->held_until : at;
@@ -184,10 +195,16 @@ void budget_give_back(struct budget_ledger *l, const struct budget_need *need, i
         b->full_at -= interval(&need->limit);
 }
 
-void budget_delay(struct budget_ledger *l, const struct budget_need *need, int64_t delay)
+void budget_reserve(struct budget_ledger *l, const struct budget_need *need, int64_t now)
 {
-    if (need->limit.count > 0 && need->kind != BUDGET_DAY && find(l, need) != NULL)
-        get(l, need, 0)->full_at += delay;
+    if (need->limit.count > 0)
+        get(l, need, now)->reserved++;
+}
+
+void budget_unreserve(struct budget_ledger *l, const struct budget_need *need, int64_t now)
+{
+    if (need->limit.count > 0 && reserved(find(l, need)) > 0) /* else it had to make room */
+        get(l, need, now)->reserved--;
 }
 
 void budget_hold(struct budget_ledger *l, const struct budget_need *need, int64_t until)
@@ -202,16 +219,18 @@ struct emptiest {
     char prefix[BUDGET_NAME_MAX];
     size_t skip; /* up to the key */
     const char *key;
+    const struct budget_limit *limit;
+    int64_t now;
     int64_t full_at;
 };
 
 static bool look_for_emptiest(void *arg, const char *name, void *value)
 {
     struct emptiest *e = arg;
-    const struct bucket *b = value;
-    if (str_starts(name, e->prefix) && b->full_at > e->full_at) {
+    int64_t at = full_at(value, e->limit, e->now);
+    if (str_starts(name, e->prefix) && at > e->full_at) {
         e->key = name + e->skip;
-        e->full_at = b->full_at;
+        e->full_at = at;
     }
     return true;
 }
@@ -219,7 +238,8 @@ static bool look_for_emptiest(void *arg, const char *name, void *value)
 int64_t budget_least_left(const struct budget_ledger *l, enum budget_kind kind, const char *scope,
                           struct budget_limit limit, int64_t now)
 {
-    struct emptiest e = {.skip = strlen(budget_kind_field(kind)) + 1};
+    struct emptiest e = {
+        .skip = strlen(budget_kind_field(kind)) + 1, .limit = &limit, .now = now, .full_at = now};
     char key[BUDGET_KEY_MAX];
     budget_key(scope, "", key);
     name_of(kind, key, e.prefix);

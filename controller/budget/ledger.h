@@ -45,8 +45,10 @@ int64_t budget_time_of(const struct budget_ledger *l, const struct budget_need *
 void budget_take(struct budget_ledger *l, const struct budget_need *need, int64_t now);
 /* Puts one back that was taken and not used. */
 void budget_give_back(struct budget_ledger *l, const struct budget_need *need, int64_t now);
-/* What was taken was counted so many ns later. */
-void budget_delay(struct budget_ledger *l, const struct budget_need *need, int64_t delay);
+/* For an order that is being placed: as if it were taken at any later time, until that is known (unreserve, and take) or
+ * it is over (unreserve). Not stored. */
+void budget_reserve(struct budget_ledger *l, const struct budget_need *need, int64_t now);
+void budget_unreserve(struct budget_ledger *l, const struct budget_need *need, int64_t now);
 /* None of it before that time, whatever is left: the server said so. Not stored. */
 void budget_hold(struct budget_ledger *l, const struct budget_need *need, int64_t until);
 

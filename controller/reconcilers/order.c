@@ -248,9 +248,12 @@ static struct err *ensure_created(struct order_pass *p)
         TRY(heard(p, place_order(p, &o)));
     else
         TRY(heard(p, recall_order(p, url, &o)));
-    if (p->stop)
+    if (p->stop) { /* for long, perhaps: others may go meanwhile */
+        budgets_settle(p->env->budgets, uid, BUDGET_NOT_PLACED);
         return NULL;
+    }
     p->status.placed_time = budgets_placed(p->env->budgets, uid);
+    budget_store_wake(p->env);
     TRY(persist(p, &o), "order %s is at the CA and its URL could not be stored", o.url);
     order_wait(p, p->now);
     return NULL;

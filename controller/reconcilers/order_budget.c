@@ -148,7 +148,6 @@ struct err *ensure_budget(struct order_pass *p)
         wait_for(p, &answer);
         return NULL;
     }
-    budget_store_wake(p->env);
     clear_waiting(p);
     return NULL;
 }

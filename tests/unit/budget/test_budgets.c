@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/rand.h"
 #include "base/str.h"
 #include "budget/budgets.h"
 
@@ -65,6 +66,15 @@ static struct budget_answer ask_number(struct scene *s, const char *ns, int n,
     return ask(s, ns, id, needs, count);
 }
 
+/* Granted and counted by the server at once. */
+static bool place(struct scene *s, const char *id, const struct budget_need *need)
+{
+    bool granted = ask(s, "ns", id, need, 1).granted;
+    if (granted)
+        assert_int_equal(budgets_placed(s->b, id), clock_wall(&s->clock.clock));
+    return granted;
+}
+
 static void asking_twice_takes_once(void **state)
 {
     struct scene *s = *state;
@@ -74,7 +84,7 @@ static void asking_twice_takes_once(void **state)
     clock_manual_advance(&s->clock, NS_PER_SEC);
     a = ask(s, "ns", "1", &need, 1);
     assert_true(a.granted && a.at == NOW);
-    assert_int_equal(budgets_left(s->b, &need), 0 + 1);
+    assert_int_equal(budgets_left(s->b, &need), 1);
 }
 
 /* Somebody who waits hears of it when the limit is raised. */
@@ -112,16 +122,117 @@ static void an_order_counts_when_it_is_answered(void **state)
     clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
     assert_int_equal(budgets_placed(s->b, "2"), NOW + 2 * NS_PER_SEC);
     assert_int_equal(budgets_placed(s->b, "1"), NOW + 2 * NS_PER_SEC);
-    assert_int_equal(budgets_placed(s->b, "1"), NOW + 2 * NS_PER_SEC);
     struct budget_answer a = ask(s, "ns", "3", &need, 1);
     assert_int_equal(a.at, NOW + 2 * NS_PER_SEC + EACH);
+    clock_manual_advance(&s->clock, NS_PER_SEC);
+    assert_int_equal(budgets_placed(s->b, "1"), NOW + 2 * NS_PER_SEC);
+    assert_int_equal(ask(s, "ns", "3", &need, 1).at, a.at);
+}
+
+/* The server may count it at any time until it has answered, so nothing of it comes back before. */
+static void what_is_being_placed_does_not_come_back(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(2);
+    assert_true(ask(s, "ns", "slow", &need, 1).granted);
+    clock_manual_advance(&s->clock, 2 * EACH);
+    auto_free char *text = budgets_text(s->b); /* which forgets what is full again */
+    assert_int_equal(budgets_left(s->b, &need), 1);
+    assert_true(place(s, "quick", &need));
+    assert_int_equal(budgets_placed(s->b, "slow"), NOW + 2 * EACH);
+    struct budget_answer a = ask(s, "ns", "next", &need, 1);
+    assert_false(a.granted);
+    assert_int_equal(a.at, NOW + 3 * EACH);
+}
+
+/* Not even when it was lost: it may have been counted just before that was known. */
+static void what_was_lost_counts_from_then(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(1);
+    assert_true(ask(s, "ns", "lost", &need, 1).granted);
+    clock_manual_advance(&s->clock, EACH);
+    budgets_settle(s->b, "lost", BUDGET_FAILED);
+    assert_int_equal(ask(s, "ns", "next", &need, 1).at, NOW + 2 * EACH);
+}
+
+/* Whoever cannot be placed after all takes nothing. */
+static void what_was_not_placed_is_free_at_once(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need needs[] = {account(1),
+                                  {.kind = BUDGET_DAY, .key = "i", .limit = {1, 0}},
+                                  {.kind = BUDGET_SET, .key = "any", .limit = {0, 0}}};
+    for (int i = 0; i < 10; i++) {
+        assert_true(ask_number(s, "ns", i, needs, 3).granted);
+        assert_false(ask(s, "ns", "other", needs, 3).granted);
+        budgets_settle(s->b, "other", BUDGET_NOT_PLACED);
+        char id[32];
+        snprintf(id, sizeof(id), "ns-%d", i);
+        budgets_settle(s->b, id, BUDGET_NOT_PLACED);
+        for (int n = 0; n < 2; n++)
+            assert_int_equal(budgets_left(s->b, &needs[n]), 1);
+    }
+}
+
+/* A call to the server: 0 = there is none, or it has been counted. */
+struct call {
+    char id[16];
+    int64_t counts_at, answers_at;
+};
+
+/* True when it has been answered. */
+static bool go_on(struct scene *s, struct call *c, int64_t *server_full_at)
+{
+    int64_t now = clock_wall(&s->clock.clock);
+    if (c->counts_at != 0 && c->counts_at <= now) {
+        int64_t from = *server_full_at > now ? *server_full_at : now;
+        assert_true(from - now <= 2 * EACH); /* of three: else it refuses */
+        *server_full_at = from + EACH;
+        c->counts_at = 0;
+    }
+    if (c->answers_at == 0 || c->answers_at > now || c->counts_at != 0)
+        return false;
+    assert_int_equal(budgets_placed(s->b, c->id), now);
+    budgets_settle(s->b, c->id, BUDGET_ISSUED);
+    c->answers_at = 0;
+    return true;
+}
+
+/* Whenever within a call it counts, and however long that takes: a server never has to refuse. */
+static void a_slow_server_never_has_to_refuse(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need need = account(3);
+    struct rng_seeded dice;
+    rng_seeded_init(&dice, 11);
+    struct call calls[3] = {0};
+    int64_t server_full_at = 0;
+    int answered = 0;
+    for (int i = 0; i < 20000; i++) {
+        clock_manual_advance(&s->clock, rng_between(&dice.rng, 0, 20 * NS_PER_SEC));
+        int64_t now = clock_wall(&s->clock.clock);
+        for (size_t n = 0; n < ARRAY_LEN(calls); n++)
+            answered += go_on(s, &calls[n], &server_full_at) ? 1 : 0;
+        struct call *c = &calls[i % 3];
+        if (c->answers_at != 0)
+            continue;
+        snprintf(c->id, sizeof(c->id), "%d", i);
+        if (!ask(s, "ns", c->id, &need, 1).granted) {
+            budgets_settle(s->b, c->id, BUDGET_NOT_PLACED);
+            continue;
+        }
+        c->counts_at = rng_between(&dice.rng, now, now + NS_PER_MIN);
+        c->answers_at = rng_between(&dice.rng, c->counts_at, c->counts_at + NS_PER_MIN);
+    }
+    assert_in_range(answered, 1000, 20000);
 }
 
 static void who_waits_is_told_for_what_and_until_when(void **state)
 {
     struct scene *s = *state;
     struct budget_need need = account(1);
-    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_true(place(s, "1", &need));
     struct budget_answer a = ask(s, "ns", "2", &need, 1);
     assert_false(a.granted);
     assert_int_equal(a.kind, BUDGET_ORDERS);
@@ -160,7 +271,7 @@ static void a_thousand_do_not_starve_one(void **state)
 {
     struct scene *s = *state;
     struct budget_need need = account(1);
-    assert_true(ask_number(s, "greedy", 0, &need, 1).granted);
+    assert_true(place(s, "greedy-0", &need));
     for (int i = 1; i <= 1000; i++)
         assert_false(ask_number(s, "greedy", i, &need, 1).granted);
     clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
@@ -190,7 +301,7 @@ static void turns_are_even(void **state)
     static const char *const spaces[] = {"a", "b", "c"};
     static const int many[] = {300, 30, 60};
     struct budget_need need = account(1);
-    assert_true(ask(s, "first", "first", &need, 1).granted);
+    assert_true(place(s, "first", &need));
     for (int n = 0; n < 3; n++)
         for (int i = 0; i < many[n]; i++)
             ask_number(s, spaces[n], i, &need, 1);
@@ -202,6 +313,9 @@ static void turns_are_even(void **state)
                 if (!ask_number(s, spaces[n], i, &need, 1).granted)
                     continue;
                 assert_int_equal(i, got[n]);
+                char id[32];
+                snprintf(id, sizeof(id), "%s-%d", spaces[n], i);
+                budgets_placed(s->b, id);
                 got[n]++;
             }
     }
@@ -213,7 +327,7 @@ static void who_does_not_come_loses_the_place(void **state)
 {
     struct scene *s = *state;
     struct budget_need need = account(1);
-    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_true(place(s, "1", &need));
     assert_false(ask(s, "ns", "dead", &need, 1).granted);
     clock_manual_advance(&s->clock, 2 * NS_PER_SEC);
     assert_false(ask(s, "ns", "alive", &need, 1).granted);
@@ -227,7 +341,7 @@ static void who_leaves_makes_room_at_once(void **state)
 {
     struct scene *s = *state;
     struct budget_need need = account(1);
-    assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_true(place(s, "1", &need));
     assert_false(ask(s, "ns", "leaves", &need, 1).granted);
     clock_manual_advance(&s->clock, EACH);
     assert_false(ask(s, "ns", "next", &need, 1).granted);
@@ -314,6 +428,8 @@ static void the_text_brings_all_back(void **state)
     assert_int_equal(at, 0);
     assert_false(budgets_has_news(s->b));
     assert_true(ask(s, "ns", "1", &need, 1).granted);
+    assert_false(budgets_has_news(s->b)); /* nothing is spent yet */
+    assert_true(place(s, "1", &need));
     assert_true(budgets_changed(s->b, &at));
     assert_true(budgets_has_news(s->b));
     assert_false(budgets_has_news(s->b));
@@ -397,6 +513,10 @@ int main(void)
         TEST(a_raised_limit_lets_go),
         TEST(a_grant_is_for_its_account),
         TEST(an_order_counts_when_it_is_answered),
+        TEST(what_is_being_placed_does_not_come_back),
+        TEST(what_was_lost_counts_from_then),
+        TEST(what_was_not_placed_is_free_at_once),
+        TEST(a_slow_server_never_has_to_refuse),
         TEST(who_waits_is_told_for_what_and_until_when),
         TEST(nothing_is_taken_when_one_need_is_missing),
         TEST(a_thousand_do_not_starve_one),

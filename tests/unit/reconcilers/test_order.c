@@ -326,6 +326,24 @@ static void a_replacement_by_hand_is_within_limits(void **state)
     }
 }
 
+/* Who waits for people to let the CA issue takes nothing of what others could order meanwhile. */
+static void what_is_held_before_the_ca_takes_no_order(void **state)
+{
+    (void)state;
+    static const char nobody[] = "\0\5issue;"; /* RFC 8659 section 4.1: flags, tag, value */
+    SCENE s = {0};
+    scene_open(&s);
+    budgets_set_loaded(s.env->budgets);
+    acme_scene_issuer(&s, ONE_AN_HOUR);
+    put_order(&s, "a.test", "");
+    acme_scene_directory(&s, ",\"meta\":{\"caaIdentities\":[\"ca.test\"]}");
+    scripted_dns_record(&s.dns, "a.test", DNS_CAA, nobody, sizeof(nobody) - 1);
+    json_auto_t *status = pass(&s);
+    assert_null(JSTR(status, "url"));
+    assert_string_equal(JSTR(status, "nextAction"), "the CAA records to let the CA issue");
+    assert_int_equal(orders_left(&s), 1);
+}
+
 static void a_replacement_waits_where_the_ca_does_not_know_of_any(void **state)
 {
     (void)state;
@@ -519,6 +537,7 @@ int main(void)
         cmocka_unit_test(a_wildcard_without_a_solver_is_ordered),
         cmocka_unit_test(what_is_replaced_comes_from_the_request),
         cmocka_unit_test(a_refused_replacement_is_ordered_within_limits),
+        cmocka_unit_test(what_is_held_before_the_ca_takes_no_order),
         cmocka_unit_test(a_replacement_by_hand_is_within_limits),
         cmocka_unit_test(what_was_not_ordered_is_not_proven),
         cmocka_unit_test(a_replacement_waits_where_the_ca_does_not_know_of_any),

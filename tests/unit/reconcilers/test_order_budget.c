@@ -302,11 +302,14 @@ static void it_is_stored_now_and_then(void **state)
     step_open(&s, &c, "a", "");
     expect_ok(ensure_budget(&c.p));
     assert_false(c.p.stop);
+    expect_ok(keep(&s, &next)); /* nothing is spent before the CA has answered */
+    assert_int_not_equal(budgets_placed(s.env->budgets, "a"), 0);
     scripted_plan(&s.world, "PATCH " MAP_URL, 200, "{}");
     expect_ok(keep(&s, &next));
     assert_int_equal(next, 0);
     step_open(&s, &b, "b", "");
     expect_ok(ensure_budget(&b.p));
+    assert_int_not_equal(budgets_placed(s.env->budgets, "b"), 0);
     expect_ok(keep(&s, &next));
     assert_int_equal(next, SCENE_NOW + NS_PER_MIN);
     clock_manual_advance(&s.hands, NS_PER_MIN);
