@@ -19,7 +19,7 @@
 #include "reconcilers/names.h"
 #include "reconcilers/order.h"
 
-/* A valid one whose Order does not take it is looked at again after this. */
+/* A valid one whose Order has not taken it by then says so in its status. */
 #define TOLD_AGAIN (30 * NS_PER_SEC)
 
 static void pass_release(struct challenge_pass *p)
@@ -192,18 +192,21 @@ static bool is_last(const struct env *env, const struct challenge *c, const char
 }
 
 /* The last one to become valid goes with its Order in a moment: a status that nobody can read before is not
- * worth a write. The Order is told directly; should that be forgotten, the CA says it again. */
+ * worth a write. The Order is told directly; should that be forgotten, the CA says it again. An Order that has other
+ * troubles does not take it: then it is written, and the CA is asked no more. */
 static bool told_order(struct challenge_pass *p)
 {
     const struct env *env = p->env;
     const struct object_meta *m = &p->challenge->obj.meta;
     const struct owner_reference *owner = object_controller(p->challenge);
+    int64_t told = memo_get(env->proven, m->uid).time;
     if (!str_eq(p->status.state, "valid") || owner == NULL ||
-        !is_last(env, p->challenge, owner->uid))
+        !is_last(env, p->challenge, owner->uid) || (told != 0 && p->now >= told + TOLD_AGAIN))
         return false;
-    memo_set(env->proven, m->uid, p->now);
+    if (told == 0)
+        memo_set(env->proven, m->uid, told = p->now);
     controller_enqueue(env->controllers.order, m->namespace, owner->name);
-    p->next = challenge_record_is_held(p->challenge) ? p->now : p->now + TOLD_AGAIN;
+    p->next = challenge_record_is_held(p->challenge) ? p->now : told + TOLD_AGAIN;
     return true;
 }
 

@@ -78,7 +78,8 @@ static struct err *ensure_read(struct dns01_pass *d)
     if (c->now - challenge_noted(c, NOTE_READ).time < READ_AGAIN)
         return NULL;
     TRY(challenge_read_authorization(c));
-    challenge_note(c, NOTE_READ, c->now);
+    if (!c->stop) /* else it is decided, and nothing may follow from its being pending */
+        challenge_note(c, NOTE_READ, c->now);
     return NULL;
 }
 

@@ -15,7 +15,6 @@
 #include "reconcilers/challenge_record.h"
 #include "support/scripted_kube.h"
 
-#define CHALLENGE "https://api/apis/acme.certroll.dev/v1/namespaces/shop/challenges/c"
 #define TOKEN "0123456789abcdef"
 #define SOLVERS                                                                                    \
     ",\"solvers\":[{\"dns01\":{\"cloudflare\":{\"apiTokenSecretRef\":{\"name\":\"cf\",\"key\":"    \

@@ -9,6 +9,7 @@
 #include "acme_scene.h"
 #include "support/scripted_zones.h"
 
+#define CHALLENGE "https://api/apis/acme.certroll.dev/v1/namespaces/shop/challenges/c"
 #define SECRET "GET https://api/api/v1/namespaces/shop/secrets/cf"
 #define API "https://api.cloudflare.com/client/v4"
 #define RECORD "_acme-challenge.a.test"

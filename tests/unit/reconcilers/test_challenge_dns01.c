@@ -42,6 +42,39 @@ static void it_is_recorded_presented_seen_proven_and_removed(void **state)
     assert_true(t.next > SCENE_NOW);
 }
 
+/* The Order has other troubles and does not take it: what is proven is not put into the zone once more, where nobody would
+ * take it out. */
+static void what_is_proven_is_not_presented_again(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    scripted_zones_add(&t.net, RECORD, DNS_TXT, t.value);
+    acme_scene_post(&t.s, "/chall/1", 200, "", "{\"status\":\"processing\"}");
+    reconcile(&t);
+    plan_authz(&t, "valid");
+    reconcile(&t);
+    auto_free char *record = record_text(t.value);
+    plan_clean_up(&t, 200);
+    plan_let_go(&t, 5, "", record);
+    reconcile(&t);
+    clock_manual_advance(&t.s.hands, 31 * NS_PER_SEC);
+    turn_page(&t);
+    plan_authz(&t, "valid");
+    scripted_plan(&t.s.world, "PUT " CHALLENGE "/status", 500, "{}");
+    static const struct object_name name = {.ns = "shop", .name = "c"};
+    struct err *e = challenge_reconcile((void *)(uintptr_t)t.s.env, &name, &t.next);
+    assert_true(err_is(e, ERR_TRANSIENT));
+    err_free(e);
+    clock_manual_advance(&t.s.hands, 31 * NS_PER_SEC);
+    plan_authz(&t, "valid");
+    auto_free char *proven = challenge_text(6, "", record);
+    scripted_plan(&t.s.world, "PUT " CHALLENGE "/status", 200, proven);
+    reconcile(&t);
+    json_auto_t *status = written(&t);
+    assert_string_equal(JSTR(status, "state"), "valid");
+}
+
 /* What a process before us put there is presented again, and nothing is written. */
 static void a_restart_presents_again(void **state)
 {
@@ -289,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_recorded_presented_seen_proven_and_removed),
+        cmocka_unit_test(what_is_proven_is_not_presented_again),
         cmocka_unit_test(a_restart_presents_again),
         cmocka_unit_test(one_that_is_gone_is_not_held),
         cmocka_unit_test(a_provider_that_refuses_is_told_and_asked_again),
