@@ -417,6 +417,18 @@ static bool belongs_to_rival(struct sim *s, const json_t *crt, const json_t *sec
            str_eq(JSTR(rival, "spec", "secretName"), JSTR(crt, "spec", "secretName"));
 }
 
+/* Is one to be issued? */
+static bool is_due(struct sim *s, const json_t *crt)
+{
+    const char *text = JSTR(crt, "status", "renewalTime");
+    int64_t at = 0;
+    if (text != NULL)
+        err_drop(rfc3339_parse(text, &at)); /* unreadable: now */
+    return at <= sim_now(s) || !condition_is(crt, "Ready", "True") ||
+           condition_is(crt, "Issuing", "True");
+}
+
+/* What waits for a name is not heard of while it waits. */
 static bool is_unheard(struct sim *s, const json_t *crt, int64_t before)
 {
     const char *ns = JSTR(crt, "metadata", "namespace");
@@ -424,7 +436,8 @@ static bool is_unheard(struct sim *s, const json_t *crt, int64_t before)
     auto_free char *pem = secret_text(secret, "tls.crt");
     int64_t begin = pem != NULL ? sim_ca_renew_at(s->ca, pem) : SIM_NEVER;
     char text[RFC3339_MAX];
-    if (begin >= before || belongs_to_rival(s, crt, secret) || sim_tenants_excuse(s, crt))
+    bool waits = is_due(s, crt) && sim_tenants_excuse(s, crt);
+    if (begin >= before || waits || belongs_to_rival(s, crt, secret))
         return false;
     rfc3339_format(begin, text);
     return !str_eq(JSTR(crt, "status", "renewalInfo", "windowStart"), text);
@@ -453,17 +466,6 @@ static bool is_behind_waiting_rival(struct sim *s, const json_t *crt)
             return true;
     }
     return false;
-}
-
-/* Is one to be issued? */
-static bool is_due(struct sim *s, const json_t *crt)
-{
-    const char *text = JSTR(crt, "status", "renewalTime");
-    int64_t at = 0;
-    if (text != NULL)
-        err_drop(rfc3339_parse(text, &at)); /* unreadable: now */
-    return at <= sim_now(s) || !condition_is(crt, "Ready", "True") ||
-           condition_is(crt, "Issuing", "True");
 }
 
 static char *unfinished_certificate(struct sim *s, const json_t *crt)

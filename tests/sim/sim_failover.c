@@ -133,6 +133,10 @@ void sim_failover_see(struct sim *s)
     }
     sim_live(s, back + FORGOTTEN);
     sim_ca_shun(s->ca, NULL);
+    if (!sim_failed(s))
+        sim_converge(s); /* an attempt that has failed so often goes on where it is */
+    if (sim_failed(s))
+        return;
     auto_free char *before = served(s, ns);
     ask_renewal(s, ns);
     auto_free char *second = wait_for_other(s, ns, before, RENEWED_MAX);

@@ -21,8 +21,12 @@ const struct sim_named_seed sim_named_seeds[] = {
     {2281,
      "an order of a request that was made anew for another issuer was not counted at a start"},
     {275, "what a rollout was about to tell was taken for a write at rest"},
-    {10077, "a CA fell silent after it had signed, and another one took over: that is no loss, as "
-            "the rule "
-            "once said"},
+    {10077, "a CA fell silent after it had signed, and another one took over: that is no loss, "
+            "as the rule once said"},
+    {21612, "a renewal that is asked for while an attempt fails is that attempt: of the CA that "
+            "takes over"},
+    {22240, "what the CA wishes is heard for a name, too, that will have to be waited for"},
+    {22718, "a value that was proven and taken out was put into the zone again"},
+    {23170, "what an order takes of a rate limit came back while it was on its way to the CA"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
