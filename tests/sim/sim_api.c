@@ -67,6 +67,9 @@ struct sim_api *sim_api_new(struct sim *s)
 static void object_free(struct sim_object *o)
 {
     json_decref(o->json);
+    free(o->ns);
+    free(o->name);
+    free(o->uid);
     free(o);
 }
 
@@ -88,8 +91,8 @@ static int order_of(const struct sim_object *o, const struct sim_resource *res, 
 {
     if (o->res != res)
         return o->res < res ? -1 : 1;
-    int order = strcmp(str_or(JSTR(o->json, "metadata", "namespace"), ""), str_or(ns, ""));
-    return order != 0 ? order : strcmp(JSTR(o->json, "metadata", "name"), name);
+    int order = strcmp(o->ns, str_or(ns, ""));
+    return order != 0 ? order : strcmp(o->name, name);
 }
 
 /* The first place that is not before the key. */
@@ -144,7 +147,7 @@ struct sim_object **sim_api_all(const struct sim_api *a, const char *plural)
 bool sim_api_has_uid(const struct sim_api *a, const char *uid)
 {
     for (size_t i = 0; i < a->len; i++)
-        if (str_eq(JSTR(a->objects[i]->json, "metadata", "uid"), uid))
+        if (str_eq(a->objects[i]->uid, uid))
             return true;
     return false;
 }
@@ -193,14 +196,21 @@ static void set_version(struct sim_api *a, json_t *object)
 static struct sim_object *insert(struct sim_api *a, const struct sim_resource *res, json_t *json)
 {
     const char *ns = JSTR(json, "metadata", "namespace");
-    size_t at = place_of(a, res, ns, JSTR(json, "metadata", "name"));
+    const char *name = JSTR(json, "metadata", "name");
+    size_t at = place_of(a, res, ns, name);
     if (a->len == a->cap) {
         a->cap = a->cap > 0 ? a->cap * 2 : 64;
         a->objects = x_realloc(a->objects, a->cap * sizeof(struct sim_object *));
     }
     memmove(&a->objects[at + 1], &a->objects[at], (a->len - at) * sizeof(struct sim_object *));
     struct sim_object *o = x_calloc(1, sizeof(*o));
-    *o = (struct sim_object){.res = res, .json = json, .due = SIM_NEVER, .collect_at = SIM_NEVER};
+    *o = (struct sim_object){.res = res,
+                             .json = json,
+                             .ns = x_strdup(str_or(ns, "")),
+                             .name = x_strdup(name),
+                             .uid = x_strdup(JSTR(json, "metadata", "uid")),
+                             .due = SIM_NEVER,
+                             .collect_at = SIM_NEVER};
     a->objects[at] = o;
     a->len++;
     return o;

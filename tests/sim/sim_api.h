@@ -24,10 +24,13 @@ const struct sim_resource *sim_resource(const char *plural);
 /* Deployment, StatefulSet, DaemonSet. */
 bool sim_resource_is_workload(const struct sim_resource *res);
 
-/* One version of an object. */
+/* What is stored, and its present version. */
 struct sim_object {
     const struct sim_resource *res;
     json_t *json;
+    char *ns; /* "" for none; owned, as are: */
+    char *name;
+    char *uid;
     int64_t due;        /* wall ns: when the cluster looks at it next; SIM_NEVER */
     int64_t collect_at; /* its owner is gone: collected then; SIM_NEVER */
 };

@@ -467,11 +467,12 @@ int64_t sim_ca_next(const struct sim_ca *ca)
 
 void sim_ca_happen(struct sim_ca *ca)
 {
+    const int64_t now = sim_now(ca->sim);
     for (size_t i = 0; i < ca->authz_count; i++)
-        if (ca->authz[i].validate_at <= sim_now(ca->sim))
+        if (ca->authz[i].validate_at <= now)
             ca_validate(ca, &ca->authz[i]);
     for (size_t i = 0; i < ca->order_count; i++)
-        if (ca->orders[i].sign_at <= sim_now(ca->sim))
+        if (ca->orders[i].sign_at <= now)
             issue(ca, &ca->orders[i]);
 }
 

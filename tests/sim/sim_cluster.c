@@ -344,9 +344,10 @@ int64_t sim_cluster_next(struct sim_cluster *c)
 static bool look_at_one(struct sim_cluster *c)
 {
     struct sim *s = c->sim;
+    const int64_t now = sim_now(s);
     for (size_t i = 0; i < s->api->len; i++) {
         struct sim_object *o = s->api->objects[i];
-        if (o->collect_at <= sim_now(s)) {
+        if (o->collect_at <= now) {
             sim_note(s, "the garbage collector removes %s %s", o->res->kind,
                      JSTR(o->json, "metadata", "name"));
             o->collect_at = SIM_NEVER;
@@ -356,7 +357,7 @@ static bool look_at_one(struct sim_cluster *c)
                 sim_store_remove(s->api, o, &sim_cluster_writer);
             return true;
         }
-        if (o->due > sim_now(s))
+        if (o->due > now)
             continue;
         o->due = SIM_NEVER;
         if (str_eq(o->res->plural, "pods"))
