@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "dns_server.h"
@@ -17,6 +18,7 @@
 #include "support/expect.h"
 
 #define ZONE DNS_SERVER_STATIC_ZONE
+#define PATIENCE (60 * NS_PER_SEC) /* under valgrind a handshake alone takes seconds */
 
 static struct dns_server *servers[2];
 static struct dns_client *client;
@@ -47,7 +49,7 @@ static void ask(const char *name, enum dns_type type, struct dns_said said[2])
     const char *const addresses[] = {dns_server_address(servers[0]),
                                      dns_server_address(servers[1])};
     const struct dns_ask question = {
-        .name = name, .type = type, .servers = addresses, .server_count = 2};
+        .name = name, .type = type, .servers = addresses, .server_count = 2, .timeout = PATIENCE};
     expect_ok(dns_ask(dns_client_transport(client), &question, NULL, said));
 }
 
@@ -148,7 +150,7 @@ static void who_is_not_responsible_refuses(void **state)
     }
 }
 
-/* A transport that knows the CA of the test. */
+/* A transport that knows the CA of the test, and is patient. */
 struct trusting {
     struct http_transport transport;
     const struct http_transport *below;
@@ -161,6 +163,7 @@ static struct err *call_trusting(void *ctx, const struct http_request *req,
     const struct trusting *t = ctx;
     struct http_request with_ca = *req;
     with_ca.tls = &t->tls;
+    with_ca.timeout = with_ca.connect_timeout = PATIENCE;
     return http_call(t->below, &with_ca, token, ret_response);
 }
 
