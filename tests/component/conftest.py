@@ -122,8 +122,8 @@ def make_controller(account, folder, request):
 @pytest.fixture
 def shipped(monkeypatch):
     """The program without sanitizers: where time and memory are measured."""
-    plain = ROOT / "build/certroll"
-    assert plain.exists(), "build/certroll is missing: run make"
+    plain = ROOT / os.environ.get("BUILD", "build") / "certroll"
+    assert plain.exists(), f"{plain} is missing: run make"
     monkeypatch.setenv("CERTROLL_BIN", str(plain))
 
 
