@@ -12,8 +12,9 @@ import pytest
 
 from lib.controller import free_port
 from lib.dns import Bind, Secondary
-from lib.many import Ready, issue
+from lib.many import Ready, issue, writes_only
 from lib.objects import acme, certificate, dns01_acme, route, self_signed
+from lib.wait import wait_for
 from test_shared import HOME, SERVICE, publish
 
 ADDRESS = "127.0.0.3"  # what every name resolves to; the tests of others have 127.0.0.1 and 127.0.0.2
@@ -86,12 +87,22 @@ def cpu_seconds(one):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def wait_for_emptiness(api):
+    """Until all of earlier rows is gone. Else it would be in the memory of a controller that starts, and its removal,
+    thousands of objects, in the rate."""
+    def going():
+        return [n["metadata"]["name"] for n in api.list("Namespace") if n["status"]["phase"] == "Terminating"]
+
+    wait_for("namespaces of earlier rows to be gone", lambda: not going(), 400, going)
+
+
 @pytest.fixture
 def alone(api, shipped, make_controller):
-    """The program as it ships, its responder where Pebble validates."""
+    """The program as it ships, its responder where Pebble validates; nothing of other rows is there."""
     made = []
 
     def start(port, **more):
+        wait_for_emptiness(api)
         one = make_controller(http01_port=port, http01_service=SERVICE, log_level="info", leader_elect="false",
                               **more).start()
         made.append(one)
@@ -162,10 +173,13 @@ def test_shared(api, ns, shared, audit, tell):
 
 
 def test_self_signed(api, ns, alone, audit, tell):
+    """Beside it what a client reaches that only makes the writes: machines differ."""
+    limit = writes_only(api, 240)
     one = alone(free_port())
     api.create(self_signed(ns))
     api.wait_ready("Issuer", ns, "selfsigned")
-    measure(api, one, audit, tell, [certificate(ns, f"c{i}") for i in range(BENCH // 2)])
+    rate = measure(api, one, audit, tell, [certificate(ns, f"c{i}") for i in range(BENCH // 2)])
+    tell("of_limit", rate / limit, at_least=0.6)
 
 
 def test_a_renewal_over_a_standing_route(api, ns, shared, tell):
