@@ -155,10 +155,8 @@ static void copy(struct acme_directory *from, struct acme_directory *to)
         *endpoint(to, i) = x_strdup_or_null(*endpoint(from, i));
     to->terms_of_service = x_strdup_or_null(from->terms_of_service);
     to->external_account_required = from->external_account_required;
-    for (size_t i = 0; i < from->profiles.len; i++)
-        strlist_add(&to->profiles, from->profiles.items[i]);
-    for (size_t i = 0; i < from->caa_identities.len; i++)
-        strlist_add(&to->caa_identities, from->caa_identities.items[i]);
+    strlist_add_all(&to->profiles, &from->profiles);
+    strlist_add_all(&to->caa_identities, &from->caa_identities);
 }
 
 struct err *acme_ca_directory(struct acme_ca *ca, struct acme_directory *ret_directory)

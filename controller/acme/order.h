@@ -82,9 +82,9 @@ const struct acme_challenge *acme_authz_challenge(const struct acme_authz *a, co
 
 struct err *acme_authz_get(const struct acme_account *account, const char *url,
                            struct acme_authz *ret_authz) MUST_CHECK;
-/* Section 7.5.1: asks the server to validate, payload {}. */
 /* Section 7.5.2: nobody can build on it any more. */
 struct err *acme_authz_deactivate(const struct acme_account *account, const char *url) MUST_CHECK;
+/* Section 7.5.1: asks the server to validate, payload {}. */
 struct err *acme_challenge_accept(const struct acme_account *account, const char *url) MUST_CHECK;
 
 /* token.thumbprint (section 8.1). Owned. */

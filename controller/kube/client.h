@@ -4,7 +4,8 @@
  * Status becomes an error here and nowhere else:
  *   400, 405, 413, 415, 422 -> ERR_INVALID    401, 403 -> ERR_DENIED      404, 410 -> ERR_NOT_FOUND
  *   409 -> ERR_CONFLICT (reason AlreadyExists or Conflict)                429 -> ERR_RATE_LIMITED
- *   5xx, 504 -> ERR_TRANSIENT; retry_at from Retry-After where given.
+ *   5xx and what it never says -> ERR_TRANSIENT; retry_at from Retry-After where given.
+ *   any, when the namespace is being deleted -> ERR_CANCELLED, reason NamespaceTerminating
  * Reason is the Status's; the message names verb, resource, namespace/name and the server's words.
  * 401 re-reads the token and tries once more. Thread-safe.
  */
