@@ -340,17 +340,6 @@ struct err *kube_list(struct kube_client *c, const struct kube_ref *ref, const c
     return e;
 }
 
-struct err *kube_raw_get(struct kube_client *c, const char *path, char **ret_text)
-{
-    const struct call call = {.method = "GET"};
-    auto_free char *url = kube_client_url(c, path);
-    AUTO_RESPONSE res = {0};
-    TRY(exchange(c, &call, url, &res));
-    TRY(check_answer(c, path, &res, NULL));
-    *ret_text = buf_take(&res.body);
-    return NULL;
-}
-
 struct err *kube_raw_post(struct kube_client *c, const char *path, const json_t *body,
                           int *ret_status, json_t **ret_reply)
 {

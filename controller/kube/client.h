@@ -65,9 +65,6 @@ struct err *kube_delete(struct kube_client *c, const struct kube_ref *ref, const
  * has expired (410) the list cannot go on: ERR_TRANSIENT. */
 struct err *kube_list(struct kube_client *c, const struct kube_ref *ref, const char *label_selector,
                       struct err *(*fn)(void *arg, const json_t *item), void *arg) MUST_CHECK;
-/* GET of any path ("/readyz", "/version"): the body as text, owned. */
-struct err *kube_raw_get(struct kube_client *c, const char *path, char **ret_text) MUST_CHECK;
-
 /* POST to any path, for aggregated APIs: any status is success; *ret_reply is owned, NULL for what is no JSON. */
 struct err *kube_raw_post(struct kube_client *c, const char *path, const json_t *body,
                           int *ret_status, json_t **ret_reply) MUST_CHECK;

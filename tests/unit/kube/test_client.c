@@ -432,24 +432,6 @@ static void test_list_has_a_maximum(void **state)
     close_scene(&s);
 }
 
-static void test_raw_get(void **state)
-{
-    (void)state;
-    struct scene s;
-    open_scene(&s);
-    fake_api_reply(&s.api, 401, NULL, "");
-    fake_api_reply(&s.api, 200, NULL, "ok");
-    auto_free char *text = NULL;
-    assert_null(kube_raw_get(s.client, "/readyz", &text));
-    assert_string_equal(text, "ok");
-    assert_string_equal(last(&s)->line, "GET /readyz");
-    fake_api_reply(&s.api, 500, NULL, "[-]etcd failed");
-    AUTO_ERR e = kube_raw_get(s.client, "/readyz", &text);
-    assert_true(err_is(e, ERR_TRANSIENT));
-    assert_non_null(strstr(e->message, "/readyz"));
-    close_scene(&s);
-}
-
 int main(void)
 {
     json_room_init();
@@ -468,7 +450,6 @@ int main(void)
         cmocka_unit_test(test_list_expires),
         cmocka_unit_test(test_list_of_big_objects),
         cmocka_unit_test(test_list_has_a_maximum),
-        cmocka_unit_test(test_raw_get),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
