@@ -83,6 +83,15 @@ static void serve(void *arg, const struct httpd_request *req, struct httpd_reply
     }
 }
 
+static void collect_events(void *arg, struct metrics_scrape *s)
+{
+    const struct app *app = arg;
+    metrics_family(
+        s, METRIC_COUNTER, "certroll_events_dropped_total",
+        "Events that were not written: too many waited, or the API server refused them.");
+    metrics_sample(s, (double)event_recorder_dropped(app->events));
+}
+
 /* ---- the lease ---- */
 
 static struct err *gate(void *arg)
@@ -200,6 +209,7 @@ static struct err *make_clients(struct app *app)
                         &app->lease_kube));
     app->events = event_recorder_new(app->kube, clock, "certroll.dev/certroll",
                                      str_or(getenv("POD_NAME"), "certroll"));
+    metrics_add_collector(metrics_default(), collect_events, app);
     return NULL;
 }
 
@@ -358,6 +368,7 @@ static void release(struct app *app)
     informers_free(app->informers);
     if (app->reconcilers != NULL)
         telemetry_remove(app->reconcilers);
+    metrics_remove_collector(metrics_default(), collect_events, app);
     reconcilers_free(app->reconcilers);
     event_recorder_free(app->events);
     kube_client_free(app->kube);

@@ -118,7 +118,7 @@ def test_probes_and_metrics(api, ns, leader):
     assert leader.metric("certroll_certificate_not_after_timestamp_seconds", namespace=ns) > time.time()
     assert leader.reconciles("certificate") >= 1
     status, text = leader.get("/metrics")
-    assert status == 200 and text.count("# TYPE ") >= 5
+    assert status == 200 and text.count("# TYPE ") >= 5 and "certroll_events_dropped_total " in text
 
 
 # ---- flags
