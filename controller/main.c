@@ -198,13 +198,16 @@ static struct err *make_clients(struct app *app)
         .forbidden = (const char *const *)app->forbidden.items,
         .proxy = proxy_setting("HTTPS_PROXY", "https_proxy"),
         .no_proxy = proxy_setting("NO_PROXY", "no_proxy"),
+        .ca_file = getenv("SSL_CERT_FILE"),
+        .ca_folders = getenv("SSL_CERT_DIR"),
     };
     TRY(http_client_new(&o, &app->http));
     TRY(make_dns(app));
     const struct clock *clock = clock_system();
     TRY(kube_client_new(&app->config, http_client_transport(app->http), clock, app->stop,
                         &app->kube));
-    app->lease_http = http_plain_new(&(struct http_client_options){.user_agent = USER_AGENT});
+    app->lease_http = http_plain_new(&(struct http_client_options){
+        .user_agent = o.user_agent, .ca_file = o.ca_file, .ca_folders = o.ca_folders});
     TRY(kube_client_new(&app->config, http_plain_transport(app->lease_http), clock, app->lease_stop,
                         &app->lease_kube));
     app->events = event_recorder_new(app->kube, clock, "certroll.dev/certroll",

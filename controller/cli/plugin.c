@@ -117,7 +117,9 @@ static struct err *run_connected(struct cli *cli, const struct verb *v, const ch
     const char *ns = str_or(cli->flags.namespace, config.namespace);
     cli->ns = cli->flags.all_namespaces ? NULL : ns;
     struct http_plain *http =
-        http_plain_new(&(struct http_client_options){.user_agent = USER_AGENT});
+        http_plain_new(&(struct http_client_options){.user_agent = USER_AGENT,
+                                                     .ca_file = getenv("SSL_CERT_FILE"),
+                                                     .ca_folders = getenv("SSL_CERT_DIR")});
     struct err *e =
         kube_client_new(&config, http_plain_transport(http), cli->clock, NULL, &cli->kube);
     if (e == NULL)

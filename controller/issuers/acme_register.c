@@ -20,25 +20,16 @@ static const char *email_of(const struct acme_pass *p)
     return str_empty(p->acme->email) ? NULL : p->acme->email;
 }
 
-/* A private CA is met first as a TLS error: say which field it is about. */
-static struct err *trust_hint(const struct acme_pass *p, struct err *e)
-{
-    if (e == NULL || !str_eq(e->reason, "TLSFailed"))
-        return e;
-    struct err *better = err_new(e->kind, e->reason, "%s: %s spec.acme.caBundle", e->message,
-                                 str_empty(p->acme->ca_bundle)
-                                     ? "for a CA that the system does not trust, put its root into"
-                                     : "does the server's certificate chain up to");
-    err_free(e);
-    return better;
-}
-
 struct err *acme_pass_connect(struct acme_pass *p)
 {
     if (p->ca != NULL)
         return NULL;
     TRY(acme_registry_ca(p->env, p->issuer, &p->ca));
-    return trust_hint(p, acme_ca_directory(p->ca, &p->directory));
+    return http_trust_advice(acme_ca_directory(p->ca, &p->directory),
+                             str_empty(p->acme->ca_bundle)
+                                 ? "for a CA that the system does not trust, put its root into "
+                                   "spec.acme.caBundle"
+                                 : "does the server's certificate chain up to spec.acme.caBundle");
 }
 
 bool acme_account_is_gone(const struct err *e)

@@ -53,7 +53,9 @@ struct err *dns_https_query(const struct http_transport *http, const char *url,
         .flags = HTTP_VERSION_2 | ((q->flags & DNS_GUARDED) != 0 ? HTTP_GUARDED : 0),
     };
     AUTO_RESPONSE response = {0};
-    struct err *e = http_call(http, &request, stop, &response);
+    struct err *e = http_trust_advice(
+        http_call(http, &request, stop, &response),
+        "for a CA that the system does not trust, set SSL_CERT_DIR or SSL_CERT_FILE for certroll");
     if (e == NULL)
         e = read_answer(&query, &response, ret_answer);
     return err_wrap(e, "DNS query for %s %s over HTTPS", name, dns_type_str(q->type));

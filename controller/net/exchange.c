@@ -29,21 +29,22 @@
 
 struct err *exchange_policy_init(struct exchange_policy *p, const struct http_client_options *o)
 {
+    AUTO(trust_release) struct trust trust = {0};
+    AUTO(proxy_release) struct proxy proxy = {0};
     struct guard guard;
-    struct proxy proxy;
+    TRY(trust_init(&trust, o->ca_file, o->ca_folders));
     TRY(proxy_init(&proxy, o->proxy, o->no_proxy));
-    struct err *e = guard_init(&guard, o->allow_private, o->forbidden);
-    if (e != NULL) {
-        proxy_release(&proxy);
-        return e;
-    }
+    TRY(guard_init(&guard, o->allow_private, o->forbidden));
     *p = (struct exchange_policy){
         .user_agent = x_strdup(str_or(o->user_agent, "certroll")),
         .gate = o->gate,
         .gate_arg = o->gate_arg,
         .guard = guard,
         .proxy = proxy,
+        .trust = trust,
     };
+    proxy = (struct proxy){0};
+    trust = (struct trust){0};
     return NULL;
 }
 
@@ -52,6 +53,7 @@ void exchange_policy_release(struct exchange_policy *p)
     free(p->user_agent);
     guard_release(&p->guard);
     proxy_release(&p->proxy);
+    trust_release(&p->trust);
     *p = (struct exchange_policy){0};
 }
 
@@ -360,12 +362,9 @@ static struct curl_blob blob_of(const void *data, size_t len)
 static void set_tls(struct exchange *x)
 {
     const struct http_tls *tls = x->req->tls;
+    trust_set(&x->policy->trust, x->easy, tls != NULL ? tls->ca_pem : NULL);
     if (tls == NULL)
         return;
-    if (tls->ca_pem != NULL) {
-        struct curl_blob ca = blob_of(tls->ca_pem, strlen(tls->ca_pem));
-        SET(x, CURLOPT_CAINFO_BLOB, &ca);
-    }
     if (tls->cert_pem != NULL && tls->key_pem != NULL) {
         struct curl_blob cert = blob_of(tls->cert_pem, strlen(tls->cert_pem));
         struct curl_blob key = blob_of(tls->key_pem->data, tls->key_pem->len);

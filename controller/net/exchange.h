@@ -16,6 +16,7 @@
 #include "net/http.h"
 #include "net/http_client.h"
 #include "net/proxy.h"
+#include "net/trust.h"
 
 /* What holds for all exchanges of a transport; immutable once made. */
 struct exchange_policy {
@@ -24,6 +25,7 @@ struct exchange_policy {
     void *gate_arg;
     struct guard guard;
     struct proxy proxy;
+    struct trust trust;
 };
 struct err *exchange_policy_init(struct exchange_policy *p, const struct http_client_options *o)
     MUST_CHECK;

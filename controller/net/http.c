@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 void http_response_release(struct http_response *r)
 {
@@ -38,4 +39,13 @@ struct err *http_call(const struct http_transport *t, const struct http_request 
 struct err *http_call_turn(const struct http_transport *t, const struct http_request *req)
 {
     return t->turn != NULL ? t->turn(t->ctx, req) : NULL;
+}
+
+struct err *http_trust_advice(struct err *e, const char *advice)
+{
+    if (e == NULL || !str_eq(e->reason, "TLSFailed"))
+        return e;
+    struct err *better = err_new(e->kind, e->reason, "%s: %s", e->message, advice);
+    err_free(e);
+    return better;
 }

@@ -96,4 +96,8 @@ struct err *http_call(const struct http_transport *t, const struct http_request 
 struct err *http_call_turn(const struct http_transport *t, const struct http_request *req)
     MUST_CHECK;
 
+/* The error of a call, taken over: where TLS failed (reason TLSFailed), with what to do at its end, since a private CA is
+ * met first like that. NULL stays NULL. */
+struct err *http_trust_advice(struct err *e, const char *advice) MUST_CHECK;
+
 #endif

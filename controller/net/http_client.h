@@ -26,6 +26,8 @@ struct http_client_options {
     const char *const *forbidden; /* IP literals the guard refuses (the API server's), NULL-ended */
     const char *proxy;            /* of requests with HTTP_PROXIED, as HTTPS_PROXY; NULL = none */
     const char *no_proxy;         /* what goes past it, as NO_PROXY; NULL = nothing */
+    const char *ca_file; /* of trusted CAs, as SSL_CERT_FILE; NULL = the system's (net/trust.h) */
+    const char *ca_folders; /* the same, as SSL_CERT_DIR */
 };
 
 struct http_client;

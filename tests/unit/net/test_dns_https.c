@@ -22,6 +22,7 @@ struct resolver {
     unsigned rcode;
     bool other_question;
     bool cuts;
+    bool untrusted;
     unsigned flags;
     size_t calls;
 };
@@ -38,6 +39,8 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     for (size_t i = 0; i < req->header_count; i++)
         assert_string_equal(req->headers[i].value, "application/dns-message");
     assert_int_equal(req->header_count, 2);
+    if (r->untrusted)
+        return err_new(ERR_TRANSIENT, "TLSFailed", "unable to get local issuer certificate");
     struct dns_bytes b;
     dns_bytes_reply(&b, req->body, req->body_len, r->rcode);
     dns_bytes_cname(&b, "a.test", "b.test", 60);
@@ -84,6 +87,7 @@ static void what_is_no_answer_is_an_error(void **state)
         {{.status = 200, .rcode = 1}, URL, ERR_TRANSIENT, "DNSFailed", "malformed"},
         {{.status = 200, .other_question = true}, URL, ERR_TRANSIENT, "DNSFailed", "malformed"},
         {{.status = 200, .cuts = true}, URL, ERR_TRANSIENT, "DNSFailed", "malformed"},
+        {{.untrusted = true}, URL, ERR_TRANSIENT, "TLSFailed", "set SSL_CERT_DIR or SSL_CERT_FILE"},
         {{.status = 200}, "http://dns.test/", ERR_INVALID, "InvalidServer", "https://"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

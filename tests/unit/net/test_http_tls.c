@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/net_fixture.h"
 
+#include <openssl/pem.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "net/fake_dns.h"
+#include "support/expect.h"
+#include "support/temp.h"
 #include "support/tls_identity.h"
 
 static struct net_fixture fixture;
@@ -124,6 +127,81 @@ static void test_plain_http_on_a_tls_port(void **state)
     scripted_server_stop(plain);
 }
 
+/* As `openssl rehash` names it in a folder. */
+static char *hashed_name(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    char *name = x_printf("%08lx.0", X509_subject_name_hash(cert));
+    X509_free(cert);
+    BIO_free(bio);
+    return name;
+}
+
+/* The system trusts the server's CA; what a request names stands alone. */
+static void expect_system_trust(const struct http_client_options *o, const char *url)
+{
+    struct net_fixture f;
+    net_fixture_init(&f, o);
+    struct http_tls own = {.ca_pem = ca.cert_pem};
+    struct http_tls others = {.ca_pem = other_ca.cert_pem};
+    for (int which = 0; which < NET_TRANSPORTS; which++) {
+        const struct http_transport *t = net_transport(&f, which);
+        AUTO_RESPONSE r = assert_call(t, &(struct http_request){.url = url});
+        assert_string_equal(buf_str(&r.body), "hello");
+        AUTO_RESPONSE named = assert_call(t, &(struct http_request){.url = url, .tls = &own});
+        auto_free char *m = assert_call_fails(t, &(struct http_request){.url = url, .tls = &others},
+                                              NULL, ERR_TRANSIENT, "TLSFailed");
+    }
+    net_fixture_release(&f);
+}
+
+static void test_trust_of_the_operator(void **state)
+{
+    (void)state;
+    struct scripted_server *s = serve(NULL);
+    auto_free char *url = scripted_server_url(s, "/");
+    struct temp temp;
+    temp_init(&temp);
+    auto_free char *name = hashed_name(ca.cert_pem);
+    auto_free char *file = temp_puts(&temp, name, ca.cert_pem);
+    struct http_client_options o = net_open_options();
+    o.ca_file = file;
+    expect_system_trust(&o, url);
+    o.ca_file = "";
+    o.ca_folders = temp.dir;
+    expect_system_trust(&o, url);
+    auto_free char *both = x_printf("/nowhere:%s", temp.dir);
+    o.ca_folders = both;
+    expect_system_trust(&o, url);
+    temp_release(&temp);
+    scripted_server_stop(s);
+}
+
+static void test_trust_that_is_none(void **state)
+{
+    (void)state;
+    struct temp temp;
+    temp_init(&temp);
+    auto_free char *missing = temp_path(&temp, "missing.pem");
+    auto_free char *der = temp_puts(&temp, "bundle.der", "0\x82");
+    struct http_client *none = NULL;
+    struct http_client_options o = net_open_options();
+    o.ca_file = missing;
+    expect_err(http_client_new(&o, &none), ERR_INVALID, "InvalidTrust", "missing.pem");
+    o.ca_file = temp.dir;
+    expect_err(http_client_new(&o, &none), ERR_INVALID, "InvalidTrust", "SSL_CERT_FILE");
+    o.ca_file = der;
+    expect_err(http_client_new(&o, &none), ERR_INVALID, "InvalidTrust", "has none");
+    assert_null(none);
+    struct http_plain *plain = http_plain_new(&o);
+    auto_free char *m = assert_call_fails(http_plain_transport(plain),
+                                          &(struct http_request){.url = "http://a.test"}, NULL,
+                                          ERR_INVALID, "InvalidTrust");
+    http_plain_free(plain);
+    temp_release(&temp);
+}
+
 static int setup(void **state)
 {
     net_group_setup(state);
@@ -153,6 +231,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trust),
+        cmocka_unit_test(test_trust_of_the_operator),
+        cmocka_unit_test(test_trust_that_is_none),
         cmocka_unit_test(test_client_certificate),
         cmocka_unit_test(test_key_of_another_certificate),
         cmocka_unit_test(test_plain_http_on_a_tls_port),
