@@ -315,6 +315,8 @@ def test_placement_and_metadata(render):
     assert container["resources"] == {"requests": {"cpu": "1", "memory": "32Mi"}, "limits": {"memory": "1Gi"}}
     assert container["imagePullPolicy"] == "Never"
     assert EVERYTHING["extraEnv"][0] in container["env"]
+    assert [v["name"] for v in pod["spec"]["volumes"]] == [m["name"] for m in container["volumeMounts"]] == ["config", "own-cas"]
+    assert EVERYTHING["volumes"][0] in pod["spec"]["volumes"] and EVERYTHING["volumeMounts"][0] in container["volumeMounts"]
     assert container["livenessProbe"]["periodSeconds"] == 21 and container["readinessProbe"]["periodSeconds"] == 22
     assert chart.one("ServiceAccount")["metadata"]["annotations"] == {"a": "sa"}
     [metrics] = [s for s in chart.all("Service") if s["metadata"]["name"].endswith("-metrics")]
@@ -464,6 +466,7 @@ def test_everything_is_everything():
     {"networkPolicy": {"egress": {"ports": ["443"]}}}, {"podDisruptionBudget": {"minAvailable": "half"}},
     {"featureGates": {"Unheard": True}}, {"featureGates": {"DNSAccount01": "yes"}},
     {"rbac": {"secrets": "byName"}}, {"imagePullSecrets": ["registry"]}, {"livenessProbe": {"httpGet": {}}},
+    {"volumes": [{"name": "config"}]}, {"volumeMounts": [{"name": "own-cas"}]},
     {"resources": {"request": {}}}, {"terminationGracePeriodSeconds": 0}, {"metrics": {"serviceMonitor": {}}},
 ], ids=str)
 def test_wrong_values_are_refused(template, values):
