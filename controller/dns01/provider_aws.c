@@ -2,6 +2,7 @@
 #include "dns01/provider_aws.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -13,6 +14,7 @@
 #define REGION_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define REGION_MAX 32
 #define TOKEN_FILE_MAX 16384
+#define CHANGE_BATCH "InvalidChangeBatch"
 #define SESSION_MAX 7000 /* of an answer of STS */
 
 /* ---- where ---- */
@@ -103,13 +105,22 @@ static bool is_about_keys(const char *code)
     return false;
 }
 
+/* A set or zone that is full makes a change that does not fit, too: no code tells them apart, only the words. */
+static bool is_about_limits(const char *code, const char *message)
+{
+    static const char *const words[] = {"Cannot have more than", "limit of ", "limit on "};
+    bool found = str_eq(code, "LimitsExceeded");
+    for (size_t i = 0; i < ARRAY_LEN(words) && !found; i++)
+        found = str_eq(code, CHANGE_BATCH) && strstr(str_or(message, ""), words[i]) != NULL;
+    return found;
+}
+
 /* A change that does not fit what is there has a shape of its own. */
 static char *code_of(const struct xml *body)
 {
-    static const char batch[] = "InvalidChangeBatch";
     struct xml rest = *body, ignored;
     char *code = xml_text(body, "Code", 64);
-    return code == NULL && xml_next(&rest, batch, &ignored) ? x_strdup(batch) : code;
+    return code == NULL && xml_next(&rest, CHANGE_BATCH, &ignored) ? x_strdup(CHANGE_BATCH) : code;
 }
 
 static struct err *answer_error(const struct dns_env *env, const struct http_response *r,
@@ -120,6 +131,8 @@ static struct err *answer_error(const struct dns_env *env, const struct http_res
     const struct xml body = {buf_str(&r->body), r->body.len};
     auto_free char *code = code_of(&body);
     auto_free char *message = xml_text(&body, "Message", 4096);
+    if (is_about_limits(code, message))
+        return dns_http_quota(what, message);
     if (is_about_keys(code))
         aws_lent_forget(env);
     struct http_response seen = *r; /* the same answer with the status that says what it means */

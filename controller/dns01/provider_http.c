@@ -181,14 +181,14 @@ struct err *dns_http_expect(const json_t *value, json_type type, const char *wha
                    "%s: the provider's answer is not what its API documents", what);
 }
 
-struct err *dns_http_quota(const char *what, const char *code)
+struct err *dns_http_quota(const char *what, const char *said)
 {
-    char code_shown[CODE_SHOWN + 1];
-    shown(code_shown, CODE_SHOWN, code);
+    char text[MESSAGE_SHOWN + 1];
+    shown(text, MESSAGE_SHOWN, said);
     return err_new(ERR_DENIED, "QuotaReached",
                    "%s: the provider takes no more records (%s): remove some, or have the limit "
                    "raised",
-                   what, code_shown);
+                   what, text);
 }
 
 /* ---- what requests are made of ---- */

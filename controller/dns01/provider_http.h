@@ -64,8 +64,8 @@ struct err *dns_http_error(const struct dns_env *env, const struct http_response
  * an answer lacks is never taken for "there are none". */
 struct err *dns_http_expect(const json_t *value, json_type type, const char *what) MUST_CHECK;
 
-/* ERR_DENIED QuotaReached: the provider takes no more; code as in dns_http_error(). */
-struct err *dns_http_quota(const char *what, const char *code) MUST_CHECK;
+/* ERR_DENIED QuotaReached: the provider takes no more. said: its code or message, shown as dns_http_error() shows one. */
+struct err *dns_http_quota(const char *what, const char *said) MUST_CHECK;
 
 /* "Bearer TOKEN" in a buffer that is wiped with secret_release(), the token alone when scheme is NULL; it must be 1 to
  * 4096 printable ASCII characters, ERR_INVALID, reason InvalidSecret, else (field says whose). */

@@ -14,10 +14,20 @@
 #define API "https://desec.io/api/v1/domains"
 #define RECORD "RRset TXT %s"
 
+/* What is wrong with a set is said by the field that it is about, in a list for each set. */
+static const char *message_of(const json_t *answer)
+{
+    static const char *const fields[] = {"non_field_errors", "records", "ttl", "subname", "type"};
+    const char *message = JSTR(answer, "detail");
+    for (size_t i = 0; i < ARRAY_LEN(fields) && message == NULL; i++)
+        message = JSTR(answer, "0", fields[i], "0");
+    return message;
+}
+
 static struct err *refusal(const struct dns_env *env, const struct dns_http_answer *a,
                            const char *what)
 {
-    return dns_http_error(env, &a->response, what, NULL, JSTR(a->json, "detail"));
+    return dns_http_error(env, &a->response, what, NULL, message_of(a->json));
 }
 
 static struct err *find_zone(void *arg, const char *zone, char **ret_id)

@@ -166,8 +166,9 @@ static struct err *refusal(const struct dns_env *env, const struct dns_http_answ
     const char *reason = JSTR(a->json, "error", "errors", "0", "reason");
     if (a->response.status == 401)
         dns_memory_drop(env, MEMORY_TOKEN);
-    if (a->response.status == 403 && str_eq(reason, "quotaExceeded"))
-        return dns_http_quota(what, reason);
+    /* Both are documented, the first for the cloud as a whole. */
+    if (a->response.status == 413 || (a->response.status == 403 && str_eq(reason, "quotaExceeded")))
+        return dns_http_quota(what, JSTR(a->json, "error", "message"));
     struct http_response seen =
         a->response; /* the same answer with the status that says what it means */
     if (str_eq(reason, "rateLimitExceeded") || str_eq(reason, "userRateLimitExceeded"))

@@ -16,6 +16,8 @@ static const struct fake_secret secrets[] = {
 
 static json_t *refusal(int status)
 {
+    if (status == 400) /* the bulk endpoint's: what is wrong with each set */
+        return json_build("[{s:[s]}]", "non_field_errors", "As documented.");
     const char *detail = status == 401   ? "Invalid token."
                          : status == 404 ? "Not found."
                          : status == 429 ? "Request was throttled. Expected available in 7 seconds."
@@ -91,7 +93,7 @@ static void patch(struct fake_cloud *c, const struct fake_call *call, const stru
     if (json_count(call->body) != 1 || fake_has_others(set, known) || str_eq(subname, "@") ||
         !str_eq(JSTR(set, "type"), "TXT") || !are_records(records) ||
         (json_count(records) > 0 && ttl < MINIMUM_TTL)) {
-        fake_say(c, 400, json_build("[{s:[s]}]", "non_field_errors", "As documented."));
+        fake_refuse(c, 400);
         return;
     }
     replace(c, zone, name, records, ttl);

@@ -267,11 +267,12 @@ static void refuse(struct fake_cloud *c, int status, const char *code)
     fake_say(c, status, error_xml(code, "said by AWS"));
 }
 
-static void refuse_batch(struct fake_cloud *c)
+static void refuse_batch(struct fake_cloud *c, const char *message)
 {
     fake_say(c, 400,
-             front_xml(x_strdup(HEAD "<InvalidChangeBatch " NS "><Messages><Message>said by AWS"
-                                     "</Message></Messages></InvalidChangeBatch>")));
+             front_xml(x_printf(HEAD "<InvalidChangeBatch " NS "><Messages><Message>%s"
+                                     "</Message></Messages></InvalidChangeBatch>",
+                                message)));
 }
 
 /* "com.example.www." for "www.example.com": zones and record sets are sorted by that. */
@@ -484,10 +485,14 @@ static void change_records(struct fake_cloud *c, const struct fake_call *call,
         }
         if (rival != NULL)
             add_rival(c, zone, &ch);
+        if (strlist_has(&ch.texts, "full")) {
+            refuse_batch(c, "Cannot have more than 100 records in a RRSet.");
+            return;
+        }
         if (!carry_out(c, zone, &ch)) {
             if (done > 0)
                 fake_wrong(c, "the second change of a batch does not fit");
-            refuse_batch(c);
+            refuse_batch(c, "said by AWS");
             return;
         }
         done++;

@@ -141,7 +141,9 @@ static void quotas_are_no_matter_of_credentials(void **state)
     scene_open(&s, state);
     const struct dns_value v = scene_value(NAME, ZONE, "text");
     fake_google_exhaust("quotaExceeded");
-    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "QuotaReached", "quotaExceeded");
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "QuotaReached", "said by Google");
+    s.fake.fail_next(s.fake.state, 413, NULL, 0);
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "QuotaReached", "said by Google");
     fake_google_exhaust("rateLimitExceeded");
     expect_err(scene_present(&s, &v, NULL), ERR_RATE_LIMITED, "RateLimited", NULL);
     expect_ok(scene_present(&s, &v, NULL));

@@ -281,6 +281,19 @@ static void throttling_is_a_rate_limit_whatever_its_status(void **state)
     expect_err(scene_present(&s, &v, NULL), ERR_RATE_LIMITED, "RateLimited", "Throttling");
 }
 
+/* It is refused in the same shape as a change that somebody else was faster with, and is not tried again at once. */
+static void a_full_set_is_said_so(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    s.fake.add_foreign(s.fake.state, ZONE, NAME, "full");
+    const struct dns_value v = scene_value(NAME, ZONE, "text");
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "QuotaReached",
+               "Cannot have more than 100 records");
+    assert_int_equal(s.fake.calls(s.fake.state), 1 + 2); /* the zone, a look and a change */
+    expect_values(&s, ZONE, NAME, "full");
+}
+
 /* Between our look and our change another controller writes to the same name. */
 static void no_value_of_a_rival_is_lost(void **state)
 {
@@ -338,6 +351,7 @@ int main(void)
         cmocka_unit_test(the_public_one_of_two_zones_is_used),
         cmocka_unit_test(of_two_public_zones_one_is_to_be_named),
         cmocka_unit_test(throttling_is_a_rate_limit_whatever_its_status),
+        cmocka_unit_test(a_full_set_is_said_so),
         cmocka_unit_test(no_value_of_a_rival_is_lost),
         cmocka_unit_test(a_routing_policy_is_not_touched),
         cmocka_unit_test(only_regions_make_host_names),
