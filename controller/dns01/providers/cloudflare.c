@@ -47,6 +47,13 @@ static struct err *check(const void *config)
     return NULL;
 }
 
+/* "DNS Validation Error" is explained by what follows it. */
+static const char *message_of(const json_t *answer)
+{
+    const char *cause = JSTR(answer, "errors", "0", "error_chain", "0", "message");
+    return cause != NULL ? cause : JSTR(answer, "errors", "0", "message");
+}
+
 static struct err *refusal(const struct dns_env *env, const struct dns_http_answer *a,
                            const char *what)
 {
@@ -58,7 +65,7 @@ static struct err *refusal(const struct dns_env *env, const struct dns_http_answ
         return dns_http_quota(what, code);
     const struct http_response malformed = {.status = 401};
     return dns_http_error(env, number == MALFORMED_HEADERS ? &malformed : &a->response, what, code,
-                          JSTR(a->json, "errors", "0", "message"));
+                          message_of(a->json));
 }
 
 static struct err *open_session(const struct dns_env *env, const struct config *c,

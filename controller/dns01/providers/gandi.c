@@ -12,11 +12,13 @@
 #define TTL 300 /* the least that is accepted */
 #define RECORD "TXT record %s (a token needs Manage domain name technical configurations)"
 
+/* A set that is not as it has to be is refused in another shape than all else. */
 static struct err *refusal(const struct dns_env *env, const struct dns_http_answer *a,
                            const char *what)
 {
+    const json_t *first = JGET(a->json, "errors", "0");
     return dns_http_error(env, &a->response, what, JSTR(a->json, "cause"),
-                          JSTR(a->json, "message"));
+                          str_or(JSTR(a->json, "message"), JSTR(first, "description")));
 }
 
 static struct err *find_zone(void *arg, const char *zone, char **ret_id)

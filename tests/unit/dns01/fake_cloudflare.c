@@ -31,7 +31,10 @@ static json_t *refusal(int status)
     if (status == 429)
         return envelope(json_build("n"), 971, "Please wait and consider throttling your requests");
     if (status == 400)
-        return envelope(json_build("n"), 6003, "Invalid request headers");
+        return json_build("{s:b,s:[{s:i,s:s,s:[{s:i,s:s}]}],s:[],s:n}", "success", 0, "errors",
+                          "code", 6003, "message", "Invalid request headers", "error_chain", "code",
+                          6111, "message", "Invalid format for Authorization header", "messages",
+                          "result");
     return envelope(json_build("n"), 10001, "Something went wrong");
 }
 

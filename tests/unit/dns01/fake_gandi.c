@@ -14,11 +14,14 @@ static const struct fake_secret secrets[] = {
 
 static json_t *refusal(int status)
 {
+    if (status == 400)
+        return json_build("{s:s,s:[{s:s,s:s,s:s}]}", "status", "error", "errors", "location",
+                          "body", "name", "rrset_values", "description", "As documented.");
     const char *cause = status == 401   ? "Unauthorized"
                         : status == 403 ? "Forbidden"
                         : status == 404 ? "Not Found"
                         : status == 429 ? "Too Many Requests"
-                                        : "Bad Request";
+                                        : "Service Unavailable";
     return json_build("{s:s,s:i,s:s,s:s}", "cause", cause, "code", status, "message",
                       "As documented.", "object", "HTTPError");
 }

@@ -68,7 +68,8 @@ static void a_token_of_another_form_is_a_bad_credential(void **state)
     scene_open(&s, state);
     const struct dns_value v = scene_value(NAME, "example.com", "text");
     s.fake.fail_next(s.fake.state, 400, NULL, 0);
-    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "Unauthorized", "6003");
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "Unauthorized",
+               "6003: Invalid format for Authorization header");
 }
 
 static void the_active_one_of_two_zones_is_used(void **state)

@@ -46,12 +46,25 @@ static void what_is_there_is_not_written(void **state)
     assert_int_equal(s.fake.calls(s.fake.state) - before, 1);
 }
 
+static void what_is_wrong_with_a_set_is_told(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    const struct dns_value v = scene_value(NAME, "example.com", "text");
+    s.fake.fail_next(s.fake.state, 400, NULL, 2);
+    expect_err(scene_present(&s, &v, NULL), ERR_INVALID, "InvalidRequest", "As documented.");
+    s.fake.fail_next(s.fake.state, 403, NULL, 0);
+    expect_err(scene_present(&s, &v, NULL), ERR_DENIED, "Unauthorized",
+               "Forbidden: As documented.");
+}
+
 int main(void)
 {
     const struct CMUnitTest own[] = {
         cmocka_unit_test(new_sets_have_the_least_ttl),
         cmocka_unit_test(a_set_keeps_its_ttl),
         cmocka_unit_test(what_is_there_is_not_written),
+        cmocka_unit_test(what_is_wrong_with_a_set_is_told),
     };
     return CONTRACT_RUN(&contract, own);
 }
