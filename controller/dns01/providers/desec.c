@@ -58,14 +58,17 @@ static struct err *read_values(const struct dns_session *s, const struct dns_hos
 }
 
 /* Reads, and writes what edit() makes of the values; edit() returns NULL where nothing is to be done. */
-static struct err *change(const struct dns_session *s, const struct dns_hosted_zone *zone,
-                          const struct dns_value *v,
+static struct err *change(const struct dns_env *env, const void *config, const struct dns_value *v,
                           json_t *(*edit)(const json_t *values, const char *text))
 {
+    AUTO_DNS_SESSION s = {0};
+    struct dns_hosted_zone zone;
+    TRY(dns_session_open_token(env, config, "Token", refusal, &s));
+    TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
     auto_free char *what = x_printf(RECORD, v->name);
-    auto_free char *subname = dns_relative_name(v->name, zone->name);
+    auto_free char *subname = dns_relative_name(v->name, zone.name);
     json_auto_t *values = NULL;
-    TRY(read_values(s, zone, str_or(subname, "@"), what, &values));
+    TRY(read_values(&s, &zone, str_or(subname, "@"), what, &values));
     json_auto_t *wanted = edit(values, v->text);
     if (wanted == NULL)
         return NULL;
@@ -74,35 +77,25 @@ static struct err *change(const struct dns_session *s, const struct dns_hosted_z
         json_build("[{s:s,s:s,s:O}]", "subname", str_eq(subname, "@") ? "" : str_or(subname, ""),
                    "type", "TXT", "records", wanted);
     int64_t ttl = 3600;
-    err_drop(str_to_i64(zone->id, 0, INT32_MAX, &ttl)); /* it was a number before */
+    err_drop(str_to_i64(zone.id, 0, INT32_MAX, &ttl)); /* it was a number before */
     if (values == NULL)
         json_put(json_item(body, 0), "ttl", json_build("I", (json_int_t)ttl));
-    auto_free char *url = x_printf(API "/%s/rrsets/", zone->name);
+    auto_free char *url = x_printf(API "/%s/rrsets/", zone.name);
     json_auto_t *reply = NULL;
-    return dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "PATCH", url, body, what, &reply));
+    return dns_hosted_zone_doubt(env, v, dns_session_call(&s, "PATCH", url, body, what, &reply));
 }
 
 static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
                            char **ret_id)
 {
     (void)ret_id; /* values have none */
-    AUTO_DNS_SESSION s = {0};
-    TRY(dns_session_open_token(env, config, "Token", refusal, &s));
-    struct dns_hosted_zone zone;
-    TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
-    return change(&s, &zone, v, dns_values_with);
+    return change(env, config, v, dns_values_with);
 }
 
 static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {
-    AUTO_DNS_SESSION s = {0};
-    TRY(dns_session_open_token(env, config, "Token", refusal, &s));
-    struct dns_hosted_zone zone;
-    struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
-    if (e != NULL)
-        return err_ignore(e, ERR_NOT_FOUND);
-    return change(&s, &zone, v, dns_values_without);
+    return dns_hosted_zone_gone(change(env, config, v, dns_values_without));
 }
 
 const struct dns_provider dns_provider_desec = {

@@ -35,15 +35,18 @@ static struct err *find_zone(void *arg, const char *zone, char **ret_id)
 }
 
 /* Writes what edit() makes of the values that are there; edit() returns NULL where nothing is to be done. */
-static struct err *change(const struct dns_session *s, const struct dns_hosted_zone *zone,
-                          const struct dns_value *v,
+static struct err *change(const struct dns_env *env, const void *config, const struct dns_value *v,
                           json_t *(*edit)(const json_t *values, const char *text))
 {
+    AUTO_DNS_SESSION s = {0};
+    struct dns_hosted_zone zone;
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
+    TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
     auto_free char *what = x_printf(RECORD, v->name);
-    auto_free char *name = dns_relative_name(v->name, zone->name);
-    auto_free char *url = x_printf(API "/%s/records/%s/TXT", zone->id, str_or(name, "@"));
+    auto_free char *name = dns_relative_name(v->name, zone.name);
+    auto_free char *url = x_printf(API "/%s/records/%s/TXT", zone.id, str_or(name, "@"));
     json_auto_t *there = NULL;
-    struct err *e = dns_session_call(s, "GET", url, NULL, what, &there);
+    struct err *e = dns_session_call(&s, "GET", url, NULL, what, &there);
     bool absent = err_is(e, ERR_NOT_FOUND);
     TRY(err_ignore(e, ERR_NOT_FOUND));
     if (!absent)
@@ -52,35 +55,25 @@ static struct err *change(const struct dns_session *s, const struct dns_hosted_z
     if (wanted == NULL)
         return NULL;
     if (json_count(wanted) == 0)
-        return dns_session_delete(s, url, what);
+        return dns_session_delete(&s, url, what);
     json_auto_t *body =
         json_build("{s:I,s:O}", "rrset_ttl", (json_int_t)JINT(there, TTL, "rrset_ttl"),
                    "rrset_values", wanted);
     json_auto_t *reply = NULL;
-    return dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "PUT", url, body, what, &reply));
+    return dns_hosted_zone_doubt(env, v, dns_session_call(&s, "PUT", url, body, what, &reply));
 }
 
 static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
                            char **ret_id)
 {
     (void)ret_id; /* values have none */
-    AUTO_DNS_SESSION s = {0};
-    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
-    struct dns_hosted_zone zone;
-    TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
-    return change(&s, &zone, v, dns_values_with);
+    return change(env, config, v, dns_values_with);
 }
 
 static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {
-    AUTO_DNS_SESSION s = {0};
-    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
-    struct dns_hosted_zone zone;
-    struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
-    if (e != NULL)
-        return err_ignore(e, ERR_NOT_FOUND);
-    return change(&s, &zone, v, dns_values_without);
+    return dns_hosted_zone_gone(change(env, config, v, dns_values_without));
 }
 
 const struct dns_provider dns_provider_gandi = {

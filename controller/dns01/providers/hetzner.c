@@ -37,14 +37,18 @@ static struct err *find_zone(void *arg, const char *zone, char **ret_id)
 }
 
 /* Adds the value or removes it, unless that is so already: then ret_action is as it was. */
-static struct err *change(const struct dns_session *s, const struct dns_hosted_zone *zone,
-                          const struct dns_value *v, bool add, int64_t *ret_action)
+static struct err *change(const struct dns_env *env, const void *config, const struct dns_value *v,
+                          bool add, int64_t *ret_action)
 {
+    AUTO_DNS_SESSION s = {0};
+    struct dns_hosted_zone zone;
+    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
+    TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
     auto_free char *what = x_printf("TXT record %s (a token needs Read & Write)", v->name);
-    auto_free char *name = dns_relative_name(v->name, zone->name);
-    auto_free char *set = x_printf(API "/zones/%s/rrsets/%s/TXT", zone->id, str_or(name, "@"));
+    auto_free char *name = dns_relative_name(v->name, zone.name);
+    auto_free char *set = x_printf(API "/zones/%s/rrsets/%s/TXT", zone.id, str_or(name, "@"));
     json_auto_t *there = NULL;
-    struct err *e = dns_session_call(s, "GET", set, NULL, what, &there);
+    struct err *e = dns_session_call(&s, "GET", set, NULL, what, &there);
     bool is_new = err_is(e, ERR_NOT_FOUND);
     TRY(err_ignore(e, ERR_NOT_FOUND));
     const json_t *records = JGET(there, "rrset", "records");
@@ -58,7 +62,7 @@ static struct err *change(const struct dns_session *s, const struct dns_hosted_z
         json_put(body, "ttl", json_build("i", TTL));
     auto_free char *url = x_printf("%s/actions/%s_records", set, add ? "add" : "remove");
     json_auto_t *reply = NULL;
-    TRY(dns_hosted_zone_doubt(s->env, v, dns_session_call(s, "POST", url, body, what, &reply)));
+    TRY(dns_hosted_zone_doubt(env, v, dns_session_call(&s, "POST", url, body, what, &reply)));
     *ret_action = JINT(reply, -1, "action", "id");
     return NULL;
 }
@@ -66,12 +70,8 @@ static struct err *change(const struct dns_session *s, const struct dns_hosted_z
 static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
                            char **ret_id)
 {
-    AUTO_DNS_SESSION s = {0};
-    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
-    struct dns_hosted_zone zone;
-    TRY(dns_hosted_zone_find(env, v, find_zone, &s, &zone));
     int64_t action = -1;
-    TRY(change(&s, &zone, v, true, &action));
+    TRY(change(env, config, v, true, &action));
     if (action >= 0)
         *ret_id = x_printf("%" PRId64, action);
     return NULL;
@@ -103,14 +103,8 @@ static struct err *settled(const struct dns_env *env, const void *config, const 
 static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {
-    AUTO_DNS_SESSION s = {0};
-    TRY(dns_session_open_token(env, config, "Bearer", refusal, &s));
-    struct dns_hosted_zone zone;
-    struct err *e = dns_hosted_zone_find(env, v, find_zone, &s, &zone);
-    if (e != NULL)
-        return err_ignore(e, ERR_NOT_FOUND);
     int64_t action = -1;
-    return err_ignore(change(&s, &zone, v, false, &action), ERR_NOT_FOUND);
+    return dns_hosted_zone_gone(change(env, config, v, false, &action));
 }
 
 const struct dns_provider dns_provider_hetzner = {
