@@ -139,7 +139,10 @@ static struct err *send_value(const struct dns_env *env, const struct acmedns *c
         json_build("{s:s,s:s}", "subdomain", JSTR(account, "subdomain"), "txt", v->text);
     auto_free char *what = x_printf("acme-dns account for %s", v->domain);
     AUTO_DNS_HTTP_ANSWER answer = {0};
-    TRY(dns_http_ask(env, &req, body, &answer), "%s", what);
+    struct err *e = dns_http_ask(env, &req, body, &answer);
+    TRY(http_trust_advice(e, "for a CA that the system does not trust, set SSL_CERT_DIR or "
+                             "SSL_CERT_FILE for certroll"),
+        "%s", what);
     /* A tenant names the host: nothing of its answer is shown. */
     TRY(dns_http_error(env, &answer.response, what, NULL, NULL));
     if (str_eq(JSTR(answer.json, "txt"), v->text))

@@ -117,7 +117,10 @@ static struct err *ask(const struct session *s, const char *method, const char *
         .header_count = 1,
         .tls = s->ca_pem != NULL ? &s->tls : NULL,
     };
-    return dns_http_ask(s->env, &r, body, ret_answer);
+    return http_trust_advice(dns_http_ask(s->env, &r, body, ret_answer),
+                             s->ca_pem == NULL
+                                 ? "for a CA that the system does not trust, write it into caBundle"
+                                 : "does the server's certificate chain up to caBundle");
 }
 
 static char *zone_url(const struct session *s, const char *zone)

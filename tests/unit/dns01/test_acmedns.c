@@ -114,6 +114,23 @@ static void no_answer_is_shown(void **state)
     err_free(e);
 }
 
+static struct err *call_stranger(void *ctx, const struct http_request *req, const struct stop *stop,
+                                 struct http_response *ret_response)
+{
+    (void)ctx, (void)req, (void)stop, (void)ret_response;
+    return err_new(ERR_TRANSIENT, "TLSFailed", "unable to get local issuer certificate");
+}
+
+static void whom_the_system_does_not_trust_may_be_trusted(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    const struct http_transport strangers = {.call = call_stranger};
+    s.env.http = &strangers;
+    const struct dns_value v = scene_value(NAME, "example.com", "text");
+    expect_err(scene_present(&s, &v, NULL), ERR_TRANSIENT, "TLSFailed", "set SSL_CERT_DIR");
+}
+
 int main(void)
 {
     const struct CMUnitTest own[] = {
@@ -123,6 +140,7 @@ int main(void)
         cmocka_unit_test(an_account_is_found_by_where_the_alias_leads),
         cmocka_unit_test(what_is_no_account_is_said_so),
         cmocka_unit_test(no_answer_is_shown),
+        cmocka_unit_test(whom_the_system_does_not_trust_may_be_trusted),
     };
     return CONTRACT_RUN(&contract, own);
 }
