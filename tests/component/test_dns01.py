@@ -3,7 +3,8 @@
 by RFC 2136; Pebble validates with a recursive resolver of its own."""
 import time
 
-from lib.dns import Bind, Knot, delegation
+from lib.ca import Authority
+from lib.dns import Bind, Knot, OverHttps, delegation
 from lib.objects import certificate, dns01_acme
 from lib.wait import wait_for
 
@@ -160,8 +161,8 @@ def test_knot_takes_updates_too(api, ns, dns01_ca, dns01_controller, dns_tree, f
 # ---- who is asked
 
 def test_each_mode_of_self_check(api, ns, dns01_ca, dns01_controller, bind, zone, dns_tree):
-    """https needs a resolver whose certificate the system trusts: tests/unit/dns01/test_dns_servers.c. The CA has the same
-    resolver: where nobody looks before it is asked, the name's absence must not be in its memory."""
+    """All but https, which is below. The CA has the same resolver: where nobody looks before it is asked, the name's absence
+    must not be in its memory."""
     checks = {"authoritative": {}, "resolvers": {"nameservers": [dns_tree.address]}, "wait": {"wait": "1s"}, "none": {}}
     blind = {"cnameStrategy": "None"}
     api.create(bind.secret(ns))
@@ -174,6 +175,31 @@ def test_each_mode_of_self_check(api, ns, dns01_ca, dns01_controller, bind, zone
     for mode in checks:
         api.wait_ready("Certificate", ns, mode, 60)
         wait_for("its value to go", empty(bind, f"_acme-challenge.{mode}.{zone}"), 20, lambda: api.describe(ns))
+
+
+def test_a_resolver_over_https_of_ones_own(api, ns, folder, authority, dns01_ca, make_controller, bind, zone, dns_tree):
+    """Its certificate is of no CA that the system knows: that is said, with what to do; then certroll is told of the CA. The
+    Issuer's caBundle is for the ACME server alone, so that the ACME server's CA is not what makes the resolver trusted."""
+    name, flags = f"_acme-challenge.{zone}", {"namespace": ns, "leader_elect": "false", "nameservers": dns_tree.address}
+    own = Authority(folder / "ca" / "resolver", "resolver-root")
+    with OverHttps(folder / "dns", dns_tree.root, own) as resolver:
+        api.create(bind.secret(ns))
+        api.create(dns01_acme(ns, dns01_ca, bind.solver(selfCheck={"mode": "https", "url": resolver.url})))
+        first = make_controller("stranger", **flags).start()
+        api.wait_ready("Issuer", ns, "acme", 30)
+        api.create(certificate(ns, "web", "acme", dnsNames=[zone]))
+        wait_for("the refusal", lambda: "set SSL_CERT_DIR or SSL_CERT_FILE for certroll" in said(api, ns), 30,
+                 lambda: api.describe(ns))
+        assert not resolver.was_asked(name) and empty(bind, name)()
+        first.stop()
+        second = make_controller("friend", **flags)
+        second.environ["SSL_CERT_FILE"] = str(own.root)
+        second.start()
+        api.wait_ready("Certificate", ns, "web", 60)
+        assert resolver.was_asked(name)
+        wait_for("its value to go", empty(bind, name), 20, lambda: api.describe(ns))
+        assert len(api.list("Order", ns)) == 1
+        second.stop()
 
 
 # ---- what is waited for
@@ -189,6 +215,31 @@ def test_each_server_has_to_show_it(api, ns, dns01_ca, dns01_controller, late):
     secondary.release()
     api.wait_ready("Certificate", ns, "web", 60)
     wait_for("it to go everywhere", empty(primary, f"_acme-challenge.{zone}"), 20, lambda: api.describe(ns))
+
+
+def test_pending_challenges_cost_no_worker(api, ns, dns01_ca, dns01_controller, late, bind, dns_tree):
+    """More of them than there are threads wait for a secondary. Who comes then is not held up, and they go on together."""
+    primary, secondary, zone = late
+    count, other = 16, f"{ns}.example"
+    bind.add_zone(other)
+    dns_tree.delegate(other, bind)
+    add_issuer(api, ns, dns01_ca, primary)
+    api.create(bind.secret(ns, "quick"))
+    api.create(dns01_acme(ns, dns01_ca, bind.solver(secret="quick"), "quick"))
+    api.wait_ready("Issuer", ns, "quick", 30)
+    threads = dns01_controller.threads()
+    for i in range(count):
+        api.create(certificate(ns, f"n{i}", "acme", dnsNames=[f"n{i}.{zone}"]))
+    wait_for("all to wait", lambda: said(api, ns).count(f"{secondary.address} has no such record") == count, 60,
+             lambda: api.describe(ns))
+    api.create(certificate(ns, "quick", "quick", dnsNames=[other]))
+    api.wait_ready("Certificate", ns, "quick", 10)
+    assert dns01_controller.threads() <= threads
+    assert said(api, ns).count("has no such record") == count
+    secondary.release()
+    for i in range(count):
+        api.wait_ready("Certificate", ns, f"n{i}", 60)
+    wait_for("all to go", empty(primary, f"_acme-challenge.n{count - 1}.{zone}"), 20, lambda: api.describe(ns))
 
 
 def test_a_wrong_key_a_missing_secret_and_the_right_one(api, ns, dns01_ca, dns01_controller, bind, zone):

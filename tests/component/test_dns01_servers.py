@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """DNS-01 by servers that run here as users run them: PowerDNS' HTTP API, and a webhook made for cert-manager. Pebble
 validates from the root down."""
+import base64
+
 import pytest
 
 from lib.ca import Authority
 from lib.dns import PowerDns, Secondary, Webhook
 from lib.objects import certificate, dns01_acme
+from lib.proxy import Proxy
 from lib.wait import wait_for
 
 
@@ -75,6 +78,31 @@ def test_powerdns_with_another_key(api, ns, dns01_ca, dns01_controller, powerdns
     assert "powerdns" in said and "look at the Secret" in said and "an-old-api-key" not in api.describe(ns)
     api.patch("Secret", ns, "powerdns", {"stringData": {"key": f"{powerdns.key}\n"}})
     api.wait_ready("Certificate", ns, "web", 30)
+
+
+def test_powerdns_by_https_with_a_ca_of_its_own(api, ns, folder, dns01_ca, dns01_controller, powerdns, pdns_zone):
+    """Whose CA the system does not know: that is said, with the field to write it into; another CA is not it."""
+    own, other = (Authority(folder / "ca" / name, name) for name in ("powerdns-root", "other-root"))
+    front = Proxy(powerdns.url, None, *own.server())
+    try:
+        add_issuer(api, ns, dns01_ca, powerdns, {"powerdns": {**powerdns.solver()["powerdns"], "url": front.url}})
+        api.create(certificate(ns, "web", "acme", dnsNames=[pdns_zone]))
+        wait_for("the advice", lambda: "write it into caBundle" in reason(api, ns), 30, lambda: api.describe(ns))
+        set_bundle(api, ns, front.url, powerdns, other)
+        wait_for("another advice", lambda: "chain up to caBundle" in reason(api, ns), 30, lambda: api.describe(ns))
+        assert not front.requests
+        set_bundle(api, ns, front.url, powerdns, own)
+        api.wait_ready("Certificate", ns, "web", 30)
+        wait_for("the value to go", lambda: powerdns.values(f"_acme-challenge.{pdns_zone}") == {powerdns.address: []}, 20,
+                 lambda: api.describe(ns))
+    finally:
+        front.close()
+
+
+def set_bundle(api, ns, url, powerdns, authority):
+    bundle = base64.b64encode(authority.root.read_bytes()).decode()
+    solver = {"powerdns": {**powerdns.solver()["powerdns"], "url": url, "caBundle": bundle}}
+    api.patch("Issuer", ns, "acme", {"spec": {"acme": {"solvers": [{"dns01": solver}]}}})
 
 
 def test_a_zone_that_powerdns_does_not_have(api, ns, dns01_ca, dns01_controller, powerdns, bind, zone):

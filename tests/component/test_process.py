@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process: signals, exit codes, flags and the configuration file."""
+import os
 import signal
 import subprocess
 import time
@@ -13,8 +14,9 @@ from lib.wait import stays, wait_for
 HOME, LEASE = "certroll", "certroll-controller"
 
 
-def run(*arguments):
-    return subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+def run(*arguments, **environ):
+    return subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **environ})
 
 
 @pytest.fixture
@@ -177,6 +179,12 @@ def test_port_in_use_is_one_line_and_exit_1(account, leader):
     assert done.returncode == 1, done
     lines = done.stderr.splitlines()
     assert "--listen" in lines[-1] and str(leader.port) in lines[-1], done.stderr
+
+
+def test_cas_that_cannot_be_read_are_one_line_and_exit_1(account, tmp_path):
+    done = run("controller", f"--kubeconfig={account[0]}", SSL_CERT_FILE=f"{tmp_path}/none.pem")
+    assert done.returncode == 1, done
+    assert "SSL_CERT_FILE" in done.stderr and f"{tmp_path}/none.pem" in done.stderr.splitlines()[-1]
 
 
 # ---- the configuration file

@@ -47,14 +47,14 @@ class Answer:
 
 
 class Proxy:
-    """before(seen) runs before a request is passed on, and may return (status, bytes), (status, bytes, headers) or an
+    """upstream: an https URL, of that CA, or an http URL. before(seen) runs before a request is passed on, and may return (status, bytes), (status, bytes, headers) or an
     Answer to answer it itself; after(seen) runs when the server has answered and the controller does not know yet;
     change(seen, answer) then may change that answer. Each may raise Cut."""
 
     def __init__(self, upstream, ca_file, certificate, key):
         url = urllib.parse.urlsplit(upstream)
         self.upstream = (url.hostname, url.port)
-        self.client = ssl.create_default_context(cafile=str(ca_file))
+        self.client = ssl.create_default_context(cafile=str(ca_file)) if url.scheme == "https" else None
         self.before = self.after = lambda seen: None
         self.change = lambda seen, answer: None
         self.requests = []
@@ -109,7 +109,8 @@ class Proxy:
                 self._reset(handler.connection)
 
     def _pass(self, handler, seen):
-        connection = http.client.HTTPSConnection(*self.upstream, context=self.client, timeout=700)
+        connection = http.client.HTTPSConnection(*self.upstream, context=self.client, timeout=700) if self.client else \
+            http.client.HTTPConnection(*self.upstream, timeout=700)
         try:
             connection.request(seen.method, seen.path, seen.body or None,
                                {k: v for k, v in handler.headers.items() if k.lower() not in DROPPED})

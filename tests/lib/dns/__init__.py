@@ -5,7 +5,7 @@ is told a name server's address alone finds it.
 query.py     what one server holds itself: no cache, no recursion
 named.py     Named: a BIND process; own_address(); beside(): on addresses that pods reach
 tree.py      Tree: a root zone, what is delegated from it, and the recursive resolver that starts there: what a CA asks;
-             Inside: one with a view of its own
+             Inside: one with a view of its own; OverHttps: one that is asked over HTTPS as well
 bind.py      Bind: a primary with dynamic zones and TSIG keys; Secondary: its copy, late by as much as a test wants
 knot.py      Knot: a primary, as Bind
 front.py     Front: a server that errs, lies or is silent, before a real one
@@ -18,8 +18,8 @@ from .knot import Knot
 from .named import Named, beside, own_address
 from .powerdns import PowerDns
 from .query import NXDOMAIN, ask, serial, values
-from .tree import Inside, Tree, delegation
+from .tree import Inside, OverHttps, Tree, delegation
 from .webhook import Webhook
 
-__all__ = ["Bind", "Front", "Inside", "Knot", "NXDOMAIN", "Named", "PowerDns", "Secondary", "Tree", "Webhook", "ask",
+__all__ = ["Bind", "Front", "Inside", "Knot", "NXDOMAIN", "Named", "OverHttps", "PowerDns", "Secondary", "Tree", "Webhook", "ask",
            "beside", "delegation", "own_address", "serial", "values"]

@@ -65,6 +65,24 @@ class Resolver(Named):
         return 'zone "." { type hint; file "hints"; };'
 
 
+class OverHttps(Resolver):
+    """One that is asked over HTTPS as well, and logs what it is asked."""
+
+    def __init__(self, folder, root, authority, name="over-https"):
+        super().__init__(folder, root, name)
+        self.certificate, self.key = (path.resolve() for path in authority.server(self.address))
+        self.url = f"https://{self.address}/dns-query"
+
+    def options(self):
+        return super().options() + f" querylog yes; listen-on port 443 tls own http default {{ {self.address}; }};"
+
+    def zones(self):
+        return super().zones() + f' tls own {{ cert-file "{self.certificate}"; key-file "{self.key}"; }};'
+
+    def was_asked(self, name):
+        return f"query: {name} IN TXT" in self.log.read_text()
+
+
 class Inside(Resolver):
     """One that knows the zone from itself: its view has a name server in the zone, which is this one."""
 
