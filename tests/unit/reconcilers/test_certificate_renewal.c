@@ -208,6 +208,30 @@ static void the_first_question_is_spread(void **state)
     assert_int_equal(polls_due(&s), 1);
 }
 
+/* Neither at once, while others are being issued, nor later than a hundredth of its life. */
+static void a_new_certificate_is_asked_about_soon(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t life, from, to;
+    } rows[] = {
+        {90 * D, 5 * NS_PER_MIN, 10 * NS_PER_MIN},
+        {100 * NS_PER_MIN, 30 * NS_PER_SEC, NS_PER_MIN},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        const struct certificate crt = {
+            .obj.meta = {.name = "web", .namespace = "shop", .uid = UID}};
+        struct certificate_pass p = {.env = s.env, .now = SCENE_NOW, .crt = &crt};
+        p.held.not_before = SCENE_NOW;
+        p.held.not_after = SCENE_NOW + rows[i].life;
+        begin_renewal_info(&p);
+        assert_in_range(renewal_board_next(s.env->renewal_board, UID), SCENE_NOW + rows[i].from,
+                        SCENE_NOW + rows[i].to);
+    }
+}
+
 static void the_time_of_the_last_answer_counts(void **state)
 {
     (void)state;
@@ -310,6 +334,7 @@ int main(void)
         cmocka_unit_test(the_own_rule_follows_the_spec),
         cmocka_unit_test(the_ca_may_say_otherwise),
         cmocka_unit_test(the_first_question_is_spread),
+        cmocka_unit_test(a_new_certificate_is_asked_about_soon),
         cmocka_unit_test(the_time_of_the_last_answer_counts),
         cmocka_unit_test(nobody_is_asked_when_it_is_switched_off),
         cmocka_unit_test(what_cannot_be_asked_is_asked_later),
