@@ -10,7 +10,7 @@
 
 /* ---- URLs (url.c) ---- */
 
-#define ACME_URL_MAX 2048
+#define ACME_URL_MAX 2048 /* as the schemas of Issuers, Orders and Challenges have it */
 #define ACME_HOST_MAX 255
 
 struct acme_url {

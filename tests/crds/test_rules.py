@@ -69,6 +69,9 @@ CERT_MANAGERS_PROVIDERS = [
 ]
 
 
+# The longest URL of a CA that certroll takes: what it has heard it must be able to write down.
+LONG_URL = "https://ca.example/".ljust(2048, "x")
+
 # kind, what is set (or, with None, taken away) in the smallest spec.
 ACCEPTED = [
     *[(kind, {}) for kind in SPECS],
@@ -181,6 +184,7 @@ ACCEPTED = [
     ("Order", {"commonName": "www.example.com", "ipAddresses": ["192.0.2.7"], "duration": "24h", "profile": "classic",
                "replaces": "aYhba4dG.AIdlQyE"}),
     *[("Challenge", {"type": kind, "wildcard": True}) for kind in ("DNS-01", "DNS-ACCOUNT-01")],
+    ("Challenge", {"url": LONG_URL, "authorizationURL": LONG_URL}),
     ("Challenge", {"type": "DNS-PERSIST-01", "token": "", "key": "ca.example; accounturi=https://ca.example/a/1"}),
 ]
 
@@ -490,6 +494,8 @@ STATUS_ACCEPTED = [
     ("CertificateRequest", {}, conditions(InvalidRequest=YES, Approved=YES)),
     ("Order", {}, {"certificate": base64.b64encode(bytes(95000)).decode()}),
     ("Order", {"url": URLS["url"]}, URLS),
+    ("Order", {}, {"url": LONG_URL, "finalizeURL": LONG_URL, "authorizations": [{"url": LONG_URL}]}),
+    *[(kind, {}, {"acme": {"uri": LONG_URL, "termsOfService": LONG_URL}}) for kind in ("Issuer", "ClusterIssuer")],
     ("Order", URLS, {**URLS, "state": "valid"}),
 ]
 
@@ -501,6 +507,7 @@ STATUS_REFUSED = [
     ("Certificate", {}, {"conditions": [{"type": "Ready", "status": "Maybe"}]}, "status.conditions[0].status",
      'supported values: "True", "False", "Unknown"'),
     ("Certificate", {}, {"nextAction": "x" * 1025}, "status.nextAction", "may not be more than 1024"),
+    ("Order", {}, {"url": LONG_URL + "x"}, "status.url", "may not be more than 2048"),
     ("CertificateRequest", {}, conditions(Approved=NO), "status.conditions", ONLY_TRUE),
     ("CertificateRequest", {}, conditions(Denied="Unknown"), "status.conditions", ONLY_TRUE),
     ("CertificateRequest", {}, conditions(Approved=YES, Denied=YES), "status.conditions", NOT_BOTH),
