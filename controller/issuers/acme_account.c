@@ -140,7 +140,7 @@ static void fill_ready(struct issuer_readiness *r, const struct acme_pass *p, ch
     bool counts = !same || p->acme->account_key.rotate_after > 0;
     r->acme.key_since = (same && old->key_since != 0) || !counts ? old->key_since : now;
     r->acme.key_rotation =
-        x_strdup_or_null(same ? old->key_rotation : acme_rotation_wish(p->issuer));
+        same ? x_strdup_or_null(old->key_rotation) : acme_rotation_wish(p->issuer);
 }
 
 static struct err *be_registered(struct acme_pass *p, struct issuer_readiness *ret_readiness)

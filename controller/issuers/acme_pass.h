@@ -43,7 +43,7 @@ struct err *acme_rotation_end(struct acme_pass *p) MUST_CHECK;
 struct err *acme_rotate(struct acme_pass *p, int64_t *ret_next) MUST_CHECK;
 /* Is the key that the status speaks of to be changed? */
 bool acme_rotation_is_wanted(const struct acme_pass *p);
-/* The annotation's value, or NULL. */
-const char *acme_rotation_wish(const struct issuer *issuer);
+/* The annotation's value, as much of it as the status has room for; owned, NULL for none. */
+char *acme_rotation_wish(const struct issuer *issuer);
 
 #endif

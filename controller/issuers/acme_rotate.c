@@ -27,6 +27,7 @@
 #define CA_POLL NS_PER_MIN
 /* After a refusal that will not pass by itself. */
 #define REFUSED_WAIT NS_PER_DAY
+#define WISH_MAX 1024 /* the schema has no more for status.acme.keyRotation */
 
 /* ---- which key is it? ---- */
 
@@ -72,16 +73,19 @@ struct err *acme_rotation_settle(struct acme_pass *p)
 
 /* ---- the change ---- */
 
-const char *acme_rotation_wish(const struct issuer *issuer)
+char *acme_rotation_wish(const struct issuer *issuer)
 {
-    return bind_map_get(&issuer->obj.meta.annotations, API_ROTATE_ACCOUNT_KEY);
+    const char *wish = bind_map_get(&issuer->obj.meta.annotations, API_ROTATE_ACCOUNT_KEY);
+    if (str_empty(wish))
+        return NULL;
+    return x_strndup(wish, strlen(wish) > WISH_MAX ? utf8_cut(wish, WISH_MAX) : strlen(wish));
 }
 
 /* What is asked for, and under which spec: a refusal is about that alone. Owned. */
 static char *wish_of(const struct acme_pass *p)
 {
-    return x_printf("%lld %s", (long long)p->issuer->obj.meta.generation,
-                    str_or(acme_rotation_wish(p->issuer), ""));
+    auto_free char *wish = acme_rotation_wish(p->issuer);
+    return x_printf("%lld %s", (long long)p->issuer->obj.meta.generation, str_or(wish, ""));
 }
 
 static bool is_refusal(const struct err *e)
@@ -149,9 +153,9 @@ static int64_t due(const struct acme_pass *p)
 
 bool acme_rotation_is_wanted(const struct acme_pass *p)
 {
-    const char *wish = acme_rotation_wish(p->issuer);
+    auto_free char *wish = acme_rotation_wish(p->issuer);
     int64_t at = due(p);
-    return (!str_empty(wish) && !str_eq(wish, p->issuer->status.acme.key_rotation)) ||
+    return (wish != NULL && !str_eq(wish, p->issuer->status.acme.key_rotation)) ||
            (at != 0 && at <= clock_wall(p->env->clock));
 }
 

@@ -90,6 +90,38 @@ static json_t *decoded(const json_t *jws, const char *member)
 
 /* ---- the change ---- */
 
+/* The status has room for 1024 characters: a longer wish was done, and its Issuer could not say so, nor which key it has
+ * now. */
+static void a_long_wish_is_remembered_as_far_as_there_is_room(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY old = scene_key();
+    READINESS r = {0}, done = {0}, later = {0};
+    registered(&s, &x, old, &r);
+    char text[3001];
+    memset(text, 'w', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    const struct bind_pair one[] = {{API_ROTATE_ACCOUNT_KEY, text}};
+    x.issuer.obj.meta.annotations = (struct bind_map){one, 1};
+    plan_key(&s, old);
+    plan_apply(&s);
+    plan_account(&s, CA, 400, UNKNOWN);
+    plan_account(&s, CA, 200, WITH_CONTACT);
+    plan_post(&s, CA "/key", 200, "");
+    plan_apply(&s);
+    plan_account(&s, CA, 200, WITH_CONTACT);
+    ensured(&s, &x, &done);
+    assert_int_equal(strlen(done.acme.key_rotation), 1024);
+    AUTO_KEY now = applied(&s, 9, "tls.key", 1);
+    adopt(&x, &done);
+    plan_key(&s, now);
+    ensured(&s, &x, &later); /* it is done */
+}
+
 static void a_key_is_changed_on_demand(void **state)
 {
     (void)state;
@@ -495,6 +527,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_changed_on_demand),
+        cmocka_unit_test(a_long_wish_is_remembered_as_far_as_there_is_room),
         cmocka_unit_test(a_key_is_changed_by_its_age),
         cmocka_unit_test(a_crash_after_the_change_is_ended),
         cmocka_unit_test(a_crash_before_the_change_is_ended),
