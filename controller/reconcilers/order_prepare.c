@@ -113,6 +113,11 @@ static char *memo_key(const struct order_pass *p)
     return x_printf("%s/prepare", p->order->obj.meta.uid);
 }
 
+static char *undo_key(const struct order_pass *p)
+{
+    return x_printf("%s/undo", p->order->obj.meta.uid);
+}
+
 static bool took_too_long(const struct order_pass *p, int64_t patience)
 {
     return p->now - p->status.prepare.since > patience;
@@ -238,15 +243,25 @@ static struct err *undo(struct order_pass *p)
                         &h.order);
 }
 
+/* When undoing it has failed first, as far as this process knows. */
+static int64_t failing_since(const struct order_pass *p)
+{
+    auto_free char *key = undo_key(p);
+    int64_t since = memo_get(p->env->polls, key).time;
+    if (since == 0)
+        memo_set(p->env->polls, key, p->now);
+    return since != 0 ? since : p->now;
+}
+
 /* What cannot be undone is told, and holds nothing up. */
 static bool gives_up(const struct order_pass *p, const struct err *e)
 {
     if (e->kind == ERR_CANCELLED || e->kind == ERR_CONFLICT)
         return false;
     int64_t deleted = p->order->obj.meta.deletion_timestamp;
-    int64_t over = deleted != 0 ? deleted : p->status.prepare.since + JOB_PATIENCE;
+    int64_t since = deleted != 0 ? deleted : failing_since(p);
     return e->kind == ERR_INVALID || (deleted != 0 && e->kind == ERR_DENIED) ||
-           p->now - over > GIVE_UP;
+           p->now - since > GIVE_UP;
 }
 
 static struct err *undo_or_give_up(struct order_pass *p)
@@ -271,6 +286,8 @@ struct err *order_prepare_undo(struct order_pass *p)
         TRY(undo_or_give_up(p));
         if (p->stop)
             return NULL;
+        auto_free char *failed = undo_key(p);
+        memo_drop(p->env->polls, failed);
         if (!deleted)
             return put_state(p, UNDONE);
     }

@@ -162,6 +162,33 @@ static void a_deleted_order_is_held_until_it_is_undone(void **state)
     }
 }
 
+/* From the first try to undo it, and not from the beginning: names may take hours to be proven, and a firewall that is
+ * away for a moment just then would stay open. */
+static void what_took_long_is_undone_as_patiently(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    put_issuer(&s);
+    PASS first = {0}, again = {0}, last = {0};
+    clock_manual_advance(&s.hands, 3 * NS_PER_HOUR);
+    scripted_plan(&s.world, "POST " HOOK, 503, "{}");
+    pass_open(&s, &first, "shop", FINALIZER, "\"state\":\"valid\"," STARTED);
+    expect_err(order_prepare_undo(&first.p), ERR_TRANSIENT, "HookFailed", "503");
+    clock_manual_advance(&s.hands, 9 * NS_PER_MIN);
+    scripted_plan(&s.world, "POST " HOOK, 503, "{}");
+    pass_open(&s, &again, "shop", FINALIZER, "\"state\":\"valid\"," STARTED);
+    expect_err(order_prepare_undo(&again.p), ERR_TRANSIENT, "HookFailed", "503");
+    assert_int_equal(s.told, 0);
+    clock_manual_advance(&s.hands, 2 * NS_PER_MIN);
+    auto_free char *undone = order_text(9, FINALIZER, "\"state\":\"valid\"");
+    scripted_plan(&s.world, "POST " HOOK, 503, "{}");
+    scripted_plan(&s.world, "PUT " ORDER "/status", 200, undone);
+    pass_open(&s, &last, "shop", FINALIZER, "\"state\":\"valid\"," STARTED);
+    expect_ok(order_prepare_undo(&last.p));
+    assert_int_equal(s.told, 1);
+}
+
 static void an_order_without_a_hook_costs_nothing(void **state)
 {
     (void)state;
@@ -186,6 +213,7 @@ int main(void)
         cmocka_unit_test(it_is_written_before_it_is_done),
         cmocka_unit_test(a_hook_that_keeps_failing_ends_the_order),
         cmocka_unit_test(a_deleted_order_is_held_until_it_is_undone),
+        cmocka_unit_test(what_took_long_is_undone_as_patiently),
         cmocka_unit_test(an_order_without_a_hook_costs_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
