@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "dns01/turns.h"
+#include "base/turns.h"
 #include "kube/secret.h"
 #include "outputs/tls_secret.h"
 #include "pki/check.h"
@@ -52,16 +52,16 @@ static bool takes_long(const struct pki_key_spec *k)
 
 struct err *new_key(struct certificate_pass *p, struct pki_key **ret_key)
 {
-    struct dns_turns *turns = p->env->dns_turns;
+    struct turns *turns = p->env->turns;
     if (!takes_long(&p->wanted.key))
         return pki_key_generate(&p->wanted.key, ret_key);
-    if (!dns_turns_take(turns, "large key", 1)) {
+    if (!turns_take(turns, "large key", 1)) {
         pass_wait(p, p->now + NS_PER_SEC + rng_between(p->env->rng, 0, TURN_SPREAD),
                   "another RSA key of over %d bits to be made first", QUICK_BITS);
         return NULL;
     }
     struct err *e = pki_key_generate(&p->wanted.key, ret_key);
-    dns_turns_give(turns, "large key");
+    turns_give(turns, "large key");
     return e;
 }
 

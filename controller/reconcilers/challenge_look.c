@@ -2,7 +2,7 @@
 #include "reconcilers/challenge_look.h"
 
 #include "base/mem.h"
-#include "dns01/turns.h"
+#include "base/turns.h"
 #include "reconcilers/challenge_record.h"
 
 #define LOOKS_PER_ZONE 4
@@ -23,13 +23,13 @@ struct err *challenge_find_place(struct challenge_pass *p, const struct dns_conf
         return NULL;
     const struct dns_finder f = challenge_finder(p->env);
     struct err *e = dns_place_find(&f, config, name, ret_place);
-    dns_turns_give(p->env->dns_turns, "look");
+    turns_give(p->env->turns, "look");
     return err_wrap(e, "%s", name);
 }
 
 struct err *challenge_look(struct challenge_pass *p, const struct dns_look *look)
 {
-    struct dns_turns *turns = p->env->dns_turns;
+    struct turns *turns = p->env->turns;
     const struct dns_finder f = challenge_finder(p->env);
     auto_free char *zone = x_printf("zone %s", look->place->zone);
     if (!challenge_turn(p, zone, LOOKS_PER_ZONE))
@@ -38,8 +38,8 @@ struct err *challenge_look(struct challenge_pass *p, const struct dns_look *look
     if (challenge_turn(p, "look", p->env->dns_looks)) {
         e = dns_look(&f, look);
         challenge_forget(p, NOTE_BUSY);
-        dns_turns_give(turns, "look");
+        turns_give(turns, "look");
     }
-    dns_turns_give(turns, zone);
+    turns_give(turns, zone);
     return e;
 }

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/turns.h"
 #include "dns01/provider_http.h"
-#include "dns01/turns.h"
 #include "reconcilers/challenge_type.h"
 
 #define GIVE_UP (10 * NS_PER_MIN)
@@ -198,7 +198,7 @@ struct err *challenge_trouble(struct challenge_pass *p, const char *event, struc
 
 bool challenge_turn(struct challenge_pass *p, const char *key, unsigned most)
 {
-    if (dns_turns_take(p->env->dns_turns, key, most))
+    if (turns_take(p->env->turns, key, most))
         return true;
     unsigned tries = challenge_count(p, NOTE_BUSY);
     challenge_wait(p, p->now + backoff_delay(&busy, tries, p->env->rng));
@@ -217,7 +217,7 @@ bool challenge_record_turn(struct challenge_pass *p, const char *name)
 void challenge_record_turn_end(const struct challenge_pass *p, const char *name)
 {
     auto_free char *key = x_printf("record %s", name);
-    dns_turns_give(p->env->dns_turns, key);
+    turns_give(p->env->turns, key);
 }
 
 /* ---- taking it out ---- */

@@ -53,7 +53,7 @@ struct err *challenge_trouble(struct challenge_pass *p, const char *event, struc
 struct err *challenge_record_remove(struct challenge_pass *p) MUST_CHECK;
 /* The same, and the Challenge may go. Nothing for one that is not held. */
 struct err *challenge_record_end(struct challenge_pass *p) MUST_CHECK;
-/* A turn (dns01/turns.h), or the pass ends: it is looked for again soon, and then ever more seldom. */
+/* A turn (base/turns.h), or the pass ends: it is looked for again soon, and then ever more seldom. */
 bool challenge_turn(struct challenge_pass *p, const char *key, unsigned most);
 /* A turn at the record's name: who else writes there now goes first, and the pass ends. */
 bool challenge_record_turn(struct challenge_pass *p, const char *name);

@@ -29,7 +29,7 @@
 #include "reconcilers/memo.h"
 #include "rollout/workload.h"
 
-struct dns_turns;
+struct turns;
 struct renewal_board;
 struct solver_needs;
 
@@ -109,10 +109,10 @@ struct env {
     struct http01_env http01;
     struct dns_services dns01;
     struct dns_zones *dns_zones;
-    struct memo *dns_notes;      /* see challenge_record.h */
-    struct dns_held *dns_held;   /* by key of the Challenge: with what its record was made */
-    struct dns_turns *dns_turns; /* "record NAME", "zone ZONE", "look" */
-    unsigned dns_looks;          /* at once, so that there are threads for others */
+    struct memo *dns_notes;    /* see challenge_record.h */
+    struct dns_held *dns_held; /* by key of the Challenge: with what its record was made */
+    struct turns *turns;       /* "record NAME", "zone ZONE", "look", "large key" */
+    unsigned dns_looks;        /* at once, so that there are threads for others */
     struct renewal_board *renewal_board;
     struct memo *outages; /* see outage.h */
     struct memo

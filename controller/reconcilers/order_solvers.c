@@ -10,7 +10,7 @@
 #include "base/backoff.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "dns01/turns.h"
+#include "base/turns.h"
 #include "pki/csr.h"
 #include "reconcilers/order.h"
 #include "reconcilers/request.h"
@@ -47,7 +47,7 @@ static void search_release(struct search *s)
     strlist_release(&s->names);
     err_free(s->failed);
     if (s->has_turn)
-        dns_turns_give(s->p->env->dns_turns, "look");
+        turns_give(s->p->env->turns, "look");
 }
 
 /* To s->out; returns how many. */
@@ -283,7 +283,7 @@ static bool is_known(const struct search *s)
 /* Servers that are silent do not hold all threads that call the outside. */
 static bool take_turn(struct search *s)
 {
-    s->has_turn = dns_turns_take(s->p->env->dns_turns, "look", s->p->env->dns_looks);
+    s->has_turn = turns_take(s->p->env->turns, "look", s->p->env->dns_looks);
     if (!s->has_turn)
         order_wait(s->p, s->p->now + TURN);
     return s->has_turn;

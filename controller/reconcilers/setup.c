@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/turns.h"
 #include "dns01/provider_memory.h"
-#include "dns01/turns.h"
 #include "http01/grants.h"
 #include "http01/hosts.h"
 #include "http01/replicas.h"
@@ -368,7 +368,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
     env->dns_zones = dns_zones_new();
     env->dns_notes = memo_new();
     env->dns_held = dns_held_new();
-    env->dns_turns = dns_turns_new();
+    env->turns = turns_new();
     env->dns_looks = 1;
     env->renewal_board = renewal_board_new();
     env->revoked = memo_new();
@@ -439,7 +439,7 @@ void reconcilers_free(struct reconcilers *r)
     dns_zones_free(r->env.dns_zones);
     memo_free(r->env.dns_notes);
     dns_held_free(r->env.dns_held);
-    dns_turns_free(r->env.dns_turns);
+    turns_free(r->env.turns);
     budgets_free(r->env.budgets);
     http_share_free(r->share);
     free(r);

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
-#include "dns01/turns.h"
+#include "base/turns.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconciler_scene.h"
@@ -180,7 +180,7 @@ static void large_keys_are_made_one_after_the_other(void **state)
     g.p.attempt = NULL;
     g.p.wanted.rotate = true;
     g.p.wanted.key = (struct pki_key_spec){.algorithm = PKI_RSA, .size = 4096};
-    assert_true(dns_turns_take(g.s.env->dns_turns, "large key", 1));
+    assert_true(turns_take(g.s.env->turns, "large key", 1));
     expect_ok(ensure_key(&g.p));
     assert_null(g.p.key);
     assert_true(g.p.stop);
@@ -192,7 +192,7 @@ static void large_keys_are_made_one_after_the_other(void **state)
     expect_ok(ensure_key(&g.p));
     assert_non_null(g.p.key);
     pki_key_free(g.p.key);
-    dns_turns_give(g.s.env->dns_turns, "large key");
+    turns_give(g.s.env->turns, "large key");
 }
 
 /* Nobody can serve what was issued for it. */

@@ -12,8 +12,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/turns.h"
 #include "challenge_stage.h"
-#include "dns01/turns.h"
 #include "reconcilers/challenge_record.h"
 #include "reconcilers/order.h"
 #include "support/scripted_kube.h"
@@ -286,14 +286,14 @@ static void a_name_that_is_written_is_waited_for(void **state)
     (void)state;
     STAGE(t);
     go_to_recorded(&t);
-    assert_true(dns_turns_take(t.s.env->dns_turns, "record " RECORD, 1));
+    assert_true(turns_take(t.s.env->turns, "record " RECORD, 1));
     for (int i = 0; i < 8; i++) {
         plan_secret(&t);
         reconcile(&t);
         int64_t least = i < 5 ? (50 * NS_PER_MS) << i : NS_PER_SEC;
         assert_true(t.next >= SCENE_NOW + least && t.next <= SCENE_NOW + 3 * NS_PER_SEC);
     }
-    dns_turns_give(t.s.env->dns_turns, "record " RECORD);
+    turns_give(t.s.env->turns, "record " RECORD);
     plan_present(&t, 200);
     reconcile(&t);
 }

@@ -14,7 +14,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "dns01/turns.h"
+#include "base/turns.h"
 #include "pki/csr.h"
 #include "support/scripted_kube.h"
 #include "support/scripted_zones.h"
@@ -312,16 +312,16 @@ static void looks_take_turns(void **state)
 {
     (void)state;
     STAGE(t, DNS01("\"b.test\"", ""), "w.a.test");
-    assert_true(dns_turns_take(t.s.env->dns_turns, "look", 1));
+    assert_true(turns_take(t.s.env->turns, "look", 1));
     reconcile(&t); /* writes nothing */
     assert_int_equal(t.next, now(&t) + 200 * NS_PER_MS);
     assert_int_equal(t.net.queries + t.net.asks, 0);
-    dns_turns_give(t.s.env->dns_turns, "look");
+    turns_give(t.s.env->turns, "look");
     plan_order(&t);
     json_auto_t *status = pass(&t);
     assert_string_equal(JSTR(status, "aliases", "0", "target"), "w.b.test");
-    assert_true(dns_turns_take(t.s.env->dns_turns, "look", 1)); /* it was given back */
-    dns_turns_give(t.s.env->dns_turns, "look");
+    assert_true(turns_take(t.s.env->turns, "look", 1)); /* it was given back */
+    turns_give(t.s.env->turns, "look");
 }
 
 static int prepare(void **state)

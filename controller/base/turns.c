@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dns01/turns.h"
+#include "base/turns.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,20 +7,20 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-struct dns_turns {
+struct turns {
     pthread_mutex_t lock;
     struct map taken; /* -> unsigned; those that nobody has are not in it */
 };
 
-struct dns_turns *dns_turns_new(void)
+struct turns *turns_new(void)
 {
-    struct dns_turns *t = x_calloc(1, sizeof(*t));
+    struct turns *t = x_calloc(1, sizeof(*t));
     pthread_mutex_init(&t->lock, NULL);
     t->taken = MAP_INIT(free);
     return t;
 }
 
-void dns_turns_free(struct dns_turns *t)
+void turns_free(struct turns *t)
 {
     if (t == NULL)
         return;
@@ -29,7 +29,7 @@ void dns_turns_free(struct dns_turns *t)
     free(t);
 }
 
-bool dns_turns_take(struct dns_turns *t, const char *key, unsigned most)
+bool turns_take(struct turns *t, const char *key, unsigned most)
 {
     pthread_mutex_lock(&t->lock);
     unsigned *count = map_get(&t->taken, key);
@@ -42,7 +42,7 @@ bool dns_turns_take(struct dns_turns *t, const char *key, unsigned most)
     return free_turn;
 }
 
-void dns_turns_give(struct dns_turns *t, const char *key)
+void turns_give(struct turns *t, const char *key)
 {
     pthread_mutex_lock(&t->lock);
     unsigned *count = map_get(&t->taken, key);
