@@ -217,8 +217,10 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
         budget_replaces_refused(p);
         return NULL;
     }
-    if (e != NULL)
+    if (e != NULL) {
+        budget_replaces_doubted(p, e);
         order_recall_note(p, e);
+    }
     TRY(e);
     log_info("order created", L_STR("url", ret_order->url));
     memo_set_text(p->env->placed, p->order->obj.meta.uid, ret_order->url);

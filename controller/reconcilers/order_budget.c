@@ -15,8 +15,10 @@
 #define PAUSED_LOOK NS_PER_HOUR
 /* What was spent before is read once after a start. */
 #define LOADED_SOON (200 * NS_PER_MS)
-/* In env->placed: the CA refused to hear of what this order replaces. */
+/* In env->placed: the CA refused to hear of what this order replaces; or it may be why the CA fails, once and twice. */
 #define REPLACES_REFUSED 1u
+#define REPLACES_DOUBTED 2u
+#define REPLACES_DOUBTED_AGAIN 4u
 #define URL_SHOWN_MAX 900 /* the schema has 1024 for nextAction */
 
 /* ---- status ---- */
@@ -96,6 +98,18 @@ void budget_replaces_refused(struct order_pass *p)
     memo_mark(p->env->placed, p->order->obj.meta.uid, REPLACES_REFUSED);
     p->replaces = NULL;
     order_wait(p, p->now);
+}
+
+void budget_replaces_doubted(struct order_pass *p, const struct err *failed)
+{
+    if (p->replaces == NULL || !str_eq(failed->reason, "ServerInternal"))
+        return;
+    const char *uid = p->order->obj.meta.uid;
+    unsigned marks = memo_get(p->env->placed, uid).marks;
+    memo_mark(p->env->placed, uid,
+              (marks & REPLACES_DOUBTED) == 0         ? REPLACES_DOUBTED
+              : (marks & REPLACES_DOUBTED_AGAIN) == 0 ? REPLACES_DOUBTED_AGAIN
+                                                      : REPLACES_REFUSED);
 }
 
 /* Only what the CA is really told makes an order exempt: decided here, and newOrder says that. */

@@ -18,6 +18,9 @@ struct err *ensure_budget(struct order_pass *p) MUST_CHECK;
 /* The CA does not want to hear of what the order replaces: the next pass asks the limits as for any order, and newOrder
  * goes without that. */
 void budget_replaces_refused(struct order_pass *p);
+/* newOrder failed. Some CAs answer serverInternal, always, where they do not find what is replaced: after the third in a
+ * process the order goes without that, too. */
+void budget_replaces_doubted(struct order_pass *p, const struct err *failed);
 /* The order was placed, and its URL was lost: what an earlier process has counted and did not store is counted here. The
  * pass waits while what was spent before is being read. */
 struct err *budget_recalled(struct order_pass *p) MUST_CHECK;

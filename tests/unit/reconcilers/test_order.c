@@ -300,6 +300,36 @@ static void a_refused_replacement_is_ordered_within_limits(void **state)
     assert_null(JSTR(second, "replaces"));
 }
 
+/* Pebble answers so for a certificate that it does not find, among them its own whose serial number has its first bit
+ * set (RFC 9773 section 4.1: a zero byte more). */
+static void a_replacement_that_the_ca_fails_over_is_left_out(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    acme_scene_issuer(&s, "");
+    put_order(&s, "a.test", RENEWS);
+    acme_scene_directory(&s, "");
+    const struct object_name name = {.ns = "shop", .name = "o"};
+    int64_t next = 0;
+    for (int i = 0; i < 3; i++) {
+        acme_scene_post(&s, "/new-order", 500, "content-type: application/problem+json\n",
+                        ACME_PROBLEM("serverInternal"));
+        expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT,
+                   "ServerInternal", "newOrder");
+        json_auto_t *payload = acme_scene_payload(&s, s.world.done - 1);
+        assert_non_null(JSTR(payload, "replaces"));
+        if (i ==
+            0) /* it may have been placed: this CA has no list of orders, and is asked for it once */
+            acme_scene_post(&s, "/account/1", 200, "", "{\"status\":\"valid\"}");
+    }
+    plan_order(&s);
+    json_auto_t *status = pass(&s);
+    assert_string_equal(JSTR(status, "url"), ACME_CA "/order/1");
+    json_auto_t *payload = acme_scene_payload(&s, s.world.done - 2);
+    assert_null(JSTR(payload, "replaces"));
+}
+
 /* The annotation of a request can be written by hand: only what the Certificate has, and was issued, is renewed. The CA
  * is told all the same. */
 static void a_replacement_by_hand_is_within_limits(void **state)
@@ -538,6 +568,7 @@ int main(void)
         cmocka_unit_test(what_is_replaced_comes_from_the_request),
         cmocka_unit_test(a_refused_replacement_is_ordered_within_limits),
         cmocka_unit_test(what_is_held_before_the_ca_takes_no_order),
+        cmocka_unit_test(a_replacement_that_the_ca_fails_over_is_left_out),
         cmocka_unit_test(a_replacement_by_hand_is_within_limits),
         cmocka_unit_test(what_was_not_ordered_is_not_proven),
         cmocka_unit_test(a_replacement_waits_where_the_ca_does_not_know_of_any),
