@@ -24,7 +24,6 @@
 #include "pki/key.h"
 #include "sim/sim.h"
 #include "sim/sim_pki.h"
-#include "sim/sim_provider.h"
 #include "sim/sim_seeds.h"
 
 /* A sanitized seed takes several times as long, and looks for something else: errors in memory. */
@@ -321,7 +320,6 @@ static void init(const struct options *o)
     map_fix_seed(1, 2);
     json_room_init();
     json_set_alloc_funcs(malloc, free); /* nothing here is worth wiping */
-    sim_provider_init();
     pki_init();
     sim_pki_init();
     err_drop(api_init(API_DEFAULT_GROUP)); /* its own default is a good one */
