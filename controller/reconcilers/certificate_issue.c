@@ -205,6 +205,22 @@ struct err *ensure_request(struct certificate_pass *p)
 
 /* ---- the answer ---- */
 
+/* When it was made, or placed and its Challenges made: what objects tell of its way. */
+static struct err *last_move(const struct certificate_pass *p, const struct order *order,
+                             int64_t *ret_moved)
+{
+    AUTO_OBJECT_LIST challenges = {0};
+    TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner, order->obj.meta.uid,
+                       &challenges));
+    *ret_moved = order->obj.meta.creation_timestamp;
+    for (size_t i = 0; i < challenges.len; i++) {
+        const struct challenge *c = challenges.items[i];
+        if (c->obj.meta.creation_timestamp > *ret_moved)
+            *ret_moved = c->obj.meta.creation_timestamp;
+    }
+    return NULL;
+}
+
 /* An Order that goes its way tells nothing but its name, which the request has, too. When many are under way at once
  * that would be a write for each, and soon untrue: it is told of one that has not moved for a while. */
 static struct err *patience(struct certificate_pass *p, const struct condition *ready,
@@ -218,10 +234,10 @@ static struct err *patience(struct certificate_pass *p, const struct condition *
     TRY(cache_by_index(p->env->orders.cache, p->env->orders_by_owner, meta->uid, &orders));
     for (size_t i = 0; i < orders.len; i++) {
         const struct order *o = orders.items[i];
-        int64_t placed = o->status.placed_time;
-        int64_t moved = placed > 0 ? placed : o->obj.meta.creation_timestamp;
-        if (str_ends(ready->message, o->obj.meta.name)) /* no word after that */
-            *ret_until = moved + ORDER_PATIENCE;
+        if (!str_ends(ready->message, o->obj.meta.name)) /* a word after that */
+            continue;
+        TRY(last_move(p, o, ret_until));
+        *ret_until += ORDER_PATIENCE;
     }
     return NULL;
 }

@@ -231,7 +231,7 @@ static void the_request_goes_with_its_key(void **state)
 struct wait {
     int asked;           /* the request was made */
     const char *message; /* of its condition Ready; NULL: none */
-    int ordered, placed; /* its Order was made, and placed at the CA */
+    int ordered, placed; /* its Order was made, and, when that was placed, its Challenge */
     const char *told;    /* status.nextAction before */
     const char *want;
     int next; /* seconds from now; -1: whatever changes */
@@ -242,20 +242,31 @@ static int64_t ago(int seconds)
     return SCENE_NOW - seconds * NS_PER_SEC;
 }
 
-static void put_order(struct scene *s, const struct wait *w)
+#define OWNED_BY(uid)                                                                              \
+    "\"ownerReferences\":[{\"apiVersion\":\"x/v1\",\"kind\":\"X\",\"name\":\"x\",\"uid\":\"" uid   \
+    "\",\"controller\":true}]"
+#define ORDER                                                                                      \
+    "{\"metadata\":{\"name\":\"web-1-o\",\"namespace\":\"shop\",\"uid\":\"o\","                    \
+    "\"resourceVersion\":\"5\"," OWNED_BY(                                                         \
+        "r") "},\"spec\":{\"request\":\"\",\"issuerRef\":{\"name\":"                               \
+             "\"acme\"}}}"
+#define CHALLENGE                                                                                  \
+    "{\"metadata\":{\"name\":\"web-1-o-c\",\"namespace\":\"shop\",\"uid\":\"c\","                  \
+    "\"resourceVersion\":\"5\"," OWNED_BY(                                                         \
+        "o") "},\"spec\":{\"url\":\"u\",\"authorizationURL\":\"a\","                               \
+             "\"dnsName\":\"a.test\",\"type\":\"HTTP-01\",\"token\":\"t\",\"key\":\"k\","          \
+             "\"solver\":{},"                                                                      \
+             "\"issuerRef\":{\"name\":\"acme\"}}}"
+
+static void put_made(const struct store *store, const char *text, int seconds)
 {
-    char made[RFC3339_MAX], placed[RFC3339_MAX];
-    rfc3339_format(ago(w->ordered), made);
-    rfc3339_format(ago(w->placed), placed);
-    auto_free char *at = w->placed >= 0 ? x_printf("\"placedTime\":\"%s\"", placed) : x_strdup("");
-    auto_free char *text = x_printf(
-        "{\"metadata\":{\"name\":\"web-1-o\",\"namespace\":\"shop\",\"uid\":\"o\","
-        "\"resourceVersion\":\"5\",\"creationTimestamp\":\"%s\",\"ownerReferences\":[{"
-        "\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"CertificateRequest\",\"name\":\"web-1\","
-        "\"uid\":\"r\",\"controller\":true}]},\"spec\":{\"request\":\"\",\"issuerRef\":{\"name\":"
-        "\"acme\"}},\"status\":{%s}}",
-        made, at);
-    scene_put(&s->env->orders, text);
+    char made[RFC3339_MAX];
+    rfc3339_format(ago(seconds), made);
+    json_auto_t *object = parsed(text);
+    json_put_str(JGET(object, "metadata"), "creationTimestamp", made);
+    auto_free char *dated = NULL;
+    expect_ok(json_to_string(object, 4096, &dated));
+    scene_put(store, dated);
 }
 
 static void expect_told(const struct wait *w)
@@ -263,7 +274,9 @@ static void expect_told(const struct wait *w)
     SCENE s = {0};
     scene_open(&s);
     if (w->ordered >= 0)
-        put_order(&s, w);
+        put_made(&s.env->orders, ORDER, w->ordered);
+    if (w->placed >= 0)
+        put_made(&s.env->challenges, CHALLENGE, w->placed);
     struct condition ready = {
         .type = "Ready", .status = "False", .reason = "Pending", .message = w->message};
     const struct certificate crt = {
