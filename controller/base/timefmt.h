@@ -18,8 +18,8 @@ void rfc3339_format(int64_t wall_ns, char out[RFC3339_MAX]);
 void rfc3339_format_milli(int64_t wall_ns, char out[RFC3339_MAX]);
 /* With microseconds (metav1.MicroTime), for leases and Events. */
 void rfc3339_format_micro(int64_t wall_ns, char out[RFC3339_MAX]);
-/* Fractions and numeric offsets are accepted; years 1970 to 2200 only, and no leap second (as in
- * Go). */
+/* Fractions and numeric offsets are accepted; years 1970 to 9999 only, and no leap second (as in
+ * Go). What is later than int64_t can hold, in 2262, is INT64_MAX. */
 struct err *rfc3339_parse(const char *s, int64_t *ret_wall_ns) MUST_CHECK;
 
 /* Go's time.ParseDuration: units ns us ms s m h, sums, fractions, sign; "0" too. */

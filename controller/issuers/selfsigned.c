@@ -98,13 +98,16 @@ static struct err *issue(const struct issuer_env *env, const struct issuance *is
     struct strlist crl =
         borrowed_list(&issuance->issuer->spec.self_signed->crl_distribution_points);
     int64_t now = clock_wall(env->clock);
+    int64_t end;
+    if (__builtin_add_overflow(now, issuance->duration, &end))
+        end = INT64_MAX; /* in 2262 */
     const struct pki_self_sign_spec sign = {
         .csr = issuance->csr,
         .key = key,
         .usages = &usages,
         .is_ca = spec->is_ca,
         .not_before = now,
-        .not_after = now + issuance->duration,
+        .not_after = end,
         .crl_distribution_points = &crl,
     };
     TRY(pki_cert_self_sign(&sign, &ret_result->chain_pem));

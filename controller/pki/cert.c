@@ -17,6 +17,8 @@
 
 /* Whole seconds that int64_t nanoseconds can hold: until the year 2262. */
 #define SECONDS_MAX (INT64_MAX / NS_PER_SEC)
+/* API objects have no times before 1970, and 0 means that there is none. */
+#define SECONDS_MIN 1
 
 static int64_t to_wall(const ASN1_TIME *t)
 {
@@ -26,7 +28,7 @@ static int64_t to_wall(const ASN1_TIME *t)
     int64_t s = timegm(&tm);
     if (s > SECONDS_MAX)
         return INT64_MAX;
-    return s < -SECONDS_MAX ? -INT64_MAX : s * NS_PER_SEC;
+    return (s < SECONDS_MIN ? SECONDS_MIN : s) * NS_PER_SEC;
 }
 
 int64_t x509_not_before(const X509 *cert)

@@ -167,7 +167,7 @@ struct err *pki_extensions_read(const x509_extensions *list, enum pki_strictness
 struct err *x509_chain_parse(const void *pem, size_t len, x509_chain **ret_chain) MUST_CHECK;
 /* Names (normalized as far as they can be) of a certificate. names must be empty. */
 struct err *x509_names_read(const X509 *cert, struct pki_names *names) MUST_CHECK;
-/* The validity in wall ns, cut to what int64_t holds. */
+/* The validity in wall ns, cut to what int64_t holds, and not before 1970. */
 int64_t x509_not_before(const X509 *cert);
 int64_t x509_not_after(const X509 *cert);
 /* Did issuer sign cert, by name, key usage and signature? */

@@ -128,6 +128,18 @@ static void a_certificate_arrives(void **state)
     expect_round_trip(&certificate_status_table, t, certificate_text, "status");
 }
 
+/* RFC 5280 section 4.1.2.5, as cert-manager writes it into a status. */
+static void a_certificate_without_end_can_be_read(void **state)
+{
+    (void)state;
+    AUTO_OBJECT(struct certificate)
+    crt = decoded(&kind_certificate, "{" META ",\"spec\":{\"secretName\":\"web-tls\"," REF "},"
+                                     "\"status\":{\"notBefore\":\"2026-01-01T00:00:00Z\","
+                                     "\"notAfter\":\"9999-12-31T23:59:59Z\"}}");
+    assert_true(crt->status.not_before == NOW);
+    assert_true(crt->status.not_after == INT64_MAX);
+}
+
 static void a_short_certificate_has_cert_managers_defaults(void **state)
 {
     (void)state;
@@ -317,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_certificate_arrives),
         cmocka_unit_test(a_short_certificate_has_cert_managers_defaults),
+        cmocka_unit_test(a_certificate_without_end_can_be_read),
         cmocka_unit_test(a_request_arrives),
         cmocka_unit_test(an_issuer_arrives),
         cmocka_unit_test(a_cluster_issuer_has_no_namespace),

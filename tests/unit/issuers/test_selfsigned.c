@@ -88,6 +88,25 @@ static void a_certificates_key_is_in_memory(void **state)
     assert_int_equal(cert.not_after, SCENE_NOW + 30 * NS_PER_DAY);
 }
 
+/* A duration may have up to 292 years. */
+static void the_end_is_one_that_can_be_held(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    AUTO_KEY key = scene_key();
+    ATTEMPT a = {0};
+    attempt_init(&a, key, false);
+    keyring_put(s.env.keyring, "crt", 1, key);
+    a.issuance.certificate_uid = "crt";
+    a.issuance.revision = 1;
+    a.issuance.duration = INT64_MAX;
+    expect_ok(ask(&s, &a));
+    AUTO(pki_cert_release) struct pki_cert cert = {0};
+    expect_ok(pki_cert_parse(a.result.chain_pem, strlen(a.result.chain_pem), &cert));
+    assert_true(cert.not_after == INT64_MAX - INT64_MAX % NS_PER_SEC);
+}
+
 static void the_request_says_which_usages(void **state)
 {
     (void)state;
@@ -224,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_always_ready),
         cmocka_unit_test(a_certificates_key_is_in_memory),
+        cmocka_unit_test(the_end_is_one_that_can_be_held),
         cmocka_unit_test(the_request_says_which_usages),
         cmocka_unit_test(unknown_usages_are_refused),
         cmocka_unit_test(another_key_is_no_answer),

@@ -193,6 +193,22 @@ static void the_year_9999_is_the_end_of_time(void **state)
     issued_release(&i);
 }
 
+/* Before that API objects have no times. */
+static void time_begins_with_1970(void **state)
+{
+    (void)state;
+    struct issued i;
+    issue(&(struct issue_spec){.cn = "old"}, &i);
+    assert_int_equal(ASN1_TIME_set_string(X509_getm_notBefore(i.cert), "500101000000Z"), 1);
+    assert_int_equal(ASN1_TIME_set_string(X509_getm_notAfter(i.cert), "19691231235959Z"), 1);
+    assert_true(X509_sign(i.cert, i.key, EVP_sha256()) > 0);
+    auto_free char *pem = cert_pem(i.cert);
+    AUTO(pki_cert_release) struct pki_cert cert = parse(pem);
+    assert_true(cert.not_before == NS_PER_SEC);
+    assert_true(cert.not_after == NS_PER_SEC);
+    issued_release(&i);
+}
+
 static void the_first_certificate_is_the_one_read(void **state)
 {
     (void)state;
@@ -332,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_foreign_key_and_impossible_dates_are_refused),
         cmocka_unit_test(years_from_2050_are_written_and_read),
         cmocka_unit_test(the_year_9999_is_the_end_of_time),
+        cmocka_unit_test(time_begins_with_1970),
         cmocka_unit_test(the_first_certificate_is_the_one_read),
         cmocka_unit_test(hostile_text_is_refused),
         cmocka_unit_test(one_certificate_may_not_fill_the_chain),
