@@ -166,6 +166,15 @@ static bool take_offset(const char **cursor, int64_t *ret_secs)
     return **cursor == '\0';
 }
 
+/* The latest time there is when it would be later. */
+static int64_t whole_ns(int64_t secs, int64_t fraction_ns)
+{
+    int64_t ns;
+    bool late = __builtin_mul_overflow(secs, NS_PER_SEC, &ns) ||
+                __builtin_add_overflow(ns, fraction_ns, &ns);
+    return late ? INT64_MAX : ns;
+}
+
 static bool parse_rfc3339(const char *s, int64_t *ret_wall_ns)
 {
     const char *p = s;
@@ -182,9 +191,7 @@ static bool parse_rfc3339(const char *s, int64_t *ret_wall_ns)
     int64_t secs = civil_to_secs(&c) - offset;
     if (secs < 0)
         return false;
-    if (__builtin_mul_overflow(secs, NS_PER_SEC, ret_wall_ns) ||
-        __builtin_add_overflow(*ret_wall_ns, fraction, ret_wall_ns))
-        *ret_wall_ns = INT64_MAX;
+    *ret_wall_ns = whole_ns(secs, fraction);
     return true;
 }
 
