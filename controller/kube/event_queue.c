@@ -174,8 +174,9 @@ void event_queue_add(struct event_queue *q, const struct event *e)
 {
     char object[KUBE_KEY_MAX];
     object_key(e->regarding->namespace, e->regarding->name, object);
+    auto_free char *note = cut(str_or(e->note, ""), NOTE_MAX);
     auto_free char *key = x_printf("%s\n%s\n%d\n%s\n%s", str_or(e->regarding->uid, ""), object,
-                                   e->warning, e->reason, str_or(e->note, ""));
+                                   e->warning, e->reason, note);
     pthread_mutex_lock(&q->lock);
     int64_t now = clock_mono(q->clock);
     forget_old(q, now);

@@ -214,6 +214,22 @@ static void test_what_is_another_series(void **state)
     close_scene(&s);
 }
 
+/* What is cut off is told to nobody: it makes no other Event. */
+static void test_notes_that_differ_where_they_are_cut(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    char note[2000];
+    memset(note, 'x', sizeof(note));
+    note[sizeof(note) - 1] = '\0';
+    add(&s, "web", note);
+    note[1500] = 'y';
+    add(&s, "web", note);
+    assert_int_equal(drain(&s), 1);
+    close_scene(&s);
+}
+
 static void test_queue_is_bounded(void **state)
 {
     (void)state;
@@ -450,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_repeats_before_the_first_write),
         cmocka_unit_test(test_what_is_another_series),
+        cmocka_unit_test(test_notes_that_differ_where_they_are_cut),
         cmocka_unit_test(test_queue_is_bounded),
         cmocka_unit_test(test_series_are_bounded),
         cmocka_unit_test(test_transient_failures),
