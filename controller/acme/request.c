@@ -97,9 +97,14 @@ static void read_reply(struct acme_ca *ca, const struct acme_request *r,
     *ret_reply = reply;
 }
 
+static unsigned way_to(const struct acme_ca *ca)
+{
+    return (ca->guarded ? HTTP_GUARDED : 0U) | HTTP_PROXIED;
+}
+
 struct err *acme_request_turn(const struct acme_ca *ca, const char *url)
 {
-    const struct http_request req = {.url = url, .flags = ca->guarded ? HTTP_GUARDED : 0U};
+    const struct http_request req = {.url = url, .flags = way_to(ca)};
     return http_call_turn(ca->transport, &req);
 }
 
@@ -125,8 +130,7 @@ struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
         .tls = &ca->tls,
         .timeout = r->jws != NULL ? POST_TIMEOUT : 0,
         .max_body = r->max_body,
-        .flags = (r->jws != NULL ? HTTP_MUTATES | HTTP_ONCE : 0U) |
-                 (ca->guarded ? HTTP_GUARDED : 0U) | HTTP_PROXIED,
+        .flags = (r->jws != NULL ? HTTP_MUTATES | HTTP_ONCE : 0U) | way_to(ca),
     };
     int64_t start = clock_mono(ca->clock);
     AUTO_RESPONSE response = {0};

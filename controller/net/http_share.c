@@ -28,7 +28,7 @@ struct http_share {
     const struct http_transport *under;
     const struct clock *clock;
     pthread_mutex_t lock; /* everything below */
-    struct map hosts;     /* "https://name:port" -> struct host */
+    struct map hosts;     /* key_of() -> struct host */
     unsigned threads;
     unsigned tenants; /* calls in flight to hosts that tenants named */
     unsigned doubted; /* those of them to who was silent the last time */
@@ -37,11 +37,17 @@ struct http_share {
 /* A call on its way out. */
 struct passage {
     const char *origin;
+    char *key; /* owned */
     bool tenant;
     bool mutates;
     bool doubted;    /* counted as such */
     int64_t timeout; /* what it is given */
 };
+
+static void passage_release(struct passage *p)
+{
+    free(TAKE(p->key));
+}
 
 static int64_t pause_after(unsigned strikes)
 {
@@ -75,15 +81,15 @@ static void make_room(struct http_share *s)
         map_remove(&s->hosts, unused.items[i]);
 }
 
-static struct host *host_of(struct http_share *s, const char *origin)
+static struct host *host_of(struct http_share *s, const char *key)
 {
-    struct host *h = map_get(&s->hosts, origin);
+    struct host *h = map_get(&s->hosts, key);
     if (h != NULL)
         return h;
     if (s->hosts.len >= HOSTS_MAX)
         make_room(s);
     h = x_calloc(1, sizeof(*h));
-    map_put(&s->hosts, origin, h);
+    map_put(&s->hosts, key, h);
     return h;
 }
 
@@ -152,7 +158,7 @@ static bool is_doubted(const struct passage *p, const struct host *h)
 /* Lock held. begins: the call is made, and not only asked for. */
 static struct err *enter(struct http_share *s, struct passage *p, bool begins)
 {
-    struct host *h = host_of(s, p->origin);
+    struct host *h = host_of(s, p->key);
     int64_t now = clock_mono(s->clock);
     bool doubtful = h->strikes >= HTTP_SHARE_STRIKES;
     if (doubtful && (now < h->pause_until || h->in_flight > 0)) {
@@ -163,12 +169,12 @@ static struct err *enter(struct http_share *s, struct passage *p, bool begins)
     if (p->tenant && has_to_wait(s, h, p->doubted)) {
         struct err *e = busy(s, h, p->origin);
         if (is_idle(h))
-            map_remove(&s->hosts, p->origin);
+            map_remove(&s->hosts, p->key);
         return e;
     }
     if (!begins) {
         if (is_idle(h))
-            map_remove(&s->hosts, p->origin);
+            map_remove(&s->hosts, p->key);
         return NULL;
     }
     h->in_flight++;
@@ -188,9 +194,18 @@ static struct err *ask(struct http_share *s, struct passage *p, bool begins)
     return refused;
 }
 
+/* A host that tenants named is not the one that an administrator named, and one that is reached through the proxy not the
+ * one that is dialled: where only the proxy gets out, whoever dials a CA would have it given a pause for all. */
+static char *key_of(const struct http_request *req, const char *origin)
+{
+    return x_printf("%s%s%s", (req->flags & HTTP_GUARDED) != 0 ? "tenant " : "",
+                    (req->flags & HTTP_PROXIED) != 0 ? "proxied " : "", origin);
+}
+
 static struct passage passage_of(const struct http_request *req, const char *origin)
 {
     return (struct passage){.origin = origin,
+                            .key = key_of(req, origin),
                             .tenant = (req->flags & HTTP_GUARDED) != 0,
                             .mutates = (req->flags & HTTP_MUTATES) != 0,
                             .timeout = req->timeout > 0 ? req->timeout : HTTP_TIMEOUT_DEFAULT};
@@ -199,8 +214,10 @@ static struct passage passage_of(const struct http_request *req, const char *ori
 static struct err *may_call(void *ctx, const struct http_request *req)
 {
     auto_free char *origin = url_origin(req->url);
-    struct passage p = passage_of(req, origin);
-    return origin != NULL ? ask(ctx, &p, false) : NULL;
+    if (origin == NULL)
+        return NULL;
+    AUTO(passage_release) struct passage p = passage_of(req, origin);
+    return ask(ctx, &p, false);
 }
 
 /* ---- after ---- */
@@ -209,7 +226,7 @@ static struct err *may_call(void *ctx, const struct http_request *req)
  * than the first one has are not worth remembering: self-checks ask thousands of hosts. */
 static void leave(struct http_share *s, const struct passage *p, int64_t asked, const struct err *e)
 {
-    struct host *h = map_get(&s->hosts, p->origin); /* it is there while calls are in flight */
+    struct host *h = map_get(&s->hosts, p->key); /* it is there while calls are in flight */
     h->in_flight--;
     s->tenants -= p->tenant;
     s->doubted -= p->doubted;
@@ -222,7 +239,7 @@ static void leave(struct http_share *s, const struct passage *p, int64_t asked, 
         h->strikes = 0;
     }
     if (is_idle(h))
-        map_remove(&s->hosts, p->origin);
+        map_remove(&s->hosts, p->key);
 }
 
 static struct err *call(void *ctx, const struct http_request *req, const struct stop *stop,
@@ -232,7 +249,7 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     auto_free char *origin = url_origin(req->url);
     if (origin == NULL)
         return http_call(s->under, req, stop, ret_response); /* which says what is wrong with it */
-    struct passage p = passage_of(req, origin);
+    AUTO(passage_release) struct passage p = passage_of(req, origin);
     int64_t asked = p.timeout;
     TRY(ask(s, &p, true));
     struct http_request bounded = *req;

@@ -2,10 +2,10 @@
 /*
  * A transport over another one that lets no peer have all threads that call the outside. To a host that a
  * tenant named go at most two calls at once, to all of those three quarters of the threads, and a quarter
- * where a call may take long to who was silent the last time. One that has never answered is waited for 5 s, and after each silence twice as
- * long, unless the call changes something. Whoever let three calls in a row run into their time-out is asked again
- * after 5 s, then 10 s, up to 5 min, one call at a time, until it answers. What may not go out fails at once and has
- * sent nothing.
+ * where a call may take long to who was silent the last time. One that has never answered is waited for 5 s, and after
+ * each silence twice as long, unless the call changes something. Whoever let three calls in a row run into their
+ * time-out is asked again after 5 s, then 10 s, up to 5 min, one call at a time, until it answers. What may not go out
+ * fails at once and has sent nothing. What tenants dial says nothing about the same host for others, or by the proxy.
  */
 #ifndef CERTROLL_NET_HTTP_SHARE_H
 #define CERTROLL_NET_HTTP_SHARE_H

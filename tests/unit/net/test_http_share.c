@@ -209,6 +209,22 @@ static void three_time_outs_make_a_pause(void **state)
     assert_int_equal(pause_of(&s), 5 * NS_PER_SEC + 50 * NS_PER_MS);
 }
 
+/* A tenant that dials the host of a CA, which only the proxy reaches, does not have the CA paused for all. */
+static void the_way_to_a_host_belongs_to_it(void **state)
+{
+    (void)state;
+    static const unsigned ways[] = {HTTP_PROXIED, HTTP_GUARDED | HTTP_PROXIED, 0};
+    SCENE s;
+    scene_open(&s);
+    s.peer = HANGS;
+    for (int i = 0; i < 3; i++)
+        expect_err(get(&s, CA, HTTP_GUARDED), ERR_TRANSIENT, "Timeout", NULL);
+    expect_err(get(&s, CA, HTTP_GUARDED), ERR_TRANSIENT, "NotAnswering", NULL);
+    s.peer = ANSWERS;
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+        expect_ok(get(&s, CA, ways[i]));
+}
+
 static void pauses_grow_to_five_minutes(void **state)
 {
     (void)state;
@@ -367,6 +383,7 @@ int main(void)
         cmocka_unit_test(it_is_known_before_a_call),
         cmocka_unit_test(a_quarter_of_the_threads_is_kept_free),
         cmocka_unit_test(three_time_outs_make_a_pause),
+        cmocka_unit_test(the_way_to_a_host_belongs_to_it),
         cmocka_unit_test(pauses_grow_to_five_minutes),
         cmocka_unit_test(who_did_not_answer_is_asked_by_one),
         cmocka_unit_test(only_silence_is_a_strike),
