@@ -192,8 +192,8 @@ def test_own_replicas_behind_an_http_route(api, ns, pebble, plane, names):
     own_gateway(api, ns, plane)
     ready_issuer(api, ns, pebble, {"shared": {"gatewayHTTPRoute": {"parentRefs": [{"name": "gateway"}]}}})
     issue(api, ns, names[:1])
-    wait_clean(api, ns)
     assert [g["spec"]["from"][0]["namespace"] for g in api.list("ReferenceGrant", NAMESPACE)] == [ns]
+    wait_clean(api, ns)
     wait_for("the grant to go", lambda: not api.list("ReferenceGrant", NAMESPACE), 40)
 
 
