@@ -65,6 +65,20 @@ static void plan_nonce(struct issuer_scene *s)
                           "");
 }
 
+/* The present key is read, and the account is given another; *ret_done says so. */
+static void change_key(struct issuer_scene *s, const struct subject *x, const struct pki_key *old,
+                       struct issuer_readiness *ret_done)
+{
+    plan_key(s, old);
+    plan_apply(s);
+    plan_account(s, CA, 400, UNKNOWN);      /* does it know the next one? */
+    plan_account(s, CA, 200, WITH_CONTACT); /* the present one */
+    plan_post(s, CA "/key", 200, "");
+    plan_apply(s);
+    plan_account(s, CA, 200, WITH_CONTACT);
+    ensured(s, x, ret_done);
+}
+
 /* The key under name in what the i-th request applied, or NULL; and how many keys there are. */
 static struct pki_key *applied(const struct issuer_scene *s, size_t i, const char *name,
                                size_t count)
@@ -107,14 +121,7 @@ static void a_long_wish_is_remembered_as_far_as_there_is_room(void **state)
     text[sizeof(text) - 1] = '\0';
     const struct bind_pair one[] = {{API_ROTATE_ACCOUNT_KEY, text}};
     x.issuer.obj.meta.annotations = (struct bind_map){one, 1};
-    plan_key(&s, old);
-    plan_apply(&s);
-    plan_account(&s, CA, 400, UNKNOWN);
-    plan_account(&s, CA, 200, WITH_CONTACT);
-    plan_post(&s, CA "/key", 200, "");
-    plan_apply(&s);
-    plan_account(&s, CA, 200, WITH_CONTACT);
-    ensured(&s, &x, &done);
+    change_key(&s, &x, old, &done);
     assert_int_equal(strlen(done.acme.key_rotation), 1024);
     AUTO_KEY now = applied(&s, 9, "tls.key", 1);
     adopt(&x, &done);
@@ -134,14 +141,7 @@ static void a_key_is_changed_on_demand(void **state)
     registered(&s, &x, old, &r);
     assert_null(r.acme.key_rotation);
     ask(&x);
-    plan_key(&s, old);
-    plan_apply(&s);
-    plan_account(&s, CA, 400, UNKNOWN);      /* does it know the next one? */
-    plan_account(&s, CA, 200, WITH_CONTACT); /* the present one */
-    plan_post(&s, CA "/key", 200, "");
-    plan_apply(&s);
-    plan_account(&s, CA, 200, WITH_CONTACT);
-    ensured(&s, &x, &done);
+    change_key(&s, &x, old, &done);
     AUTO_KEY next = applied(&s, 5, "tls.key.next", 2);
     AUTO_KEY still = applied(&s, 5, "tls.key", 2); /* or this write would take it away */
     assert_true(pki_key_equal(still, old));
@@ -506,14 +506,7 @@ static void orders_that_ended_are_not_waited_for(void **state)
     registered(&s, &x, old, &r);
     ask(&x);
     scene_put(s.env.orders.cache, ORDER("valid"));
-    plan_key(&s, old);
-    plan_apply(&s);
-    plan_account(&s, CA, 400, UNKNOWN);
-    plan_account(&s, CA, 200, WITH_CONTACT);
-    plan_post(&s, CA "/key", 200, "");
-    plan_apply(&s);
-    plan_account(&s, CA, 200, WITH_CONTACT);
-    ensured(&s, &x, &done);
+    change_key(&s, &x, old, &done);
 }
 
 static int prepare(void **state)

@@ -251,6 +251,16 @@ static char *ended(struct scene *s)
     return revocation_end(s->env, crt);
 }
 
+/* The certificate of the wish is in the Secret, and its CA will revoke it. */
+static void plan_revocation(struct scene *s, const struct pair *p)
+{
+    put_open(s, p->serial);
+    answer_secret(s, p->crt, p->key);
+    acme_scene_issuer(s, "");
+    acme_scene_directory(s, "");
+    acme_scene_post(s, "/revoke", 200, "", "");
+}
+
 static void the_account_revokes(void **state)
 {
     (void)state;
@@ -258,11 +268,7 @@ static void the_account_revokes(void **state)
     PAIR p;
     pair_init(&p);
     scene_open(&s);
-    put_open(&s, p.serial);
-    answer_secret(&s, p.crt, p.key);
-    acme_scene_issuer(&s, "");
-    acme_scene_directory(&s, "");
-    acme_scene_post(&s, "/revoke", 200, "", "");
+    plan_revocation(&s, &p);
     expect_ok(revoke(&s));
     json_auto_t *payload = acme_scene_payload(&s, s.world.done - 1);
     assert_int_equal(JINT(payload, -1, "reason"), 1);
@@ -279,12 +285,8 @@ static void the_end_of_another_wish_is_not_the_end_of_this_one(void **state)
     PAIR p;
     pair_init(&p);
     scene_open(&s);
-    put_open(&s, p.serial);
+    plan_revocation(&s, &p);
     memo_set_text(s.env->revoked, "crt", "ffff keyCompromise\n");
-    answer_secret(&s, p.crt, p.key);
-    acme_scene_issuer(&s, "");
-    acme_scene_directory(&s, "");
-    acme_scene_post(&s, "/revoke", 200, "", "");
     expect_ok(revoke(&s));
     auto_free char *how = ended(&s);
     assert_string_equal(how, "");
