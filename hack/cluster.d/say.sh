@@ -37,6 +37,7 @@ no_arguments() {
 # locked: one hack/cluster at a time changes what runs.
 locked() {
   mkdir -p "$cluster_dir" 2>/dev/null || die "cannot write $cluster_dir"
+  echo '*' >"$cluster_dir/.gitignore" # private keys and databases, wherever in a clone it is
   exec 9>"$cluster_dir/lock"
   flock --nonblock 9 && return
   say "waiting for another hack/cluster"
