@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "budget/turns.h"
+#include "budget/waiters.h"
 
 #define GRANTS_MAX 65536
 #define HOLD NS_PER_MIN
@@ -26,8 +26,8 @@ struct budgets {
     const struct clock *clock;
     pthread_mutex_t lock;
     struct budget_ledger ledger;
-    struct map turns;  /* server -> struct turns */
-    struct map grants; /* id -> struct grant */
+    struct map waiters; /* server -> struct waiters */
+    struct map grants;  /* id -> struct grant */
     bool changed;
     bool told; /* that it changed */
     bool loaded;
@@ -41,16 +41,16 @@ static void grant_free(void *value)
     free(g);
 }
 
-static void turns_free(void *value)
+static void waiters_free(void *value)
 {
-    turns_release(value);
+    waiters_release(value);
     free(value);
 }
 
 static void forget_all(struct budgets *b)
 {
     budget_ledger_release(&b->ledger);
-    map_release(&b->turns);
+    map_release(&b->waiters);
     map_release(&b->grants);
 }
 
@@ -60,7 +60,7 @@ struct budgets *budgets_new(const struct clock *clock)
     b->clock = clock;
     pthread_mutex_init(&b->lock, NULL);
     budget_ledger_init(&b->ledger);
-    b->turns = MAP_INIT(turns_free);
+    b->waiters = MAP_INIT(waiters_free);
     b->grants = MAP_INIT(grant_free);
     return b;
 }
@@ -88,13 +88,13 @@ static void end(struct budgets *b)
 
 /* ---- asking ---- */
 
-static struct turns *turns_of(struct budgets *b, const char *server)
+static struct waiters *waiters_of(struct budgets *b, const char *server)
 {
-    struct turns *t = map_get(&b->turns, server);
+    struct waiters *t = map_get(&b->waiters, server);
     if (t == NULL) {
         t = x_calloc(1, sizeof(*t));
-        turns_init(t);
-        map_put(&b->turns, server, t);
+        waiters_init(t);
+        map_put(&b->waiters, server, t);
     }
     return t;
 }
@@ -145,12 +145,12 @@ static bool is_there(const struct budgets *b, const struct budget_ask *ask, int6
     return true;
 }
 
-static void tell_to_wait(struct turns_waiter *w, int64_t now, struct budget_answer *ret)
+static void tell_to_wait(struct waiter *w, int64_t now, struct budget_answer *ret)
 {
     const struct budget_need *need = &w->needs[w->lacks];
     int64_t look = w->when > now ? w->when : now + NS_PER_SEC;
     ret->at = look;
-    ret->look_at = look < now + TURNS_LOOK_MAX ? look : now + TURNS_LOOK_MAX;
+    ret->look_at = look < now + WAITERS_LOOK_MAX ? look : now + WAITERS_LOOK_MAX;
     ret->kind = need->kind;
     ret->limit = need->limit;
     ret->others_first = w->when_free <= now;
@@ -162,7 +162,7 @@ static void tell_to_wait(struct turns_waiter *w, int64_t now, struct budget_answ
 static void turn_away(const struct budget_ask *ask, int64_t now, struct budget_answer *ret)
 {
     const struct budget_need *first = &ask->needs[0];
-    ret->at = ret->look_at = now + TURNS_LOOK_MAX;
+    ret->at = ret->look_at = now + WAITERS_LOOK_MAX;
     ret->kind = first->kind;
     ret->limit = first->limit;
     ret->others_first = true;
@@ -170,35 +170,35 @@ static void turn_away(const struct budget_ask *ask, int64_t now, struct budget_a
 }
 
 /* Failures are counted whoever waits, so what the walk found may be gone. */
-static bool may_go(struct budgets *b, struct turns *t, const struct turns_waiter *w,
+static bool may_go(struct budgets *b, struct waiters *t, const struct waiter *w,
                    const struct budget_ask *ask, int64_t now)
 {
-    turns_walk(t, &b->ledger, now);
+    waiters_walk(t, &b->ledger, now);
     if (w->may_go && !is_there(b, ask, now)) {
         t->walked_at = 0;
-        turns_walk(t, &b->ledger, now);
+        waiters_walk(t, &b->ledger, now);
     }
     return w->may_go;
 }
 
 /* Who comes while others wait is told at the next walk, a second later at most. */
-static void wait_in_turn(struct budgets *b, struct turns *t, const struct budget_ask *ask,
+static void wait_in_turn(struct budgets *b, struct waiters *t, const struct budget_ask *ask,
                          int64_t now, struct budget_answer *ret)
 {
-    struct turns_waiter *w = turns_find(t, ask->id);
+    struct waiter *w = waiters_find(t, ask->id);
     bool came = w == NULL;
     if (came)
-        w = turns_add(t, ask->id, ask->ns, ask->needs, ask->count);
+        w = waiters_add(t, ask->id, ask->ns, ask->needs, ask->count);
     if (w == NULL) {
         turn_away(ask, now, ret);
         return;
     }
     if (came && t->len == 1)
         t->walked_at = 0;
-    turns_change(t, w, ask->needs, ask->count);
+    waiters_change(t, w, ask->needs, ask->count);
     w->expected_at = now;
     if (may_go(b, t, w, ask, now)) {
-        turns_remove(t, w, true);
+        waiters_remove(t, w, true);
         grant(b, ask, now, ret);
         return;
     }
@@ -213,10 +213,10 @@ static void wait_in_turn(struct budgets *b, struct turns *t, const struct budget
 static bool leave(void *arg, const char *server, void *value)
 {
     (void)server;
-    struct turns *t = value;
-    struct turns_waiter *w = turns_find(t, arg);
+    struct waiters *t = value;
+    struct waiter *w = waiters_find(t, arg);
     if (w != NULL)
-        turns_remove(t, w, false);
+        waiters_remove(t, w, false);
     return w == NULL;
 }
 
@@ -231,7 +231,7 @@ static bool walk_again(void *arg, const char *server, void *value)
 {
     (void)arg;
     (void)server;
-    ((struct turns *)value)->walked_at = 0;
+    ((struct waiters *)value)->walked_at = 0;
     return true;
 }
 
@@ -247,14 +247,14 @@ static void settle_need(struct budgets *b, const struct grant *g, const struct b
         b->changed = true;
     }
     if (given_back)
-        map_each(&b->turns, walk_again, NULL);
+        map_each(&b->waiters, walk_again, NULL);
 }
 
 static void settle(struct budgets *b, const char *id, enum budget_outcome outcome, int64_t now)
 {
     struct grant *g = map_take(&b->grants, id);
     if (g == NULL)
-        map_each(&b->turns, leave, (char *)(uintptr_t)id);
+        map_each(&b->waiters, leave, (char *)(uintptr_t)id);
     for (size_t i = 0; g != NULL && i < g->count; i++)
         if (!g->needs[i].only_looked_at)
             settle_need(b, g, &g->needs[i], is_given_back(&g->needs[i], outcome), now);
@@ -279,7 +279,7 @@ void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_
         settle(b, ask->id, BUDGET_NOT_PLACED, now);
         g = NULL;
     }
-    struct turns *t = turns_of(b, ask->server);
+    struct waiters *t = waiters_of(b, ask->server);
     if (g != NULL) {
         ret_answer->granted = true;
         ret_answer->at = g->at;
@@ -370,7 +370,7 @@ static bool count_waiting(void *arg, const char *server, void *value)
 {
     (void)server;
     struct count *c = arg;
-    const struct turns *t = value;
+    const struct waiters *t = value;
     for (size_t i = 0; i < t->len; i++)
         if (t->waiting[i]->needs[t->waiting[i]->lacks].kind == c->kind)
             c->n++;
@@ -381,7 +381,7 @@ size_t budgets_waiting(struct budgets *b, enum budget_kind kind)
 {
     struct count c = {.kind = kind};
     begin(b);
-    map_each(&b->turns, count_waiting, &c);
+    map_each(&b->waiters, count_waiting, &c);
     end(b);
     return c.n;
 }

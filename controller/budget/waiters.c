@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "budget/turns.h"
+#include "budget/waiters.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,23 +11,23 @@
 #define GONE_AFTER (2 * NS_PER_MIN)
 
 /* Of a namespace that has somebody waiting. */
-struct turns_last {
+struct waiters_last {
     uint64_t tag;
     size_t waiting;
 };
 
 /* How many are ahead in one bucket: of those who may go now, and of all. */
-struct turns_plan {
+struct waiters_plan {
     int64_t now;
     int64_t ahead;
 };
 
-void turns_init(struct turns *t)
+void waiters_init(struct waiters *t)
 {
-    *t = (struct turns){.last = MAP_INIT(free), .plans = MAP_INIT(free)};
+    *t = (struct waiters){.last = MAP_INIT(free), .plans = MAP_INIT(free)};
 }
 
-static void waiter_free(struct turns_waiter *w)
+static void waiter_free(struct waiter *w)
 {
     free(w->id);
     free(w->ns);
@@ -35,14 +35,14 @@ static void waiter_free(struct turns_waiter *w)
     free(w);
 }
 
-void turns_release(struct turns *t)
+void waiters_release(struct waiters *t)
 {
     for (size_t i = 0; i < t->len; i++)
         waiter_free(t->waiting[i]);
     free(t->waiting);
     map_release(&t->last);
     map_release(&t->plans);
-    *t = (struct turns){0};
+    *t = (struct waiters){0};
 }
 
 struct budget_need *budget_needs_copy(const struct budget_need *needs, size_t count)
@@ -64,7 +64,7 @@ struct budget_need *budget_needs_copy(const struct budget_need *needs, size_t co
 
 /* ---- coming and going ---- */
 
-struct turns_waiter *turns_find(const struct turns *t, const char *id)
+struct waiter *waiters_find(const struct waiters *t, const char *id)
 {
     for (size_t i = 0; i < t->len; i++)
         if (str_eq(t->waiting[i]->id, id))
@@ -72,12 +72,12 @@ struct turns_waiter *turns_find(const struct turns *t, const char *id)
     return NULL;
 }
 
-static size_t place_of(const struct turns *t, const struct turns_waiter *w)
+static size_t place_of(const struct waiters *t, const struct waiter *w)
 {
     size_t low = 0, high = t->len;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        const struct turns_waiter *m = t->waiting[mid];
+        const struct waiter *m = t->waiting[mid];
         bool before = m->tag < w->tag || (m->tag == w->tag && m->arrival < w->arrival);
         if (before)
             low = mid + 1;
@@ -87,9 +87,9 @@ static size_t place_of(const struct turns *t, const struct turns_waiter *w)
     return low;
 }
 
-static uint64_t next_tag(struct turns *t, const char *ns)
+static uint64_t next_tag(struct waiters *t, const char *ns)
 {
-    struct turns_last *last = map_get(&t->last, ns);
+    struct waiters_last *last = map_get(&t->last, ns);
     if (last == NULL) {
         last = x_calloc(1, sizeof(*last));
         map_put(&t->last, ns, last);
@@ -99,16 +99,16 @@ static uint64_t next_tag(struct turns *t, const char *ns)
     return last->tag;
 }
 
-struct turns_waiter *turns_add(struct turns *t, const char *id, const char *ns,
-                               const struct budget_need *needs, size_t count)
+struct waiter *waiters_add(struct waiters *t, const char *id, const char *ns,
+                           const struct budget_need *needs, size_t count)
 {
-    if (t->len >= TURNS_WAITING_MAX)
+    if (t->len >= WAITERS_MAX)
         return NULL;
     if (t->len == t->cap) {
         t->cap = t->cap == 0 ? 16 : t->cap * 2;
         t->waiting = x_realloc(t->waiting, t->cap * sizeof(*t->waiting));
     }
-    struct turns_waiter *w = x_calloc(1, sizeof(*w));
+    struct waiter *w = x_calloc(1, sizeof(*w));
     w->id = x_strdup(id);
     w->ns = x_strdup(ns);
     w->needs = budget_needs_copy(needs, count);
@@ -128,8 +128,8 @@ static bool same_need(const struct budget_need *a, const struct budget_need *b)
            a->limit.period == b->limit.period && a->never_waits == b->never_waits;
 }
 
-void turns_change(struct turns *t, struct turns_waiter *w, const struct budget_need *needs,
-                  size_t count)
+void waiters_change(struct waiters *t, struct waiter *w, const struct budget_need *needs,
+                    size_t count)
 {
     bool same = w->count == count;
     for (size_t i = 0; same && i < count; i++)
@@ -143,13 +143,13 @@ void turns_change(struct turns *t, struct turns_waiter *w, const struct budget_n
     t->walked_at = 0;
 }
 
-void turns_remove(struct turns *t, struct turns_waiter *w, bool went)
+void waiters_remove(struct waiters *t, struct waiter *w, bool went)
 {
     if (went && w->tag > t->gone)
         t->gone = w->tag;
     if (!went)
         t->walked_at = 0;
-    struct turns_last *last = map_get(&t->last, w->ns);
+    struct waiters_last *last = map_get(&t->last, w->ns);
     if (last != NULL && --last->waiting == 0)
         map_remove(&t->last, w->ns);
     size_t at = place_of(t, w);
@@ -160,11 +160,11 @@ void turns_remove(struct turns *t, struct turns_waiter *w, bool went)
 
 /* ---- who may go ---- */
 
-static struct turns_plan *plan_of(struct turns *t, const struct budget_need *need)
+static struct waiters_plan *plan_of(struct waiters *t, const struct budget_need *need)
 {
     char name[BUDGET_NAME_MAX];
     budget_need_name(need, name);
-    struct turns_plan *p = map_get(&t->plans, name);
+    struct waiters_plan *p = map_get(&t->plans, name);
     if (p == NULL) {
         p = x_calloc(1, sizeof(*p));
         map_put(&t->plans, name, p);
@@ -172,8 +172,7 @@ static struct turns_plan *plan_of(struct turns *t, const struct budget_need *nee
     return p;
 }
 
-static void judge(struct turns *t, struct turns_waiter *w, const struct budget_ledger *l,
-                  int64_t now)
+static void judge(struct waiters *t, struct waiter *w, const struct budget_ledger *l, int64_t now)
 {
     w->may_go = true;
     w->when = now;
@@ -182,7 +181,7 @@ static void judge(struct turns *t, struct turns_waiter *w, const struct budget_l
         const struct budget_need *need = &w->needs[i];
         if (need->never_waits)
             continue;
-        const struct turns_plan *p = plan_of(t, need);
+        const struct waiters_plan *p = plan_of(t, need);
         int64_t others = need->only_looked_at ? 0 : p->now;
         if (budget_time_of(l, need, 1 + others, now) > now)
             w->may_go = false;
@@ -197,13 +196,13 @@ static void judge(struct turns *t, struct turns_waiter *w, const struct budget_l
 }
 
 /* Those behind come after it: in all that it takes when it goes soon, else in what it lacks. */
-static void stand_ahead(struct turns *t, const struct turns_waiter *w, int64_t now)
+static void stand_ahead(struct waiters *t, const struct waiter *w, int64_t now)
 {
-    bool soon = w->when <= now + TURNS_LOOK_MAX;
+    bool soon = w->when <= now + WAITERS_LOOK_MAX;
     for (size_t i = 0; i < w->count; i++) {
         if (w->needs[i].only_looked_at)
             continue;
-        struct turns_plan *p = plan_of(t, &w->needs[i]);
+        struct waiters_plan *p = plan_of(t, &w->needs[i]);
         if (w->may_go)
             p->now++;
         if (soon || i == w->lacks)
@@ -211,14 +210,14 @@ static void stand_ahead(struct turns *t, const struct turns_waiter *w, int64_t n
     }
 }
 
-static void drop_gone(struct turns *t, int64_t now)
+static void drop_gone(struct waiters *t, int64_t now)
 {
     for (size_t i = t->len; i-- > 0;)
         if (t->waiting[i]->expected_at != 0 && t->waiting[i]->expected_at + GONE_AFTER < now)
-            turns_remove(t, t->waiting[i], false);
+            waiters_remove(t, t->waiting[i], false);
 }
 
-void turns_walk(struct turns *t, const struct budget_ledger *l, int64_t now)
+void waiters_walk(struct waiters *t, const struct budget_ledger *l, int64_t now)
 {
     if (t->walked_at != 0 && t->walked_at <= now && now < t->walked_at + NS_PER_SEC)
         return;

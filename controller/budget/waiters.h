@@ -8,16 +8,16 @@
  * Who is first but needs something that is not there is passed over and keeps its place; what it lacks is
  * not kept back for it, so nobody waits for somebody who waits for him. Not thread-safe.
  */
-#ifndef CERTROLL_BUDGET_TURNS_H
-#define CERTROLL_BUDGET_TURNS_H
+#ifndef CERTROLL_BUDGET_WAITERS_H
+#define CERTROLL_BUDGET_WAITERS_H
 
 #include "budget/ledger.h"
 
-#define TURNS_WAITING_MAX 20000
+#define WAITERS_MAX 20000
 /* Who waits looks again after this at the latest (ns); who has not come 2 min after he should is gone. */
-#define TURNS_LOOK_MAX (10 * NS_PER_MIN)
+#define WAITERS_LOOK_MAX (10 * NS_PER_MIN)
 
-struct turns_waiter {
+struct waiter {
     char *id;
     char *ns;
     struct budget_need *needs; /* with their keys */
@@ -32,31 +32,31 @@ struct turns_waiter {
     int64_t when_free; /* when there is one of that, whoever gets it */
 };
 
-struct turns {
-    struct turns_waiter **waiting; /* by tag, then by arrival */
+struct waiters {
+    struct waiter **waiting; /* by tag, then by arrival */
     size_t len, cap;
-    struct map last;  /* namespace -> struct turns_last */
-    struct map plans; /* of a walk: name of a bucket -> struct turns_plan */
+    struct map last;  /* namespace -> struct waiters_last */
+    struct map plans; /* of a walk: name of a bucket -> struct waiters_plan */
     uint64_t gone;    /* the tag of the last that went */
     uint64_t arrivals;
     int64_t walked_at; /* 0 = somebody came or something was given back since */
 };
 
-void turns_init(struct turns *t);
-void turns_release(struct turns *t);
+void waiters_init(struct waiters *t);
+void waiters_release(struct waiters *t);
 
 /* NULL when it does not wait here. */
-struct turns_waiter *turns_find(const struct turns *t, const char *id);
+struct waiter *waiters_find(const struct waiters *t, const char *id);
 /* Puts it at the place that its namespace has; NULL when 20,000 wait already. needs are copied. */
-struct turns_waiter *turns_add(struct turns *t, const char *id, const char *ns,
-                               const struct budget_need *needs, size_t count);
+struct waiter *waiters_add(struct waiters *t, const char *id, const char *ns,
+                           const struct budget_need *needs, size_t count);
 /* It keeps its place and needs something else, or under other limits. */
-void turns_change(struct turns *t, struct turns_waiter *w, const struct budget_need *needs,
-                  size_t count);
+void waiters_change(struct waiters *t, struct waiter *w, const struct budget_need *needs,
+                    size_t count);
 /* It waits no more: went = it got what it needs. */
-void turns_remove(struct turns *t, struct turns_waiter *w, bool went);
+void waiters_remove(struct waiters *t, struct waiter *w, bool went);
 /* Finds out for all who may go and when the others might; at most once a second. Drops who is gone. */
-void turns_walk(struct turns *t, const struct budget_ledger *l, int64_t now);
+void waiters_walk(struct waiters *t, const struct budget_ledger *l, int64_t now);
 
 /* A copy with keys of its own; one block, free() it. */
 struct budget_need *budget_needs_copy(const struct budget_need *needs, size_t count);
