@@ -22,9 +22,10 @@ static const char *email_of(const struct acme_pass *p)
 
 struct err *acme_pass_connect(struct acme_pass *p)
 {
-    if (p->ca != NULL)
+    if (p->directory.new_account != NULL)
         return NULL;
-    TRY(acme_registry_ca(p->env, p->issuer, &p->ca));
+    if (p->ca == NULL)
+        TRY(acme_registry_ca(p->env, p->issuer, &p->ca));
     return http_trust_advice(acme_ca_directory(p->ca, &p->directory),
                              str_empty(p->acme->ca_bundle)
                                  ? "for a CA that the system does not trust, put its root into "

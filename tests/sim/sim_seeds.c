@@ -21,6 +21,7 @@ const struct sim_named_seed sim_named_seeds[] = {
     {2281,
      "an order of a request that was made anew for another issuer was not counted at a start"},
     {275, "what a rollout was about to tell was taken for a write at rest"},
+    {5279, "a CA that was away at the daily look was taken for one without keyChange"},
     {10077, "a CA fell silent after it had signed, and another one took over: that is no loss, "
             "as the rule once said"},
     {21612, "a renewal that is asked for while an attempt fails is that attempt: of the CA that "

@@ -438,6 +438,28 @@ static void a_ca_without_key_change_is_not_asked(void **state)
     assert_non_null(strstr(refused.message, "the CA offers no keyChange"));
 }
 
+/* The daily look found the CA away: what it offers is not known, so the wish is not refused for a day. */
+static void a_ca_that_is_away_is_asked_again_soon(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0}, later = {0};
+    registered(&s, &x, key, &r);
+    adopt(&x, &r);
+    ask(&x);
+    clock_manual_advance(&s.hands, 2 * NS_PER_DAY);
+    plan_key(&s, key);
+    scripted_plan(&s.world, "GET " CA "/dir", 503, "");
+    scripted_plan(&s.world, "GET " CA "/dir", 503, "");
+    ensured(&s, &x, &later);
+    assert_null(strstr(later.message, "was not changed"));
+    assert_int_equal(later.next, clock_wall(&s.hands.clock) + NS_PER_MIN);
+}
+
 static void a_key_of_two_cas_is_not_changed(void **state)
 {
     (void)state;
@@ -531,6 +553,7 @@ int main(void)
         cmocka_unit_test(an_ambiguous_answer_does_not_cost_the_account),
         cmocka_unit_test(a_lost_account_begins_with_the_next_key),
         cmocka_unit_test(a_ca_without_key_change_is_not_asked),
+        cmocka_unit_test(a_ca_that_is_away_is_asked_again_soon),
         cmocka_unit_test(a_key_of_two_cas_is_not_changed),
         cmocka_unit_test(orders_are_waited_for_but_not_for_ever),
         cmocka_unit_test(orders_that_ended_are_not_waited_for),
