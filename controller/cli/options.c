@@ -42,9 +42,9 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
                     "namespaces, a,b, in which Issuers may run prepare hooks");
     out[n++] = FLAG(STRING, &f->solver_image, "solver-image", "certroll:dev",
                     "image of HTTP-01 solver pods: our own");
-    out[n++] = FLAG(DURATION, &f->solver_linger, "solver-linger", "2m",
-                    "how long a solver pod, or a ReferenceGrant, stays after its last challenge",
-                    .min = 20 * NS_PER_SEC);
+    out[n++] =
+        FLAG(DURATION, &f->solver_linger, "solver-linger", "2m",
+             "how long solver pods and ReferenceGrants outlast challenges", .min = 20 * NS_PER_SEC);
     out[n++] = FLAG(DURATION, &f->failure_backoff_min, "failure-backoff-min", "1h",
                     "wait after the first failed issuance; doubles", .min = NS_PER_SEC);
     out[n++] = FLAG(DURATION, &f->failure_backoff_max, "failure-backoff-max", "32h",

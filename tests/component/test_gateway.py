@@ -73,7 +73,7 @@ def test_without_the_gateway_api_it_says_so_once(api, env, ns, pebble, responder
     api.create(certificate(ns, "web", "acme"))
     told(api, ns, "install the Gateway API")
     assert len([e for e in audit.entries() if e.kind == "httproutes" and e.verb == "patch"]) == 1
-    assert not api.list("Challenge", ns)
+    wait_for("the Challenge to go", lambda: not api.list("Challenge", ns), 10)
 
 
 @pytest.mark.refusals
