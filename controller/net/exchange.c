@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/easy.h"
 #include "net/url.h"
 
 #define CONNECT_TIMEOUT_DEFAULT (5 * NS_PER_SEC)
@@ -19,13 +20,7 @@
 #define REDIRECTS_MAX 10
 #define UPLOAD_BUFFER 16384L /* libcurl's least, and a TLS record */
 
-/* Options are set from bounded, checked input and libcurl's memory never runs out (http_global.c):
- * a refusal is a bug in this file. */
-#define SET(x, option, value)                                                                      \
-    do {                                                                                           \
-        if (curl_easy_setopt((x)->easy, (option), (value)) != CURLE_OK)                            \
-            abort();                                                                               \
-    } while (0)
+#define SET(x, option, value) EASY_SET((x)->easy, (option), (value))
 
 struct err *exchange_policy_init(struct exchange_policy *p, const struct http_client_options *o)
 {

@@ -8,15 +8,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/easy.h"
 
 #define FILE_MAX ((size_t)4 << 20)
 #define BEGIN "-----BEGIN " /* CERTIFICATE, or TRUSTED CERTIFICATE, which OpenSSL reads as well */
-
-#define SET(easy, option, value)                                                                   \
-    do {                                                                                           \
-        if (curl_easy_setopt((easy), (option), (value)) != CURLE_OK)                               \
-            abort();                                                                               \
-    } while (0)
 
 /* Whatever is wrong is the setting's fault: "not found" would be taken for what was asked for. */
 static struct err *check(const char *file)
@@ -51,12 +46,12 @@ void trust_release(struct trust *t)
 static void set_system(const struct trust *t, CURL *easy)
 {
     if (t->file != NULL) {
-        SET(easy, CURLOPT_CAINFO, t->file);
-        SET(easy, CURLOPT_PROXY_CAINFO, t->file);
+        EASY_SET(easy, CURLOPT_CAINFO, t->file);
+        EASY_SET(easy, CURLOPT_PROXY_CAINFO, t->file);
     }
     if (t->folders != NULL) {
-        SET(easy, CURLOPT_CAPATH, t->folders);
-        SET(easy, CURLOPT_PROXY_CAPATH, t->folders);
+        EASY_SET(easy, CURLOPT_CAPATH, t->folders);
+        EASY_SET(easy, CURLOPT_PROXY_CAPATH, t->folders);
     }
 }
 
@@ -68,6 +63,6 @@ void trust_set(const struct trust *t, CURL *easy, const char *ca_pem)
     /* It is only read; the field is not const because it may also own a copy. */
     struct curl_blob ca = {
         .data = (void *)(uintptr_t)ca_pem, .len = strlen(ca_pem), .flags = CURL_BLOB_NOCOPY};
-    SET(easy, CURLOPT_CAINFO_BLOB, &ca);
-    SET(easy, CURLOPT_CAPATH, (char *)NULL); /* else the system's CAs are trusted beside it */
+    EASY_SET(easy, CURLOPT_CAINFO_BLOB, &ca);
+    EASY_SET(easy, CURLOPT_CAPATH, (char *)NULL); /* else the system's CAs are trusted beside it */
 }
