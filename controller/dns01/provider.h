@@ -71,7 +71,9 @@ struct dns_value {
     const char
         *text; /* of the TXT record: printable ASCII without quotes or backslashes, at most 255 */
     const char *domain; /* whose challenge it is: told to webhooks */
-    const char *id;     /* what present() returned, or NULL: it was lost, or there was none */
+    const char *id;     /* what present() returned to this process: NULL when it was lost, or there
+                           was none */
+    bool fresh;         /* certroll knows that it has never asked for it to be put there */
 };
 
 /* Errors of all three: a message that says which zone, record or credential, and what to do. Kinds and

@@ -111,6 +111,7 @@ static void record(struct dns01_pass *d, const struct dns_place *place)
                                                 .value = c->record[2],
                                                 .provider = c->record[3],
                                                 .since = c->now};
+    challenge_note(c, NOTE_FRESH, c->now);
     c->status.state = "pending";
     c->status.processing = true;
     challenge_wait(c, c->now);
@@ -154,11 +155,13 @@ static struct err *present(struct dns01_pass *d, struct dns_access *access)
 {
     struct challenge_pass *c = d->c;
     const struct dns_config *config = dns_access_config(access);
-    const struct dns_value v = value_of(d, NULL);
+    struct dns_value v = value_of(d, NULL);
     auto_free char *id = NULL;
     challenge_hold(c, access);
     if (!challenge_record_turn(c, v.name))
         return NULL;
+    v.fresh = challenge_noted(c, NOTE_FRESH).time != 0;
+    challenge_forget(c, NOTE_FRESH);
     struct err *e =
         config->provider->present(dns_access_env(access), config->provider_config, &v, &id);
     challenge_record_turn_end(c, v.name);

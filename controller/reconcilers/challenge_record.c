@@ -62,8 +62,7 @@ void challenge_note_shown(const struct challenge_pass *p, const char *id)
 char *challenge_record_id(const struct challenge_pass *p)
 {
     auto_free char *key = note_key(p, NOTE_SHOWN);
-    char *id = memo_text(p->env->dns_notes, key);
-    return id != NULL ? id : x_strdup_or_null(p->challenge->status.dns01.record_id);
+    return memo_text(p->env->dns_notes, key);
 }
 
 /* ---- the finalizer ---- */

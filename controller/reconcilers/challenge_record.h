@@ -12,6 +12,7 @@
 /* What is remembered of a record, by the Challenge's uid, may be lost: then it is put there again. */
 enum challenge_note {
     NOTE_READ,    /* time: the authorization was read */
+    NOTE_FRESH,   /* time: no provider was asked for the value yet */
     NOTE_SHOWN,   /* time: the provider took the value; text: its id */
     NOTE_SETTLED, /* time: it is on its way to the servers no more */
     NOTE_LOOKS,   /* count */
@@ -29,7 +30,8 @@ unsigned challenge_count(const struct challenge_pass *p, enum challenge_note n);
 void challenge_forget(const struct challenge_pass *p, enum challenge_note n);
 /* The provider took the value, and calls it so; id may be NULL. */
 void challenge_note_shown(const struct challenge_pass *p, const char *id);
-/* The provider's id of the record or NULL; owned. */
+/* The provider's id of the record, which is never read from a status that others may write; NULL when it was lost or
+ * there was none; owned. */
 char *challenge_record_id(const struct challenge_pass *p);
 
 bool challenge_record_is_held(const struct challenge *c);

@@ -340,7 +340,8 @@ static struct err *add(const struct session *s, const struct place *p, int64_t *
     return NULL;
 }
 
-/* A value that is there is refreshed all the same: the call that made it may have failed before. */
+/* A value that is there is refreshed all the same: the call that made it may have failed before. Ids and values are a
+ * call each, so that a value that cannot be there is not looked for. */
 static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
                            char **ret_id)
 {
@@ -349,7 +350,8 @@ static struct err *present(const struct dns_env *env, const void *config, const 
     int64_t id = 0;
     TRY(open_session(env, config, &s));
     TRY(find_place(&s, v, &p));
-    TRY(dns_hosted_zone_doubt(env, v, find_value(&s, &p, &id)));
+    if (!v->fresh)
+        TRY(dns_hosted_zone_doubt(env, v, find_value(&s, &p, &id)));
     if (id == 0)
         TRY(dns_hosted_zone_doubt(env, v, add(&s, &p, &id)));
     TRY(refresh(&s, &p));
@@ -361,28 +363,41 @@ static struct err *remove_record(const struct session *s, const struct place *p,
 {
     auto_free char *path = x_printf("%s/record/%" PRId64, p->zone, id);
     json_auto_t *reply = NULL;
-    return err_ignore(call(s, &(struct request){"DELETE", path, p->what, NULL}, &reply),
-                      ERR_NOT_FOUND);
+    return call(s, &(struct request){"DELETE", path, p->what, NULL}, &reply);
 }
 
 /* All that have it: two calls at once may have added it twice. */
-static struct err *remove_value(struct session *s, const struct dns_value *v)
+static struct err *remove_by_text(const struct session *s, const struct place *p)
 {
-    AUTO(place_release) struct place p = {0};
     json_auto_t *ids = NULL;
-    TRY(find_place(s, v, &p));
-    TRY(list_ids(s, &p, &ids));
+    TRY(list_ids(s, p, &ids));
     for (size_t i = 0; i < json_count(ids); i++) {
         const int64_t id = json_number(json_item(ids, i), 0);
         bool ours = false;
-        TRY(is_ours(s, &p, id, &ours));
+        TRY(is_ours(s, p, id, &ours));
         if (ours)
-            TRY(remove_record(s, &p, id));
+            TRY(err_ignore(remove_record(s, p, id), ERR_NOT_FOUND));
     }
+    return NULL;
+}
+
+/* The id is our own memory of minutes: nobody could write it into a status. */
+static struct err *remove_value(struct session *s, const struct dns_value *v)
+{
+    AUTO(place_release) struct place p = {0};
+    int64_t id = 0;
+    TRY(find_place(s, v, &p));
+    if (v->id != NULL)
+        TRY(str_to_i64(v->id, 1, INT64_MAX, &id));
+    struct err *e = id > 0 ? remove_record(s, &p, id) : remove_by_text(s, &p);
+    if (id > 0 && err_is(e, ERR_NOT_FOUND)) {
+        err_free(e);
+        e = remove_by_text(s, &p);
+    }
+    TRY(e);
     return refresh(s, &p);
 }
 
-/* By its text and not by the id: ids of records that are gone may be given to others. */
 static struct err *clean_up(const struct dns_env *env, const void *config,
                             const struct dns_value *v)
 {

@@ -70,8 +70,6 @@ struct provider_contract {
     const char *config;                    /* JSON of its member */
     void (*open)(struct provider_fake *f); /* a new cloud, empty */
     unsigned without;                      /* enum contract_without */
-    unsigned present_calls;                /* at most, once the zone is known; 0 = 2 */
-    unsigned clean_up_calls;               /* the same */
 };
 
 /* The rows of the suite, then the provider's own; what main() returns. Tests get the contract as *state. */

@@ -20,8 +20,6 @@ static const struct provider_contract contract = {
     .provider = "ovh",
     .config = "{" KEYS "}",
     .open = fake_ovh_open,
-    .present_calls = 4,  /* ids of the name, the other value, the new one, refresh */
-    .clean_up_calls = 5, /* ids of the name, two values, the end of one, refresh */
 };
 
 static void another_endpoint_is_another_host(void **state)

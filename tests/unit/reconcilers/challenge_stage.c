@@ -63,12 +63,17 @@ void put_order(struct stage *t, int version, const char *status)
 
 void stage_open(struct stage *t)
 {
+    stage_open_solvers(t, SOLVERS);
+}
+
+void stage_open_solvers(struct stage *t, const char *solvers)
+{
     *t = (struct stage){0};
     scene_open(&t->s);
     scripted_zones_init(&t->net);
     scripted_zones_zone(&t->net, "a.test", "ns1.a.test", "192.0.2.1");
     t->s.dns.transport = t->net.transport;
-    acme_scene_issuer(&t->s, SOLVERS);
+    acme_scene_issuer(&t->s, solvers);
     put_order(t, 2, "");
     scene_put(&t->s.env->requests,
               "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","

@@ -25,6 +25,8 @@ struct stage {
 };
 
 void stage_open(struct stage *t);
+/* With solvers of its own: ",\"solvers\":[...]". */
+void stage_open_solvers(struct stage *t, const char *solvers);
 /* Fails the test unless the script was followed. */
 void stage_close(struct stage *t);
 #define STAGE(name)                                                                                \
