@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PowerDNS Authoritative's HTTP API (https://doc.powerdns.com/authoritative/http-api). The values of a name are one
- * record set that is read and replaced as a whole: what others have put there goes back with it.
+ * PowerDNS Authoritative's HTTP API (https://doc.powerdns.com/authoritative/http-api). Newer servers (4.9.17) add and
+ * remove one value (EXTEND, PRUNE). For older ones the values of a name are one record set that is read and replaced as a
+ * whole: what others have put there goes back with it.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,12 +13,15 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "dns01/provider_http.h"
+#include "dns01/provider_memory.h"
 #include "dns01/provider_zone.h"
 #include "net/url.h"
 #include "pki/cert.h"
 
 #define CA_BUNDLE_MAX (256 * 1024)
 #define TTL_MAX 86400
+#define MEMORY_OLDER "powerdns-older" /* whole record sets are all that the server knows */
+#define OLDER_KEPT NS_PER_HOUR
 #define SERVER_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 
 struct config {
@@ -166,6 +170,15 @@ static void notify(const struct session *s, const struct dns_hosted_zone *zone)
     err_drop(ask(s, "PUT", url, NULL, &a)); /* then they hear of it a minute later */
 }
 
+/* Changes one record set; the answer says how that went. */
+static struct err *patch(const struct session *s, const struct dns_hosted_zone *zone,
+                         const json_t *set, struct dns_http_answer *ret_answer)
+{
+    auto_free char *url = zone_url(s, zone->name);
+    json_auto_t *body = json_build("{s:[O]}", "rrsets", set);
+    return ask(s, "PATCH", url, body, ret_answer);
+}
+
 /* ---- record sets ---- */
 
 struct rrset {
@@ -223,16 +236,57 @@ static struct err *read_rrset(const struct session *s, const struct dns_hosted_z
 static struct err *write_rrset(const struct session *s, const struct dns_hosted_zone *zone,
                                const struct dns_value *v, const char *what, const struct rrset *r)
 {
-    auto_free char *url = zone_url(s, zone->name);
     auto_free char *name = x_printf("%s.", v->name);
-    json_auto_t *body =
-        json_build("{s:[{s:s,s:s,s:I,s:s,s:O}]}", "rrsets", "name", name, "type", "TXT", "ttl",
-                   (json_int_t)r->ttl, "changetype",
-                   json_count(r->others) > 0 ? "REPLACE" : "DELETE", "records", r->others);
+    json_auto_t *set = json_build(
+        "{s:s,s:s,s:I,s:s,s:O}", "name", name, "type", "TXT", "ttl", (json_int_t)r->ttl,
+        "changetype", json_count(r->others) > 0 ? "REPLACE" : "DELETE", "records", r->others);
     AUTO_DNS_HTTP_ANSWER a = {0};
-    TRY(ask(s, "PATCH", url, body, &a), "%s", what);
+    TRY(patch(s, zone, set, &a), "%s", what);
     TRY(dns_hosted_zone_doubt(s->env, v, dns_http_error(s->env, &a.response, what, NULL, NULL)));
     notify(s, zone);
+    return NULL;
+}
+
+/* ---- one value ---- */
+
+static bool is_older(const struct session *s)
+{
+    AUTO(secret_release) struct secret known = {0};
+    dns_memory_get(s->env, MEMORY_OLDER, &known);
+    return known.len > 0;
+}
+
+static void note_older(const struct session *s)
+{
+    static const char yes[] = "yes";
+    const struct secret text = {.data = (char *)(uintptr_t)yes, .len = sizeof(yes) - 1};
+    dns_memory_set(s->env, MEMORY_OLDER, &text, clock_wall(s->env->clock) + OLDER_KEPT);
+}
+
+/* EXTEND or PRUNE. ret_done is false when the server would not: it is an older one, which says so, or the change of the
+ * whole set will say why. */
+static struct err *change_value(const struct session *s, const struct dns_hosted_zone *zone,
+                                const struct dns_value *v, const char *what, const char *type,
+                                bool *ret_done)
+{
+    *ret_done = false;
+    if (is_older(s))
+        return NULL;
+    auto_free char *name = x_printf("%s.", v->name);
+    auto_free char *content = dns_text_quoted(v->text);
+    json_auto_t *set = json_build("{s:s,s:s,s:I,s:s,s:[{s:s,s:b}]}", "name", name, "type", "TXT",
+                                  "ttl", (json_int_t)s->config->ttl, "changetype", type, "records",
+                                  "content", content, "disabled", 0);
+    AUTO_DNS_HTTP_ANSWER a = {0};
+    TRY(patch(s, zone, set, &a), "%s", what);
+    if (a.response.status == 422) {
+        if (str_starts(str_or(JSTR(a.json, "error"), ""), "Changetype"))
+            note_older(s);
+        return NULL;
+    }
+    TRY(dns_hosted_zone_doubt(s->env, v, dns_http_error(s->env, &a.response, what, NULL, NULL)));
+    notify(s, zone);
+    *ret_done = true;
     return NULL;
 }
 
@@ -254,6 +308,10 @@ static struct err *present(const struct dns_env *env, const void *config, const 
     auto_free char *what =
         x_printf("TXT record %s in zone %s (no CNAME may be at its name)", v->name, zone.name);
     AUTO(rrset_release) struct rrset r = {0};
+    bool done = false;
+    TRY(change_value(&s, &zone, v, what, "EXTEND", &done));
+    if (done)
+        return NULL;
     TRY(read_rrset(&s, &zone, v, what, &r));
     if (r.has_value)
         return NULL;
@@ -273,8 +331,11 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
         return err_ignore(e, ERR_NOT_FOUND);
     auto_free char *what = x_printf("TXT record %s in zone %s", v->name, zone.name);
     AUTO(rrset_release) struct rrset r = {0};
-    e = read_rrset(&s, &zone, v, what, &r);
-    if (e != NULL || !r.has_value)
+    bool done = false;
+    e = change_value(&s, &zone, v, what, "PRUNE", &done);
+    if (e == NULL && !done)
+        e = read_rrset(&s, &zone, v, what, &r);
+    if (e != NULL || done || !r.has_value)
         return err_ignore(e, ERR_NOT_FOUND);
     return write_rrset(&s, &zone, v, what, &r);
 }

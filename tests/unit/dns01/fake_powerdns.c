@@ -8,12 +8,14 @@
 #include "fake_cloud.h"
 
 static unsigned notified;
+static bool older;      /* than EXTEND and PRUNE */
+static const char *why; /* of a 422 */
 
 static const struct fake_secret secrets[] = {{"pdns", "api-key", "pdns-API-key-1"}, {0}};
 
 static json_t *refusal(int status)
 {
-    return json_build("{s:s}", "error", status == 404 ? "Not Found" : "Unprocessable");
+    return json_build("{s:s}", "error", status == 404 ? "Not Found" : why);
 }
 
 /* "example.com." is example.com; NULL without the dot. Owned. */
@@ -84,17 +86,28 @@ static bool is_record(const json_t *record)
            content[len - 1] == '"';
 }
 
+static bool is_of_one(const char *change)
+{
+    return str_eq(change, "EXTEND") || str_eq(change, "PRUNE");
+}
+
+static bool is_known(const char *change)
+{
+    return str_eq(change, "REPLACE") || str_eq(change, "DELETE") || (is_of_one(change) && !older);
+}
+
 static bool is_change(const json_t *set, const char *name)
 {
     static const char *const known[] = {"name", "type", "ttl", "changetype", "records", NULL};
     const char *change = JSTR(set, "changetype");
     const json_t *records = JGET(set, "records");
-    bool replaces = str_eq(change, "REPLACE");
-    bool good = name != NULL && !fake_has_others(set, known) && str_eq(JSTR(set, "type"), "TXT") &&
-                JINT(set, 0, "ttl") > 0 && (replaces || str_eq(change, "DELETE"));
-    for (size_t i = 0; i < json_count(records); i++)
+    size_t n = json_count(records);
+    why = is_known(change) ? "Unprocessable" : "Changetype not understood";
+    bool good = is_known(change) && name != NULL && !fake_has_others(set, known) &&
+                str_eq(JSTR(set, "type"), "TXT") && JINT(set, 0, "ttl") > 0;
+    for (size_t i = 0; i < n; i++)
         good = good && is_record(json_item(records, i));
-    return good && (!replaces || json_count(records) > 0);
+    return good && (!str_eq(change, "REPLACE") || n > 0) && (!is_of_one(change) || n == 1);
 }
 
 static void replace(struct fake_cloud *c, const struct fake_zone *zone, const char *name,
@@ -111,6 +124,21 @@ static void replace(struct fake_cloud *c, const struct fake_zone *zone, const ch
     }
 }
 
+/* One that is there, or is not there, already is no change. The set's ttl stays as it is. */
+static void change_one(struct fake_cloud *c, const struct fake_zone *zone, const char *name,
+                       const json_t *set)
+{
+    const char *content = JSTR(json_item(JGET(set, "records"), 0), "content");
+    auto_free char *text = x_strndup(content + 1, strlen(content) - 2);
+    struct fake_record *there = fake_record_with(c, zone, name, text);
+    const struct fake_record *any = fake_record_with(c, zone, name, NULL);
+    int64_t ttl = any != NULL ? any->ttl : JINT(set, 0, "ttl");
+    if (there != NULL && str_eq(JSTR(set, "changetype"), "PRUNE"))
+        fake_record_drop(c, there);
+    else if (there == NULL && str_eq(JSTR(set, "changetype"), "EXTEND"))
+        fake_record_add(c, zone, name, text)->ttl = ttl;
+}
+
 static void patch_zone(struct fake_cloud *c, struct fake_call *call, const struct fake_zone *zone)
 {
     const json_t *sets = JGET(call->body, "rrsets");
@@ -120,7 +148,10 @@ static void patch_zone(struct fake_cloud *c, struct fake_call *call, const struc
         fake_refuse(c, 422);
         return;
     }
-    replace(c, zone, name, set);
+    if (is_of_one(JSTR(set, "changetype")))
+        change_one(c, zone, name, set);
+    else
+        replace(c, zone, name, set);
     fake_say(c, 204, NULL);
 }
 
@@ -159,7 +190,15 @@ void fake_powerdns_open(struct provider_fake *f)
         .page_max = 1,
     };
     notified = 0;
+    older = false;
+    why = "";
     fake_cloud_open(f, &dialect);
+}
+
+void fake_powerdns_open_older(struct provider_fake *f)
+{
+    fake_powerdns_open(f);
+    older = true;
 }
 
 unsigned fake_powerdns_notified(void)

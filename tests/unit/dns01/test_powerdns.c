@@ -23,14 +23,30 @@ static void secondaries_hear_of_it_where_there_are_some(void **state)
     v = scene_value("_acme-challenge.primary.test", "primary.test", "one");
     expect_ok(scene_present(&s, &v, NULL));
     assert_int_equal(fake_powerdns_notified(), 1);
-    expect_ok(scene_present(&s, &v, NULL));
-    assert_int_equal(fake_powerdns_notified(), 1); /* nothing has changed */
+    unsigned before = s.fake.calls(s.fake.state);
     expect_ok(scene_clean_up(&s, &v));
     assert_int_equal(fake_powerdns_notified(), 2);
+    assert_int_equal(s.fake.calls(s.fake.state) - before, 2);
     /* One that fails is no failure of the change. */
-    s.fake.fail_next(s.fake.state, 500, NULL, 2);
+    s.fake.fail_next(s.fake.state, 500, NULL, 1);
     expect_ok(scene_present(&s, &v, NULL));
     expect_values(&s, "primary.test", "_acme-challenge.primary.test", "one");
+}
+
+/* A proxy may hide why the server would not: the change of the whole set is tried, and says it where it fails as well. */
+static void a_refusal_is_explained_by_the_whole_set(void **state)
+{
+    SCENE s;
+    scene_open(&s, state);
+    const struct dns_value v = scene_value("_acme-challenge.example.com", "example.com", "one");
+    s.fake.fail_next(s.fake.state, 422, NULL, 1); /* after the zone's look-up */
+    expect_ok(scene_present(&s, &v, NULL));
+    expect_values(&s, "example.com", "_acme-challenge.example.com", "one");
+    unsigned before = s.fake.calls(s.fake.state);
+    expect_ok(scene_clean_up(&s, &v));
+    assert_int_equal(s.fake.calls(s.fake.state) - before, 1); /* it is no older server */
+    const struct dns_value outside = scene_value("_acme-challenge.a.test", "example.com", "one");
+    expect_err(scene_present(&s, &outside, NULL), ERR_INVALID, "InvalidRequest", "422");
 }
 
 static void a_copy_is_not_written_to(void **state)
@@ -78,6 +94,7 @@ int main(void)
 {
     static const struct CMUnitTest own[] = {
         cmocka_unit_test(secondaries_hear_of_it_where_there_are_some),
+        cmocka_unit_test(a_refusal_is_explained_by_the_whole_set),
         cmocka_unit_test(a_copy_is_not_written_to),
         cmocka_unit_test(what_a_person_writes_is_checked),
     };
