@@ -50,14 +50,15 @@ static bool needs(const struct env *env, const struct certificate *c,
                   const struct http01_standing *route)
 {
     const struct object_meta *m = &c->obj.meta;
-    if (!str_eq(m->namespace, route->ns) || m->deletion_timestamp != 0)
+    if (!str_eq(m->namespace, route->ns) || m->deletion_timestamp != 0 ||
+        !issuer_ref_is_ours(&c->spec.issuer_ref))
         return false;
     for (size_t i = 0; i < route->hosts.len; i++)
         if (!certificate_names(&c->spec, route->hosts.items[i]))
             return false;
     AUTO_OBJECT(struct issuer) issuer = NULL;
     struct err *e = env_issuer(env, &c->spec.issuer_ref, m->namespace, &issuer);
-    bool unsure = e != NULL; /* looked at again with the next sweep */
+    bool unsure = e != NULL && !err_is(e, ERR_INVALID); /* looked at again with the next sweep */
     err_free(e);
     return unsure || (issuer != NULL && has_standing(issuer));
 }
