@@ -38,6 +38,8 @@
 #define REST (NS_PER_HOUR + NS_PER_MIN)
 /* What was done just before is still to be seen, and told: the end of a rollout, what was spent of a budget. */
 #define SETTLED_WITHIN (2 * NS_PER_MIN)
+/* Who waits for a name looks every so often whether another one got it meanwhile, and says so. */
+#define NAMES_SEEN_WITHIN (5 * NS_PER_MIN)
 
 /* ---- chance ---- */
 
@@ -188,6 +190,11 @@ static void calm_down(struct sim *s)
         sim_converge(s);
 }
 
+static int64_t settled_within(const struct sim *s)
+{
+    return SETTLED_WITHIN + (sim_tenants(s) != SIM_TENANTS_OFF ? NAMES_SEEN_WITHIN : 0);
+}
+
 /* Everything comes right, through renewals too, until none is near. */
 static void come_to_rest(struct sim *s)
 {
@@ -202,7 +209,7 @@ static void come_to_rest(struct sim *s)
         calm_down(s);
     }
     while (!sim_failed(s)) {
-        int64_t soon = sim_now(s) + SETTLED_WITHIN + REST + NS_PER_MIN;
+        int64_t soon = sim_now(s) + settled_within(s) + REST + NS_PER_MIN;
         if (sim_check_next_renewal(s) < soon)
             see_renewal(s);
         else if (sim_check_unheard(s, soon) != NULL)
@@ -214,7 +221,7 @@ static void come_to_rest(struct sim *s)
 
 static void rest(struct sim *s)
 {
-    sim_live(s, sim_now(s) + SETTLED_WITHIN);
+    sim_live(s, sim_now(s) + settled_within(s));
     sim_note(s, "at rest");
     sim_check_rest(s->check);
     sim_pace_rest(s->pace);
