@@ -159,6 +159,8 @@ static void see_renewal(struct sim *s)
     int64_t late = RENEWAL_MAX + 2 * sim_process_greatest_skew(s->process);
     if (sim_zone_is_on(s))
         late += SIM_ZONE_LAG_MAX + NS_PER_MIN; /* of looking each minute */
+    if (sim_external_renews(s, renewal))
+        late += 2 * SIM_EXTERNAL_LAG_MAX;
     sim_live(s, renewal + late);
     if (planned && sim_check_next_renewal(s) <= renewal)
         sim_fail(s, "a renewal has not happened in its time");

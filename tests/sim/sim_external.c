@@ -11,7 +11,6 @@
 #include "sim/sim_pki.h"
 #include "sim/sim_stream.h"
 
-#define LAG_MAX (2 * NS_PER_MIN)
 #define LIFE NS_PER_DAY
 
 struct sim_external {
@@ -98,7 +97,7 @@ struct sim_external *sim_external_new(struct sim *s)
 {
     struct sim_external *x = x_calloc(1, sizeof(*x));
     x->sim = s;
-    x->requests = (struct sim_stream){.lag_max = LAG_MAX, .deliver = look, .arg = x};
+    x->requests = (struct sim_stream){.lag_max = SIM_EXTERNAL_LAG_MAX, .deliver = look, .arg = x};
     sim_stream_open(&x->requests, s, sim_resource("certificaterequests"));
     return x;
 }
@@ -106,6 +105,22 @@ struct sim_external *sim_external_new(struct sim *s)
 void sim_external_free(struct sim_external *x)
 {
     free(x);
+}
+
+bool sim_external_renews(struct sim *s, int64_t by)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, "certificates");
+    for (size_t i = 0; all[i] != NULL; i++) {
+        const json_t *crt = all[i]->json;
+        const char *text = JSTR(crt, "status", "renewalTime");
+        int64_t at = SIM_NEVER;
+        if (text == NULL || !str_eq(JSTR(crt, "spec", "issuerRef", "group"), SIM_EXTERNAL_GROUP))
+            continue;
+        err_drop(rfc3339_parse(text, &at)); /* unreadable: never */
+        if (at <= by)
+            return true;
+    }
+    return false;
 }
 
 int64_t sim_external_next(struct sim_external *x)

@@ -9,9 +9,13 @@
 #include "sim/sim.h"
 
 #define SIM_EXTERNAL_GROUP "external.test"
+/* Until it approves what is asked for, and as long again until it answers. */
+#define SIM_EXTERNAL_LAG_MAX (2 * NS_PER_MIN)
 
 struct sim_external *sim_external_new(struct sim *s);
 void sim_external_free(struct sim_external *x);
+/* Is a certificate of its own to be renewed by then (wall ns)? */
+bool sim_external_renews(struct sim *s, int64_t by);
 int64_t sim_external_next(struct sim_external *x);
 void sim_external_happen(struct sim_external *x);
 
