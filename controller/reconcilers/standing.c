@@ -63,12 +63,37 @@ static bool needs(const struct env *env, const struct certificate *c,
     return unsure || (issuer != NULL && has_standing(issuer));
 }
 
+static bool is_answered_by(const struct order *o, const struct http01_standing *route)
+{
+    if (!str_eq(o->obj.meta.namespace, route->ns) || str_empty(o->status.url) ||
+        order_state_is_final(o->status.state))
+        return false;
+    for (size_t i = 0; i < route->hosts.len; i++)
+        if (bind_strings_has(&o->spec.dns_names, route->hosts.items[i]))
+            return true;
+    return false;
+}
+
+/* The CA may be about to ask there: for an issuer that took over, a preflight, a request made by hand, or a Certificate
+ * that has fewer names than the route. */
+static bool is_in_use(const struct env *env, const struct http01_standing *route)
+{
+    AUTO_OBJECT_LIST orders = {0};
+    cache_all(env->orders.cache, &orders);
+    for (size_t i = 0; i < orders.len; i++)
+        if (is_answered_by(orders.items[i], route))
+            return true;
+    return false;
+}
+
 static struct err *look_at(void *arg, const struct http01_standing *route)
 {
     const struct sweep *s = arg;
     for (size_t i = 0; i < s->certificates.len; i++)
         if (needs(s->env, s->certificates.items[i], route))
             return NULL;
+    if (is_in_use(s->env, route))
+        return NULL;
     log_info("standing route removed", L_STR("ingress", route->name));
     return http01_standing_remove(&s->env->http01, route);
 }

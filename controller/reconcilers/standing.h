@@ -5,7 +5,7 @@
 
 #include "reconcilers/env.h"
 
-/* Removes those that no Certificate of their namespace needs. */
+/* Removes those that no Certificate of their namespace needs, and no Order that is under way. */
 struct err *standing_sweep(const struct env *env) MUST_CHECK;
 /* A Certificate has gone or asks for something else: sweeps soon, where standing routes may be. Any thread. */
 void standing_look(const struct env *env);

@@ -23,6 +23,17 @@
     "\"},\"spec\":{\"acme\":{\"server\":\"https://acme.test/dir\",\"privateKeySecretRef\":{"       \
     "\"name\":\"account\"},\"solvers\":[{\"http01\":{\"shared\":{" shared "}}}]}}}"
 
+/* The process runs with replicas that answer: the scene's do not. */
+static void sweep(struct scene *s, bool stays)
+{
+    struct env env = *s->env;
+    env.http01.responder = (struct http01_responder){.ns = "certroll", .service = "answers"};
+    scripted_plan(&s->world, LIST, 200, ROUTE);
+    if (!stays)
+        scripted_plan(&s->world, "DELETE " INGRESSES "/" NAME, 200, "{}");
+    expect_ok(standing_sweep(&env));
+}
+
 static void a_route_stays_for_those_who_need_it(void **state)
 {
     (void)state;
@@ -53,12 +64,41 @@ static void a_route_stays_for_those_who_need_it(void **state)
             "\"secretName\":\"web\",\"dnsNames\":[%s],\"issuerRef\":{%s}}}",
             rows[i].ns, rows[i].names, rows[i].ref);
         scene_put(&s.env->certificates, crt);
-        struct env env = *s.env;
-        env.http01.responder = (struct http01_responder){.ns = "certroll", .service = "answers"};
-        scripted_plan(&s.world, LIST, 200, ROUTE);
-        if (!rows[i].stays)
-            scripted_plan(&s.world, "DELETE " INGRESSES "/" NAME, 200, "{}");
-        expect_ok(standing_sweep(&env));
+        sweep(&s, rows[i].stays);
+    }
+}
+
+/* Here of an issuer that took over: the Certificate's own lets no routes stand. */
+static void a_route_stays_while_the_ca_may_ask_there(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ns, *names, *status;
+        bool stays;
+    } rows[] = {
+        {"shop", "\"b.test\",\"c.test\"", "\"url\":\"https://acme.test/1\"", true},
+        {"shop", "\"b.test\"", "\"url\":\"https://acme.test/1\",\"state\":\"pending\"", true},
+        {"shop", "\"b.test\"", "\"url\":\"https://acme.test/1\",\"state\":\"valid\"", false},
+        {"shop", "\"b.test\"", "\"state\":\"pending\"", false}, /* it waits, and may for long */
+        {"shop", "\"c.test\"", "\"url\":\"https://acme.test/1\"", false},
+        {"other", "\"b.test\"", "\"url\":\"https://acme.test/1\"", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        scene_put(&s.env->cluster_issuers, ISSUER("clears", ""));
+        scene_put(&s.env->certificates,
+                  "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\","
+                  "\"uid\":\"u\"},\"spec\":{\"secretName\":\"web\",\"dnsNames\":["
+                  "\"a.test\",\"b.test\"],\"issuerRef\":{\"kind\":"
+                  "\"ClusterIssuer\",\"name\":\"clears\"}}}");
+        auto_free char *order = x_printf(
+            "{\"metadata\":{\"namespace\":\"%s\",\"name\":\"web-1\",\"uid\":\"o\"},\"spec\":{"
+            "\"request\":\"\",\"dnsNames\":[%s],\"issuerRef\":{\"name\":\"clears\"}},\"status\":{%"
+            "s}}",
+            rows[i].ns, rows[i].names, rows[i].status);
+        scene_put(&s.env->orders, order);
+        sweep(&s, rows[i].stays);
     }
 }
 
@@ -73,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_route_stays_for_those_who_need_it),
+        cmocka_unit_test(a_route_stays_while_the_ca_may_ask_there),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
