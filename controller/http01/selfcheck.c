@@ -27,6 +27,8 @@ static bool body_is(const struct buf *body, const char *expected)
 
 /* ---- names to addresses ---- */
 
+/* Resolvers turn them round at each answer: in an order of their own, what is said of them is the same each time, and
+ * costs no write of status. */
 static struct err *look_up(const struct http01_check *c, const char *name, enum dns_type type,
                            struct strlist *addresses, bool *ret_exists)
 {
@@ -41,11 +43,15 @@ static struct err *look_up(const struct http01_check *c, const char *name, enum 
     AUTO_DNS_ANSWER a = {0};
     TRY(dns_query(c->dns, &q, c->stop, &a));
     *ret_exists = a.exists;
-    for (size_t i = 0; i < a.count && addresses->len < ADDRESSES_MAX; i++) {
+    AUTO(strlist_release) struct strlist found = {0};
+    for (size_t i = 0; i < a.count; i++) {
         char text[DNS_ADDRESS_MAX];
         if (dns_address_text(&a.records[i], text))
-            strlist_add(addresses, text);
+            strlist_add(&found, text);
     }
+    strlist_sort(&found);
+    for (size_t i = 0; i < found.len && addresses->len < ADDRESSES_MAX; i++)
+        strlist_add(addresses, found.items[i]);
     return NULL;
 }
 

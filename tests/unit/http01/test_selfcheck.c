@@ -118,6 +118,23 @@ static void each_address_must_answer(void **state)
     expect_err(http01_self_check(&w.check), ERR_DENIED, "AddressForbidden", "loopback");
 }
 
+/* As a resolver answers the second time: another sentence would be another write of status. */
+static void what_is_said_does_not_turn_round_with_the_addresses(void **state)
+{
+    (void)state;
+    static const char *const answers[][2] = {{"192.0.2.1", "192.0.2.2"},
+                                             {"192.0.2.2", "192.0.2.1"}};
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        WORLD(w);
+        scripted_dns_address(&w.dns, "a.test", answers[i][0]);
+        scripted_dns_address(&w.dns, "a.test", V6);
+        scripted_dns_address(&w.dns, "a.test", answers[i][1]);
+        scripted_plan(&w.web, URL, 404, "");
+        expect_err(http01_self_check(&w.check), ERR_TRANSIENT, "SelfCheckFailed",
+                   "192.0.2.1 answered 404");
+    }
+}
+
 static void a_missing_family_is_fine(void **state)
 {
     (void)state;
@@ -277,6 +294,7 @@ int main(void)
         cmocka_unit_test(another_answer_does_not),
         cmocka_unit_test(other_statuses_do_not),
         cmocka_unit_test(each_address_must_answer),
+        cmocka_unit_test(what_is_said_does_not_turn_round_with_the_addresses),
         cmocka_unit_test(a_missing_family_is_fine),
         cmocka_unit_test(what_cannot_be_reached_from_here_is_passed_over),
         cmocka_unit_test(names_without_addresses_say_so),
