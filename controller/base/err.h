@@ -27,6 +27,7 @@ enum err_kind {
 struct err {
     enum err_kind kind;
     int http_status;             /* 0 when the error is not an HTTP answer */
+    bool by_api_server;          /* Kubernetes' own word: whoever else was asked has not refused */
     char reason[ERR_REASON_MAX]; /* CamelCase, fit for a condition */
     char *message;               /* one line of UTF-8, contexts included: "outer: inner" */
     int64_t retry_at;            /* wall clock, ns since the epoch; 0 = the back-off decides */

@@ -86,6 +86,7 @@ struct err *kube_status_error(const char *what, int http_status, const json_t *s
         err_new(m.kind, m.reason, "%s: the API server answered %d %s%s%s", what, http_status,
                 m.reason, str_empty(message) ? "" : ": ", str_or(message, ""));
     err->http_status = http_status;
+    err->by_api_server = true;
     err->retry_at = retry_at;
     return err;
 }

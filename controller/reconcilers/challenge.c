@@ -213,6 +213,8 @@ static bool told_order(struct challenge_pass *p)
 static struct err *finish(struct challenge_pass *p, struct err *failed)
 {
     failed = acme_chain_judge(p->env, &p->chain, failed);
+    if (failed != NULL && failed->by_api_server) /* the CA has not refused; the Order tells of it */
+        return failed;
     if (failed != NULL && failed->kind == ERR_NOT_FOUND &&
         !str_eq(failed->reason, "IssuerNotReady")) {
         challenge_settle(p, "expired", failed->message);

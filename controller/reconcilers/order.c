@@ -22,6 +22,9 @@
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
 
+/* How status.reason begins while the API server refuses what the order needs. */
+#define DENIED_HERE "Kubernetes does not allow it, grant the right or raise the quota: "
+
 static struct err *ensure_created(struct order_pass *p);
 static struct err *ensure_finalized(struct order_pass *p);
 
@@ -385,10 +388,24 @@ static struct err *run_steps(struct order_pass *p)
     return NULL;
 }
 
-/* What the CA refuses for good ends the Order; what may pass does not. */
+/* What the CA refuses for good ends the Order; what may pass does not. Rights and quotas of the cluster are put right
+ * by people, and an API server that has just started lacks rights for moments: no attempt is spent on that. */
 static bool is_final(const struct err *e)
 {
-    return e->kind == ERR_INVALID || e->kind == ERR_DENIED;
+    return e->kind == ERR_INVALID || (e->kind == ERR_DENIED && !e->by_api_server);
+}
+
+/* Told once, in the words that it has then: those about a quota have numbers in them. */
+static void denied_here(struct order_pass *p, const struct err *failed)
+{
+    budget_denied(p);
+    if (str_starts(p->order->status.reason, DENIED_HERE))
+        return;
+    free(p->owned[0]);
+    p->owned[0] = x_printf(DENIED_HERE "%s", failed->message);
+    p->status.state = str_or(p->status.state, "pending");
+    p->status.reason = p->owned[0];
+    err_drop(put_status(p)); /* the refusal decides, whatever becomes of the report */
 }
 
 static void doubt_account(const struct order_pass *p)
@@ -408,26 +425,39 @@ static struct err *account_lost(const struct order_pass *p, struct err *failed)
     return e;
 }
 
+/* By the CA; the order is not there any more. */
+static bool is_gone(const struct order_pass *p, const struct err *e)
+{
+    return e->kind == ERR_NOT_FOUND && !e->by_api_server && !str_empty(p->order->status.url);
+}
+
+/* NULL: that was the Order's end. */
+static struct err *judge(struct order_pass *p, struct err *failed)
+{
+    if (failed->by_api_server && !is_final(failed)) {
+        if (failed->kind == ERR_DENIED)
+            denied_here(p, failed);
+        return failed;
+    }
+    if (str_eq(failed->reason, "AccountDoesNotExist"))
+        return account_lost(p, failed);
+    if (str_eq(failed->reason, "IssuerNotReady"))
+        return failed;
+    if (str_eq(failed->reason, "Unauthorized") && str_empty(p->order->status.url))
+        doubt_account(p); /* newOrder asks for nothing else that could be refused so */
+    bool gone = is_gone(p, failed);
+    if (!gone && !is_final(failed))
+        return budget_failed(p, failed);
+    order_fail(p, gone ? "expired" : "errored", failed->message);
+    err_free(failed);
+    return NULL;
+}
+
 static struct err *finish(struct order_pass *p, struct err *failed)
 {
     failed = acme_chain_judge(p->env, &p->chain, failed);
-    if (failed != NULL && str_eq(failed->reason, "AccountDoesNotExist"))
-        return account_lost(p, failed);
-    if (failed != NULL && str_eq(failed->reason, "IssuerNotReady"))
-        return failed;
-    if (failed != NULL && str_eq(failed->reason, "Unauthorized") && str_empty(p->order->status.url))
-        doubt_account(p); /* newOrder asks for nothing else that could be refused so */
-    if (failed != NULL && failed->kind == ERR_NOT_FOUND && !str_empty(p->order->status.url)) {
-        order_fail(p, "expired", failed->message);
-        err_free(failed);
-        failed = NULL;
-    }
-    if (failed != NULL && !is_final(failed))
-        return budget_failed(p, failed);
-    if (failed != NULL) {
-        order_fail(p, "errored", failed->message);
-        err_free(failed);
-    }
+    if (failed != NULL)
+        TRY(judge(p, failed));
     TRY(put_status(p));
     return order_abandon(p);
 }

@@ -225,14 +225,23 @@ static struct err *show_refusal(struct order_pass *p, struct err *failed)
     return failed;
 }
 
+static bool is_placed(const struct order_pass *p)
+{
+    auto_free char *url = memo_text(p->env->placed, p->order->obj.meta.uid);
+    return url != NULL || !str_empty(p->order->status.url);
+}
+
+void budget_denied(const struct order_pass *p)
+{
+    if (!is_placed(p))
+        budgets_settle(p->env->budgets, p->order->obj.meta.uid, BUDGET_NOT_PLACED);
+}
+
 struct err *budget_failed(struct order_pass *p, struct err *failed)
 {
     const char *uid = p->order->obj.meta.uid;
-    /* The API server's 429 is another matter. */
-    bool limited = failed->kind == ERR_RATE_LIMITED && !str_eq(failed->reason, "TooManyRequests");
-    auto_free char *url = memo_text(p->env->placed, uid);
-    bool is_placed = url != NULL || !str_empty(p->order->status.url);
-    if (!is_placed && limited) {
+    bool limited = failed->kind == ERR_RATE_LIMITED;
+    if (!is_placed(p) && limited) {
         budgets_refused(p->env->budgets, uid);
         budgets_settle(p->env->budgets, uid, BUDGET_FAILED);
     }

@@ -46,6 +46,7 @@ static void test_kinds(void **state)
         assert_int_equal(e->kind, rows[i].kind);
         assert_string_equal(e->reason, rows[i].reason);
         assert_int_equal(e->http_status, rows[i].status);
+        assert_true(e->by_api_server);
         assert_int_equal(e->retry_at, 42);
         assert_non_null(strstr(e->message, "GET x: "));
     }

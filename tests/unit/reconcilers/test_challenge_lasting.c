@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "challenge_stage.h"
+#include "reconcilers/challenge.h"
 #include "support/expect.h"
 
 /* It is told once, asked ever more seldom, and goes on by itself with the order that it has. */
@@ -106,6 +107,31 @@ static void a_credential_may_be_rotated_meanwhile(void **state)
     assert_int_equal(t.s.told, 0);
 }
 
+/* The account's key may not be read for a while, nor is it there: the CA has said nothing of the kind. */
+static void what_the_api_server_refuses_settles_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        enum err_kind kind;
+    } rows[] = {{403, ERR_DENIED}, {404, ERR_NOT_FOUND}};
+    static const struct object_name name = {.ns = "shop", .name = "c"};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        STAGE(t);
+        go_to_recorded(&t);
+        scene_put(&t.s.env->issuers,
+                  "{\"metadata\":{\"name\":\"acme\",\"namespace\":\"shop\",\"uid\":\"i\","
+                  "\"resourceVersion\":\"3\"},\"spec\":{\"acme\":{\"server\":\"" ACME_CA
+                  "/dir\",\"privateKeySecretRef\":{\"name\":\"key\"}}},\"status\":{\"acme\":{"
+                  "\"uri\":\"" ACME_ACCOUNT "\",\"lastPrivateKeyHash\":\"another\"}}}");
+        turn_page(&t);
+        scripted_plan(&t.s.world, "GET https://api/api/v1/namespaces/shop/secrets/key",
+                      rows[i].status, "{}");
+        expect_err(challenge_reconcile((void *)(uintptr_t)t.s.env, &name, &t.next), rows[i].kind,
+                   NULL, NULL);
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -120,6 +146,7 @@ int main(void)
         cmocka_unit_test(a_zone_that_is_full_is_told),
         cmocka_unit_test(a_record_that_somebody_removed_is_put_there_again),
         cmocka_unit_test(a_credential_may_be_rotated_meanwhile),
+        cmocka_unit_test(what_the_api_server_refuses_settles_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

@@ -183,7 +183,30 @@ static void a_refusal_is_shown_with_its_time(void **state)
     }
 }
 
-/* The API server's own 429 is not the CA's; whether a lost answer was an order, order_recall.c finds out. */
+/* Whoever may not go for another reason, perhaps for long, takes no place from others; who is placed has it. */
+static void what_the_api_server_denies_holds_up_nobody(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    load_nothing(&s);
+    budget_put_issuer(&s, OTHER, ONE_AN_HOUR);
+    budget_put_request(&s, 2, budget_csr, "");
+    STEP denied = {0}, goes = {0}, waits = {0};
+    step_open(&s, &denied, "denied", "");
+    expect_ok(ensure_budget(&denied.p));
+    budget_denied(&denied.p);
+    step_open(&s, &goes, "goes", "");
+    expect_ok(ensure_budget(&goes.p));
+    assert_false(goes.p.stop);
+    memo_set_text(s.env->placed, "goes", "https://ca.test/order/1");
+    budget_denied(&goes.p);
+    step_open(&s, &waits, "waits", "");
+    expect_ok(ensure_budget(&waits.p));
+    assert_true(waits.p.stop);
+}
+
+/* Whether a lost answer was an order, order_recall.c finds out. */
 static void other_failures_pass_through(void **state)
 {
     (void)state;
@@ -191,7 +214,6 @@ static void other_failures_pass_through(void **state)
         enum err_kind kind;
         const char *reason;
     } rows[] = {
-        {ERR_RATE_LIMITED, "TooManyRequests"},
         {ERR_TRANSIENT, "ConnectFailed"},
         {ERR_TRANSIENT, "Timeout"},
     };
@@ -454,6 +476,7 @@ int main(void)
         cmocka_unit_test(who_may_go_says_nothing_more),
         cmocka_unit_test(the_days_cap_has_its_own_reason),
         cmocka_unit_test(a_refusal_is_shown_with_its_time),
+        cmocka_unit_test(what_the_api_server_denies_holds_up_nobody),
         cmocka_unit_test(other_failures_pass_through),
         cmocka_unit_test(the_end_of_an_order_is_heard),
         cmocka_unit_test(a_failed_challenge_counts_once),
