@@ -31,6 +31,11 @@ const struct challenge_type *challenge_type_of(const struct challenge *c)
     return &types[HTTP_01];
 }
 
+bool challenge_is_http01(const struct challenge *c)
+{
+    return challenge_type_of(c) == &types[HTTP_01];
+}
+
 const struct challenge_type *challenge_type_of_solver(const struct acme_solver *s)
 {
     if (s != NULL && s->dns_persist01 != NULL)

@@ -18,6 +18,8 @@ struct challenge_type {
 };
 
 const struct challenge_type *challenge_type_of(const struct challenge *c);
+/* Proven by a web server's answer: what is proven by DNS is never put up there. */
+bool challenge_is_http01(const struct challenge *c);
 /* NULL, or one without a known member, is HTTP-01's. */
 const struct challenge_type *challenge_type_of_solver(const struct acme_solver *s);
 

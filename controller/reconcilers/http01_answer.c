@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "http01/responder.h"
 #include "reconcilers/acme_chain.h"
+#include "reconcilers/challenge_type.h"
 #include "reconcilers/solver.h"
 
 /* Host without the brackets of an IPv6 address. */
@@ -48,7 +49,8 @@ static bool is_answered_here(const struct issuer *issuer, const struct order *or
 static struct err *thumbprint_of(const struct env *env, const struct challenge *c, const char *host,
                                  char **ret_thumbprint)
 {
-    if (order_state_is_final(str_or(c->status.state, "pending")) || str_empty(c->spec.dns_name))
+    if (order_state_is_final(str_or(c->status.state, "pending")) || str_empty(c->spec.dns_name) ||
+        !challenge_is_http01(c))
         return NULL;
     AUTO_OBJECT(struct order) order = NULL;
     TRY(acme_order_of_challenge(env, c, &order));

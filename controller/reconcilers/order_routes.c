@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "http01/responder.h"
+#include "reconcilers/challenge_type.h"
 #include "reconcilers/order.h"
 #include "reconcilers/solver.h"
 
@@ -19,10 +20,12 @@ static bool is_pending(const struct order_pass *p, const struct challenge *c)
 
 /* ---- presenting ---- */
 
-/* Names with the same config share a route; names with another get a route of their own. */
-static const struct solver_http01 *config_for(const struct order_pass *p, const char *host)
+/* Names with the same config share a route; names with another get a route of their own. The Challenge of a wildcard has
+ * the name below it: that one may have an http01 solver, whose route nobody was asked for. */
+static const struct solver_http01 *config_for(const struct order_pass *p, const struct challenge *c)
 {
-    const struct acme_solver *s = acme_chain_solver(&p->chain, host);
+    const struct acme_solver *s =
+        challenge_is_http01(c) ? acme_chain_solver(&p->chain, c->spec.dns_name) : NULL;
     return s != NULL ? s->http01 : NULL;
 }
 
@@ -77,8 +80,7 @@ static size_t routes_of(const struct order_pass *p, const struct solver_http01 *
     size_t count = 0;
     for (size_t i = 0; i < p->challenges.len; i++) {
         const struct challenge *c = p->challenges.items[i];
-        if (is_pending(p, c) && config_for(p, c->spec.dns_name) == config &&
-            http01_token_is_valid(c->spec.token))
+        if (is_pending(p, c) && config_for(p, c) == config && http01_token_is_valid(c->spec.token))
             out[count++] = (struct http01_route){c->spec.dns_name, c->spec.token};
     }
     return count;
@@ -92,7 +94,7 @@ static struct err *present_all(struct order_pass *p)
     size_t groups = 0;
     for (size_t i = 0; i < n; i++) {
         const struct challenge *first = p->challenges.items[i];
-        const struct solver_http01 *config = config_for(p, first->spec.dns_name);
+        const struct solver_http01 *config = config_for(p, first);
         bool seen = config == NULL || !is_pending(p, first);
         for (size_t g = 0; g < groups && !seen; g++)
             seen = done[g] == config;

@@ -37,8 +37,11 @@
                             "}}]}},\"status\":{\"acme\":{"                                         \
                             "\"thumbprint\":\"" thumbprint "\"}}}"
 #define CHALLENGE(name, owner, authz, host, state)                                                 \
+    CHALLENGE_OF("HTTP-01", name, owner, authz, host, state)
+#define CHALLENGE_OF(type, name, owner, authz, host, state)                                        \
     "{" META("c", "c", owner) ",\"spec\":{\"url\":\"https://ca/c\",\"authorizationURL\":\"" authz  \
-                              "\",\"dnsName\":\"" host "\",\"type\":\"HTTP-01\",\"token\":\"" name \
+                              "\",\"dnsName\":\"" host "\",\"type\":\"" type                       \
+                              "\",\"token\":\"" name                                               \
                               "\",\"key\":\"written by hand\",\"solver\":{}," REF                  \
                               "},\"status\":{\"state\":\"" state "\"}}"
 #define GOOD_OWNER OWNER("Order", "o", "o")
@@ -116,6 +119,8 @@ static void nothing_else_is(void **state)
     BAD("no token", path, PATH)
     BAD("another path", path, "/" TOKEN)
     BAD("no Challenge", challenge, NULL)
+    BAD("what DNS is to prove", challenge,
+        CHALLENGE_OF("DNS-01", TOKEN, GOOD_OWNER, "https://ca/a", "a.test", "pending"))
     BAD("a settled Challenge", challenge,
         CHALLENGE(TOKEN, GOOD_OWNER, "https://ca/a", "a.test", "valid"))
     BAD("a Challenge by hand", challenge, CHALLENGE(TOKEN, "", "https://ca/a", "a.test", "pending"))
