@@ -41,6 +41,10 @@ enum kube_flag {
     KUBE_METADATA = 1 << 1, /* ask for PartialObjectMetadata */
 };
 
+/* The namespace is being deleted and takes nothing new: what is still to be undone there by making something never will
+ * be. NULL is never. */
+bool kube_namespace_is_ending(const struct err *e);
+
 /* ret_object may be NULL where the answer is of no interest; else owned. Creating a subresource ("token") is a POST to
  * that of the object. */
 struct err *kube_get(struct kube_client *c, const struct kube_ref *ref, unsigned flags,

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "kube/client.h"
 
 #define TOO_LARGE "ResourceVersionTooLarge"
 #define TERMINATING "NamespaceTerminating"
@@ -89,4 +90,9 @@ struct err *kube_status_error(const char *what, int http_status, const json_t *s
     err->by_api_server = true;
     err->retry_at = retry_at;
     return err;
+}
+
+bool kube_namespace_is_ending(const struct err *e)
+{
+    return e != NULL && e->by_api_server && str_eq(e->reason, TERMINATING);
 }

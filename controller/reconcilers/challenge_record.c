@@ -266,6 +266,8 @@ static struct err *clean_up(const struct challenge_pass *p)
 
 static bool gives_up(const struct challenge_pass *p, const struct err *e)
 {
+    if (kube_namespace_is_ending(e)) /* there is no token of a ServiceAccount any more */
+        return true;
     if (is_passing(e))
         return false;
     int64_t since = challenge_noted(p, NOTE_END).time;

@@ -256,6 +256,9 @@ static int64_t failing_since(const struct order_pass *p)
 /* What cannot be undone is told, and holds nothing up. */
 static bool gives_up(const struct order_pass *p, const struct err *e)
 {
+    if (kube_namespace_is_ending(
+            e)) /* a Job that undoes it cannot be made, and the finalizer keeps it from ending */
+        return true;
     if (e->kind == ERR_CANCELLED || e->kind == ERR_CONFLICT)
         return false;
     int64_t deleted = p->order->obj.meta.deletion_timestamp;

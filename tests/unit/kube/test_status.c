@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kube/client.h"
 #include "kube/status.h"
 
 static void test_kinds(void **state)
@@ -107,6 +108,10 @@ static void test_terminating_namespace(void **state)
     assert_null(json_parse(body, strlen(body), &status));
     AUTO_ERR e = kube_status_error("POST secrets x/y", 403, status, 0);
     assert_int_equal(e->kind, ERR_CANCELLED);
+    assert_true(kube_namespace_is_ending(e));
+    AUTO_ERR other = kube_status_error("POST secrets x/y", 403, NULL, 0);
+    assert_false(kube_namespace_is_ending(other));
+    assert_false(kube_namespace_is_ending(NULL));
 }
 
 /* What a server says is quoted, but cannot forge a log line. */

@@ -132,6 +132,23 @@ static void what_the_api_server_refuses_settles_nothing(void **state)
     }
 }
 
+/* Nobody gets a token there any more, and the finalizer would keep the namespace. */
+static void a_namespace_that_is_ending_is_not_held(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_recorded(&t);
+    turn_page(&t);
+    auto_free char *record = record_text(t.value);
+    put_challenge(&t, 9, FINALIZERS DELETED, record);
+    scripted_plan(&t.s.world, SECRET, 403,
+                  "{\"reason\":\"Forbidden\",\"details\":{\"causes\":[{\"reason\":"
+                  "\"NamespaceTerminating\"}]}}");
+    plan_let_go(&t, 10, DELETED, record);
+    reconcile(&t);
+    assert_int_equal(t.s.told, 1);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -146,6 +163,7 @@ int main(void)
         cmocka_unit_test(a_zone_that_is_full_is_told),
         cmocka_unit_test(a_record_that_somebody_removed_is_put_there_again),
         cmocka_unit_test(a_credential_may_be_rotated_meanwhile),
+        cmocka_unit_test(a_namespace_that_is_ending_is_not_held),
         cmocka_unit_test(what_the_api_server_refuses_settles_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

@@ -16,6 +16,7 @@
 #include "support/scripted_kube.h"
 
 #define ORDER "https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o"
+#define JOBS "https://api/apis/batch/v1/namespaces/shop/jobs"
 #define HOOK "https://fw.test/acme"
 
 static char *order_text(int version, const char *meta, const char *status)
@@ -162,6 +163,30 @@ static void a_deleted_order_is_held_until_it_is_undone(void **state)
     }
 }
 
+/* It would keep the namespace from going, and no Job can be made there any more. */
+static void a_namespace_that_is_ending_is_not_held(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    scene_put(&s.env->issuers,
+              "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
+              "\"privateKeySecretRef\":{\"name\":\"k\"},\"prepare\":{\"job\":{\"template\":{},"
+              "\"undo\":{}}}}}}");
+    scripted_plan(&s.world, "GET " JOBS "/o-prepare", 404, "{}");
+    scripted_plan(&s.world, "GET " JOBS "/o-undo", 404, "{}");
+    scripted_plan(&s.world, "POST " JOBS, 403,
+                  "{\"reason\":\"Forbidden\",\"details\":{\"causes\":[{\"reason\":"
+                  "\"NamespaceTerminating\"}]}}");
+    auto_free char *gone = order_text(9, DELETED, STARTED);
+    scripted_plan(&s.world, "PATCH " ORDER, 200, gone);
+    PASS t = {0};
+    pass_open(&s, &t, "shop", FINALIZER DELETED, STARTED);
+    expect_ok(order_prepare_undo(&t.p));
+    assert_int_equal(s.told, 1);
+}
+
 /* From the first try to undo it, and not from the beginning: names may take hours to be proven, and a firewall that is
  * away for a moment just then would stay open. */
 static void what_took_long_is_undone_as_patiently(void **state)
@@ -213,6 +238,7 @@ int main(void)
         cmocka_unit_test(it_is_written_before_it_is_done),
         cmocka_unit_test(a_hook_that_keeps_failing_ends_the_order),
         cmocka_unit_test(a_deleted_order_is_held_until_it_is_undone),
+        cmocka_unit_test(a_namespace_that_is_ending_is_not_held),
         cmocka_unit_test(what_took_long_is_undone_as_patiently),
         cmocka_unit_test(an_order_without_a_hook_costs_nothing),
     };
