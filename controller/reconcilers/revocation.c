@@ -169,6 +169,12 @@ static struct err *revoke(struct target *t)
                     "by the certificate's own key, as another account ordered it");
 }
 
+/* What the API server refuses says nothing of the CA: the right to read the Secret may come back in a moment. */
+static bool is_final(const struct err *e)
+{
+    return (e->kind == ERR_INVALID || e->kind == ERR_DENIED) && !e->by_api_server;
+}
+
 /* What is refused for good is told, what may pass is tried again. */
 struct err *revocation_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
 {
@@ -184,7 +190,7 @@ struct err *revocation_reconcile(void *arg, const struct object_name *name, int6
     struct err *e = find_target(&t);
     if (e == NULL)
         e = revoke(&t);
-    if (e != NULL && e->kind != ERR_INVALID && e->kind != ERR_DENIED)
+    if (e != NULL && !is_final(e))
         return e;
     if (e == NULL)
         log_info("certificate revoked", L_STR("serial", t.crt->status.revocation.serial_number));

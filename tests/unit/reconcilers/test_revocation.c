@@ -342,6 +342,9 @@ static void what_is_refused_is_told_and_what_passes_is_repeated(void **state)
     acme_scene_post(&s, "/revoke", 503, "", "");
     expect_err(revoke(&s), ERR_TRANSIENT, NULL, NULL);
     assert_null(memo_text(s.env->revoked, "crt"));
+    scripted_plan(&s.world, SECRET_URL, 403, "{}");
+    expect_err(revoke(&s), ERR_DENIED, "Forbidden", NULL);
+    assert_null(memo_text(s.env->revoked, "crt"));
     answer_secret(&s, p.crt, p.key);
     acme_scene_post(&s, "/revoke", 400, "content-type: application/problem+json\n",
                     ACME_PROBLEM("badRevocationReason"));
