@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/http_share.h"
 #include "prepare/job_hook.h"
 
 #define STARTED "Started"
@@ -118,9 +119,15 @@ static char *undo_key(const struct order_pass *p)
     return x_printf("%s/undo", p->order->obj.meta.uid);
 }
 
+/* Since this process has tried first: a restart has it done again, perhaps hours later, and one failure then is no more
+ * than one failure. */
 static bool took_too_long(const struct order_pass *p, int64_t patience)
 {
-    return p->now - p->status.prepare.since > patience;
+    auto_free char *key = memo_key(p);
+    int64_t since = memo_get(p->env->polls, key).time;
+    if (since == 0)
+        memo_set(p->env->polls, key, since = p->now);
+    return p->now - since > patience;
 }
 
 static struct err *call_http(struct order_pass *p, const struct hook *h)
@@ -128,7 +135,7 @@ static struct err *call_http(struct order_pass *p, const struct hook *h)
     struct err *e = prepare_http(p->env->kube, p->env->outside, p->env->stop, h->spec->http,
                                  "prepare", &h->order);
     if (e == NULL || err_is(e, ERR_CANCELLED) || err_is(e, ERR_CONFLICT) ||
-        err_is(e, ERR_INVALID) || !took_too_long(p, HTTP_PATIENCE))
+        err_is(e, ERR_INVALID) || http_share_held_back(e) || !took_too_long(p, HTTP_PATIENCE))
         return e;
     struct err *final = err_new(ERR_INVALID, "PrepareFailed", "%s", e->message);
     err_free(e);

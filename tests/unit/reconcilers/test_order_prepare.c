@@ -130,6 +130,25 @@ static void a_hook_that_keeps_failing_ends_the_order(void **state)
     expect_err(ensure_prepared(&late.p), ERR_INVALID, "PrepareFailed", "nothing was ordered");
 }
 
+/* The order waits for a rate limit, say, and certroll is started anew: what was done is done again. */
+static void one_failure_after_a_restart_is_one_failure(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    put_issuer(&s);
+    PASS first = {0}, again = {0};
+    clock_manual_advance(&s.hands, 3 * NS_PER_HOUR);
+    scripted_plan(&s.world, "POST " HOOK, 503, "{}");
+    pass_open(&s, &first, "shop", FINALIZER, STARTED);
+    expect_err(ensure_prepared(&first.p), ERR_TRANSIENT, "HookFailed", "503");
+    clock_manual_advance(&s.hands, NS_PER_MIN);
+    scripted_plan(&s.world, "POST " HOOK, 200, "{}");
+    pass_open(&s, &again, "shop", FINALIZER, STARTED);
+    expect_ok(ensure_prepared(&again.p));
+    assert_false(again.p.stop);
+}
+
 static void a_deleted_order_is_held_until_it_is_undone(void **state)
 {
     (void)state;
@@ -237,6 +256,7 @@ int main(void)
         cmocka_unit_test(it_runs_where_it_is_allowed),
         cmocka_unit_test(it_is_written_before_it_is_done),
         cmocka_unit_test(a_hook_that_keeps_failing_ends_the_order),
+        cmocka_unit_test(one_failure_after_a_restart_is_one_failure),
         cmocka_unit_test(a_deleted_order_is_held_until_it_is_undone),
         cmocka_unit_test(a_namespace_that_is_ending_is_not_held),
         cmocka_unit_test(what_took_long_is_undone_as_patiently),
