@@ -29,6 +29,9 @@
 #include "reconcilers/memo.h"
 #include "rollout/workload.h"
 
+/* How status begins to say that the API server refuses what is needed. */
+#define DENIED_HERE "Kubernetes does not allow it, grant the right or raise the quota: "
+
 struct turns;
 struct renewal_board;
 struct solver_needs;

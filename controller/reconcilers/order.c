@@ -22,9 +22,6 @@
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
 
-/* How status.reason begins while the API server refuses what the order needs. */
-#define DENIED_HERE "Kubernetes does not allow it, grant the right or raise the quota: "
-
 static struct err *ensure_created(struct order_pass *p);
 static struct err *ensure_finalized(struct order_pass *p);
 

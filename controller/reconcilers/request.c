@@ -230,19 +230,39 @@ static struct err *answer(struct request_pass *p)
     return ask_issuer(p, issuer, &csr);
 }
 
-/* An input that cannot be answered is shown and not tried again until it changes. */
-static struct err *finish(struct request_pass *p, struct err *failed)
+static struct err *write_status(struct request_pass *p)
 {
-    if (failed != NULL && failed->kind != ERR_INVALID)
-        return failed;
-    if (failed != NULL) {
-        fail(p, failed->message);
-        err_free(failed);
-    }
     p->status.conditions.items = p->conditions.items;
     p->status.conditions.len = p->conditions.len;
     return store_put_status(&p->env->requests, p->request, &certificate_request_status_table,
                             &p->request->status, &p->status);
+}
+
+/* What somebody has to put right is told while it is tried again; the words about a quota, which has numbers, once. */
+static void tell_trouble(struct request_pass *p, const struct err *e)
+{
+    const struct condition *told = find(p->request, "Ready");
+    bool denied = e->by_api_server && e->kind == ERR_DENIED;
+    if ((!denied && !str_eq(e->reason, "NameTaken")) ||
+        (denied && told != NULL && str_starts(told->message, DENIED_HERE)))
+        return;
+    auto_free char *message = x_printf("%s%s", denied ? DENIED_HERE : "", e->message);
+    set(p, "Ready", "False", "Pending", message);
+    err_drop(write_status(p)); /* what went wrong decides, whatever becomes of the report */
+}
+
+/* An input that cannot be answered is shown and not tried again until it changes. */
+static struct err *finish(struct request_pass *p, struct err *failed)
+{
+    if (failed != NULL && failed->kind != ERR_INVALID) {
+        tell_trouble(p, failed);
+        return failed;
+    }
+    if (failed != NULL) {
+        fail(p, failed->message);
+        err_free(failed);
+    }
+    return write_status(p);
 }
 
 struct err *request_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)

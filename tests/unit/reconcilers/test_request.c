@@ -220,6 +220,50 @@ static void what_is_decided_stays(void **state)
     }
 }
 
+#define ORDERS "https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders"
+
+/* One pass in which the Order cannot be made; what was written then of Ready, NULL for nothing. Owned. */
+static json_t *held_up(const char *request, const char *told, int status)
+{
+    SCENE s = {0};
+    scene_open(&s);
+    auto_free char *text = object_text(request, "", told);
+    scene_put(&s.env->requests, text);
+    scene_put(&s.env->issuers,
+              "{\"metadata\":{\"name\":\"self\",\"namespace\":\"shop\",\"uid\":\"i\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
+              "\"privateKeySecretRef\":{\"name\":\"k\"}}},\"status\":{\"conditions\":[{"
+              "\"type\":\"Ready\",\"status\":\"True\"}]}}");
+    scripted_plan(&s.world, "POST " ORDERS, status, "{\"message\":\"exceeded quota\"}");
+    if (status == 403 && *told == '\0')
+        scripted_plan(&s.world, STATUS, 200, text);
+    const struct object_name name = {.ns = "shop", .name = "web-1"};
+    int64_t next = 0;
+    AUTO_ERR e = request_reconcile((void *)(uintptr_t)s.env, &name, &next);
+    assert_int_equal(e->http_status, status);
+    if (s.world.done < 2)
+        return NULL;
+    json_auto_t *sent = scripted_json(&s.world, 1);
+    return json_copy_deep(condition_of(JGET(sent, "status"), "Ready"));
+}
+
+static void what_people_have_to_put_right_is_told(void **state)
+{
+    (void)state;
+    AUTO_KEY key = NULL;
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA}, &key));
+    auto_free char *request = request_text(key, false, NULL);
+    json_auto_t *ready = held_up(request, "", 403);
+    assert_string_equal(JSTR(ready, "reason"), "Pending");
+    assert_non_null(strstr(JSTR(ready, "message"), "raise the quota: issuer self: POST orders"));
+    assert_non_null(strstr(JSTR(ready, "message"), "exceeded quota"));
+    assert_null(held_up(request, "", 503)); /* it passes */
+    assert_null(held_up(request,
+                        "{\"type\":\"Ready\",\"status\":\"False\",\"reason\":\"Pending\","
+                        "\"message\":\"" DENIED_HERE "used 1\"}",
+                        403)); /* told already */
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -236,6 +280,7 @@ int main(void)
         cmocka_unit_test(a_requester_that_was_checked_is_no_hindrance),
         cmocka_unit_test(a_denied_request_gets_no_certificate),
         cmocka_unit_test(what_is_decided_stays),
+        cmocka_unit_test(what_people_have_to_put_right_is_told),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
