@@ -260,11 +260,11 @@ static int64_t failing_since(const struct order_pass *p)
     return since != 0 ? since : p->now;
 }
 
-/* What cannot be undone is told, and holds nothing up. */
+/* What cannot be undone is told, and holds nothing up: least of all a namespace that is ending, where no Job that undoes it
+ * can be made. */
 static bool gives_up(const struct order_pass *p, const struct err *e)
 {
-    if (kube_namespace_is_ending(
-            e)) /* a Job that undoes it cannot be made, and the finalizer keeps it from ending */
+    if (kube_namespace_is_ending(e))
         return true;
     if (e->kind == ERR_CANCELLED || e->kind == ERR_CONFLICT)
         return false;
