@@ -29,6 +29,15 @@ static const struct solver_http01 *config_for(const struct order_pass *p, const 
     return s != NULL ? s->http01 : NULL;
 }
 
+/* Nobody else would say so: a solver has no object of the namespace's that could. */
+static struct err *tell_solver(const struct order_pass *p, const struct http01_tier *tier,
+                               const char *thumbprint)
+{
+    auto_free char *trouble =
+        tier->pod != NULL ? solver_trouble(p->env, p->order->obj.meta.namespace, thumbprint) : NULL;
+    return trouble == NULL ? NULL : err_new(ERR_TRANSIENT, HTTP01_ROUTE_WAITS, "%s", trouble);
+}
+
 /* What present() makes is found again by the tier's mark; a crash before it is made up for by adopt(). */
 static struct err *present(struct order_pass *p, const struct solver_http01 *config,
                            const struct http01_presentation *what)
@@ -47,7 +56,7 @@ static struct err *present(struct order_pass *p, const struct solver_http01 *con
     struct err *e = tier->present(&p->env->http01, what);
     if (tier->sweep != NULL)
         controller_enqueue(p->env->controllers.solver, "", SWEEP_KEY);
-    return err_wrap(e, "%s", tier->name);
+    return e != NULL ? err_wrap(e, "%s", tier->name) : tell_solver(p, tier, what->thumbprint);
 }
 
 static struct err *present_group(struct order_pass *p, const struct solver_http01 *config,

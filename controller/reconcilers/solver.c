@@ -23,6 +23,7 @@ struct need {
     const struct issuer *issuer;     /* referenced; NULL for one that was found at start */
     struct http01_pod_config config; /* strings are the issuer's */
     char *thumbprint;
+    char *trouble;   /* why it cannot be made, or NULL */
     int64_t needed;  /* wall ns when an order last asked for it */
     int64_t ensured; /* wall ns when it was last seen to exist */
 };
@@ -37,6 +38,7 @@ static void need_free(void *value)
     struct need *n = value;
     object_unref(n->issuer);
     free(n->thumbprint);
+    free(n->trouble);
     free(n);
 }
 
@@ -89,6 +91,19 @@ void solver_need(const struct env *env, const char *ns, const struct issuer *iss
     pthread_mutex_unlock(&env->solver_needs->lock);
     if (look)
         controller_enqueue(env->controllers.solver, ns, name);
+}
+
+char *solver_trouble(const struct env *env, const char *ns, const char *thumbprint)
+{
+    char name[KUBE_NAME_MAX + 1];
+    char key[KUBE_KEY_MAX];
+    http01_solver_name(thumbprint, name);
+    object_key(ns, name, key);
+    pthread_mutex_lock(&env->solver_needs->lock);
+    const struct need *n = map_get(&env->solver_needs->by_key, key);
+    char *trouble = n != NULL ? x_strdup_or_null(n->trouble) : NULL;
+    pthread_mutex_unlock(&env->solver_needs->lock);
+    return trouble;
 }
 
 /* ---- making it so ---- */
@@ -167,6 +182,7 @@ static bool copy_need(const struct env *env, const char *key, struct need *ret_n
         *ret_need = *n;
         ret_need->issuer = object_ref(n->issuer);
         ret_need->thumbprint = x_strdup_or_null(n->thumbprint);
+        ret_need->trouble = NULL;
     }
     pthread_mutex_unlock(&env->solver_needs->lock);
     return n != NULL;
@@ -178,13 +194,31 @@ static void copy_release(struct need *n)
     free(n->thumbprint);
 }
 
-static void set_ensured(const struct env *env, const char *key, int64_t now)
+/* ensured: wall ns; trouble is copied, NULL for none. */
+static void note(const struct env *env, const char *key, int64_t ensured, const char *trouble)
 {
     pthread_mutex_lock(&env->solver_needs->lock);
     struct need *n = map_get(&env->solver_needs->by_key, key);
-    if (n != NULL)
-        n->ensured = now;
+    if (n != NULL) {
+        n->ensured = ensured;
+        free(n->trouble);
+        n->trouble = x_strdup_or_null(trouble);
+    }
     pthread_mutex_unlock(&env->solver_needs->lock);
+}
+
+/* What keeps it from being made keeps its orders waiting: they tell. */
+static struct err *ensure(const struct env *env, const struct object_name *name,
+                          const struct need *n, int64_t now)
+{
+    char key[KUBE_KEY_MAX];
+    object_key(name->ns, name->name, key);
+    struct err *e = ensure_solver(env, name, n);
+    if (e == NULL)
+        note(env, key, now, NULL);
+    else if (e->kind != ERR_CONFLICT && e->kind != ERR_CANCELLED)
+        note(env, key, n->ensured, e->message);
+    return e;
 }
 
 /* Forgets a solver unless it was needed again while it was being removed. */
@@ -255,10 +289,8 @@ static struct err *reconcile_one(const struct env *env, const struct object_name
     }
     /* The timer alone asks for nothing: it comes when the solver may go. */
     bool asked = n.issuer != NULL && n.needed > n.ensured;
-    if (asked && now - n.ensured >= SOLVER_RECHECK) {
-        TRY(ensure_solver(env, name, &n));
-        set_ensured(env, key, now);
-    }
+    if (asked && now - n.ensured >= SOLVER_RECHECK)
+        TRY(ensure(env, name, &n, now));
     *ret_next = n.needed + env->config.solver_linger;
     return NULL;
 }

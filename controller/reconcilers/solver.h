@@ -25,6 +25,9 @@ void solver_needs_free(struct solver_needs *n);
 void solver_need(const struct env *env, const char *ns, const struct issuer *issuer,
                  const struct http01_pod_config *config, const char *thumbprint);
 
+/* Why that solver could not be made the last time. Owned, or NULL. */
+char *solver_trouble(const struct env *env, const char *ns, const char *thumbprint);
+
 /* What an earlier process left behind is taken under the same care: Pods, Services and routes with our
  * label. On becoming the leader; a key of the solver controller, so that an API server that is busy then is
  * asked again, and looked at every half hour from then on. */

@@ -6,10 +6,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "acme_scene.h"
 #include "base/mem.h"
 #include "reconcilers/order.h"
-#include "support/expect.h"
+#include "support/scripted_kube.h"
 
 #define INGRESS                                                                                    \
     "PATCH https://api/apis/networking.k8s.io/v1/namespaces/shop/ingresses/"                       \
@@ -19,19 +21,19 @@
     "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"" kind                    \
     "\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"controller\":true}]"
 
+#define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
+
 /* The Order of *.a.test, by dns01, whose apex would be the http01 solver's; one Challenge. */
-static void pass(const char *type, bool routed)
+static void open_pending(struct scene *s, const char *type)
 {
-    SCENE s = {0};
-    scene_open(&s);
-    acme_scene_issuer(&s,
-                      ",\"solvers\":[{\"http01\":{\"ingress\":{}}},{\"selector\":{\"dnsNames\":["
-                      "\"*.a.test\"]},\"dns01\":{\"cloudflare\":{\"apiTokenSecretRef\":{"
-                      "\"name\":\"cf\",\"key\":\"token\"}}}}]");
-    scene_put(&s.env->requests,
+    scene_open(s);
+    acme_scene_issuer(s, ",\"solvers\":[{\"http01\":{\"ingress\":{}}},{\"selector\":{\"dnsNames\":["
+                         "\"*.a.test\"]},\"dns01\":{\"cloudflare\":{\"apiTokenSecretRef\":{"
+                         "\"name\":\"cf\",\"key\":\"token\"}}}}]");
+    scene_put(&s->env->requests,
               "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
               "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\"," REF "}}");
-    scene_put(&s.env->orders,
+    scene_put(&s->env->orders,
               "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
               "\"resourceVersion\":\"2\"," OWNED(
                   "CertificateRequest", "web-1",
@@ -46,22 +48,52 @@ static void pass(const char *type, bool routed)
                  "/authz/1\",\"dnsName\":\"a.test\",\"wildcard\":true,\"type\":\"%s\",\"token\":"
                  "\"0123456789abcdef\",\"key\":\"k\",\"solver\":{}," REF "}}",
         type);
-    scene_put(&s.env->challenges, challenge);
-    if (routed)
-        scripted_plan(&s.world, INGRESS, 200, "{}");
+    scene_put(&s->env->challenges, challenge);
+}
+
+static void reconcile(struct scene *s)
+{
     static const struct object_name name = {.ns = "shop", .name = "o"};
     int64_t next = 0;
-    expect_ok(order_reconcile((void *)(uintptr_t)s.env, &name, &next));
-    assert_int_equal(next, SCENE_NOW + 10 * NS_PER_SEC);
+    expect_ok(order_reconcile((void *)(uintptr_t)s->env, &name, &next));
+    assert_int_equal(next, clock_wall(&s->hands.clock) + 10 * NS_PER_SEC);
 }
 
 static void what_dns_proves_has_no_route(void **state)
 {
     (void)state;
-    pass("HTTP-01", true);
-    pass("DNS-01", false);
-    pass("DNS-ACCOUNT-01", false);
-    pass("DNS-PERSIST-01", false);
+    static const char *const types[] = {"HTTP-01", "DNS-01", "DNS-ACCOUNT-01", "DNS-PERSIST-01"};
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        SCENE s = {0};
+        open_pending(&s, types[i]);
+        if (i == 0)
+            scripted_plan(&s.world, INGRESS, 200, "{}");
+        reconcile(&s);
+    }
+}
+
+/* The route is there, and nobody answers behind it. */
+static void the_trouble_of_a_solver_is_told_here(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    open_pending(&s, "HTTP-01");
+    scripted_plan(&s.world, INGRESS, 200, "{}");
+    reconcile(&s);
+    json_auto_t *route = scripted_json(&s.world, s.world.done - 1);
+    auto_free char *pod = x_printf(
+        "GET https://api/api/v1/namespaces/shop/pods/%s",
+        JSTR(route, "spec", "rules", "0", "http", "paths", "0", "backend", "service", "name"));
+    scripted_plan_error(&s.world, pod, err_new(ERR_TRANSIENT, "Timeout", "no answer"));
+    assert_true(controller_step(s.env->controllers.solver));
+    clock_manual_advance(&s.hands, 10 * NS_PER_SEC);
+    scripted_plan(&s.world, INGRESS, 200, "{}");
+    scripted_plan(&s.world, STATUS, 200,
+                  "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
+                  "\"resourceVersion\":\"3\"},\"spec\":{\"request\":\"Q1NS\"," REF "}}");
+    reconcile(&s);
+    json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
+    assert_non_null(strstr(JSTR(sent, "status", "reason"), "no answer"));
 }
 
 static int prepare(void **state)
@@ -73,6 +105,9 @@ static int prepare(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_dns_proves_has_no_route)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_dns_proves_has_no_route),
+        cmocka_unit_test(the_trouble_of_a_solver_is_told_here),
+    };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }

@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
+#include "base/mem.h"
 #include "http01/grants.h"
 #include "kube/workqueue.h"
 #include "reconciler_scene.h"
@@ -99,6 +102,40 @@ static void what_orders_share_goes_as_solvers_do(void **state)
     assert_int_equal(next, 0);
 }
 
+#define THUMBPRINT "abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
+
+/* One look, as the order asks for it; what there is to tell then. Owned. */
+static char *looked(struct scene *s, const struct issuer *issuer)
+{
+    static const struct http01_pod_config config = {.field = "ingress.podTemplate"};
+    clock_manual_advance(&s->hands, 10 * NS_PER_SEC);
+    solver_need(s->env, "shop", issuer, &config, THUMBPRINT);
+    assert_true(controller_step(s->env->controllers.solver));
+    return solver_trouble(s->env, "shop", THUMBPRINT);
+}
+
+static void what_keeps_a_solver_from_being_made_is_known(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    char name[KUBE_NAME_MAX + 1];
+    scene_open(&s);
+    http01_solver_name(THUMBPRINT, name);
+    auto_free char *pod = x_printf("GET https://api/api/v1/namespaces/shop/pods/%s", name);
+    auto_free char *service = x_printf("GET https://api/api/v1/namespaces/shop/services/%s", name);
+    AUTO_OBJECT(struct issuer)
+    issuer = scene_object(&kind_cluster_issuer, "{\"metadata\":{\"name\":\"ca\"},\"spec\":{}}");
+    scripted_plan(&s.world, pod, 404, "{}");
+    scripted_plan(&s.world, "POST https://api/api/v1/namespaces/shop/pods", 403,
+                  "{\"message\":\"violates PodSecurity\"}");
+    auto_free char *denied = looked(&s, issuer);
+    assert_non_null(strstr(denied, "solver Pod: "));
+    assert_non_null(strstr(denied, "violates PodSecurity"));
+    scripted_plan(&s.world, pod, 200, "{}");
+    scripted_plan(&s.world, service, 200, "{}");
+    assert_null(looked(&s, issuer));
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -112,6 +149,7 @@ int main(void)
         cmocka_unit_test(what_is_there_comes_under_care),
         cmocka_unit_test(a_busy_api_server_is_asked_again),
         cmocka_unit_test(what_orders_share_goes_as_solvers_do),
+        cmocka_unit_test(what_keeps_a_solver_from_being_made_is_known),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
