@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -167,4 +168,29 @@ struct err *base64_decode(const char *s, size_t len, char **ret_data, size_t *re
 struct err *base64url_decode(const char *s, size_t len, char **ret_data, size_t *ret_len)
 {
     return decode(&url_safe, s, len, ret_data, ret_len);
+}
+
+/* ---- percent-encoding ---- */
+
+#define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+
+char *percent_encode(const char *text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *out = x_alloc(3 * strlen(text) + 1);
+    char *to = out;
+    for (const char *c = text; *c != '\0';) {
+        size_t plain = strspn(c, UNRESERVED);
+        memcpy(to, c, plain);
+        to += plain;
+        c += plain;
+        if (*c == '\0')
+            break;
+        unsigned char byte = (unsigned char)*c++;
+        *to++ = '%';
+        *to++ = digits[byte >> 4];
+        *to++ = digits[byte & 15];
+    }
+    *to = '\0';
+    return out;
 }

@@ -2,10 +2,10 @@
 #include "dns01/provider_http.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
@@ -342,22 +342,7 @@ json_t *dns_values_without(const json_t *values, const char *text)
     return found ? TAKE(list) : NULL;
 }
 
-static bool is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("-._~", c) != NULL);
-}
-
 char *dns_url_escape(const char *text)
 {
-    char *out = x_alloc(3 * strlen(text) + 1);
-    size_t n = 0;
-    for (const char *c = text; *c != '\0'; c++) {
-        if (is_unreserved(*c))
-            out[n++] = *c;
-        else
-            n += (size_t)snprintf(out + n, 4, "%%%02X", (unsigned char)*c);
-    }
-    out[n] = '\0';
-    return out;
+    return percent_encode(text);
 }

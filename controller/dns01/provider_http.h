@@ -135,7 +135,7 @@ struct err *dns_record_ids(const json_t *records, const char *member, const char
 json_t *dns_values_with(const json_t *values, const char *text);
 json_t *dns_values_without(const json_t *values, const char *text);
 
-/* A path segment or query value: all but letters, digits and "-._~" as %XX. Owned. */
+/* percent_encode(), for a path segment or a query value. Owned. */
 char *dns_url_escape(const char *text);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
@@ -196,21 +197,11 @@ static struct err *call_ref(struct kube_client *c, const struct call *call, json
 
 /* ---- the verbs ------------------------------------------------------------------------------- */
 
-/* The unreserved characters of RFC 3986. */
-#define UNRESERVED "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
-
-/* All others are percent-encoded: a continue token is opaque. */
+/* A continue token is opaque. */
 static struct err *add_query(struct buf *b, const char *name, const char *value)
 {
-    TRY(buf_addf(b, "%s%s=", b->len == 0 ? "?" : "&", name));
-    for (const char *s = value; *s != '\0';) {
-        size_t plain = strspn(s, UNRESERVED);
-        TRY(buf_add(b, s, plain));
-        s += plain;
-        if (*s != '\0')
-            TRY(buf_addf(b, "%%%02X", (unsigned char)*s++));
-    }
-    return NULL;
+    auto_free char *encoded = percent_encode(value);
+    return buf_addf(b, "%s%s=%s", b->len == 0 ? "?" : "&", name, encoded);
 }
 
 struct err *kube_get(struct kube_client *c, const struct kube_ref *ref, unsigned flags,

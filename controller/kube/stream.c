@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kube/stream.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
@@ -14,6 +14,11 @@
 #define PAGE_LIMIT 500
 #define ERROR_BODY_MAX ((size_t)64 << 10)
 #define HEADERS_MAX 2
+/* Three times of what fits into an answer, and names: whatever the server calls its versions. A URL that is too long is
+ * refused by net, and is a failure as any. */
+#define QUERY_MAX ((size_t)4 * INFORMER_LINE_MAX)
+/* Of a continue token: encoded, it fits into a URL. Those of Kubernetes have some hundred bytes. */
+#define TOKEN_MAX 2048
 
 static int64_t mono_now(const struct stream *s)
 {
@@ -27,14 +32,13 @@ static void report(struct stream *s, const char *event, const struct err *err)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* "&name=value", percent-encoded (RFC 3986). Left out when the value is NULL. */
+/* "&name=value". Left out when the value is NULL. */
 static void add_param(struct buf *query, const char *name, const char *value)
 {
     if (value == NULL)
         return;
-    buf_putf(query, "%s%s=", query->len == 0 ? "?" : "&", name);
-    for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++)
-        buf_putf(query, isalnum(*p) || strchr("-._~", *p) != NULL ? "%c" : "%%%02X", *p);
+    auto_free char *encoded = percent_encode(value);
+    buf_putf(query, "%s%s=%s", query->len == 0 ? "?" : "&", name, encoded);
 }
 
 static const char *accept_of(const struct stream *s)
@@ -89,7 +93,7 @@ static void open_watch(struct stream *s, enum stream_state state)
     int64_t seconds = rng_between(s->env->rng, t->watch_timeout_min / NS_PER_SEC,
                                   t->watch_timeout_max / NS_PER_SEC);
     auto_free char *timeout = x_printf("%lld", (long long)seconds);
-    AUTO(buf_release) struct buf query = BUF_INIT(HTTP_URL_MAX);
+    AUTO(buf_release) struct buf query = BUF_INIT(QUERY_MAX);
     add_param(&query, "watch", "true");
     add_param(&query, "allowWatchBookmarks", "true");
     add_param(&query, "timeoutSeconds", timeout);
@@ -122,7 +126,7 @@ static void open_list(struct stream *s)
 {
     s->state = STREAM_LIST;
     const char *rv = s->from_head || s->unpaged ? NULL : cache_fill_rv(s->fill);
-    AUTO(buf_release) struct buf query = BUF_INIT(HTTP_URL_MAX);
+    AUTO(buf_release) struct buf query = BUF_INIT(QUERY_MAX);
     add_param(&query, "labelSelector", s->selector);
     add_param(&query, "resourceVersion", rv);
     add_param(&query, "resourceVersionMatch", rv == NULL ? NULL : "NotOlderThan");
@@ -286,6 +290,11 @@ static void on_page_end(struct stream *s)
         s->list_rv = TAKE(s->items.rv);
     free(s->page);
     s->page = TAKE(s->items.next);
+    if (s->page != NULL && strlen(s->page) > TOKEN_MAX && !s->unpaged) { /* as if it had expired */
+        s->unpaged = true;
+        start_list(s);
+        return;
+    }
     if (s->page != NULL) {
         open_list(s);
         return;

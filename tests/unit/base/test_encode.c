@@ -126,6 +126,23 @@ static void errors_never_show_content(void **state)
     assert_string_equal(e->message, "not a base64 character at byte 8");
 }
 
+static void what_is_not_for_urls_is_percent_encoded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *encoded;
+    } rows[] = {
+        {"", ""},
+        {"aZ09-._~", "aZ09-._~"},
+        {"a/b?c=d&e%f+ \xc3\xa4\"", "a%2Fb%3Fc%3Dd%26e%25f%2B%20%C3%A4%22"},
+        {"\x01\x7f\xff", "%01%7F%FF"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_free char *encoded = percent_encode(rows[i].text);
+        assert_string_equal(encoded, rows[i].encoded);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +151,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_base64),
         cmocka_unit_test(refuses_what_is_not_base64url),
         cmocka_unit_test(errors_never_show_content),
+        cmocka_unit_test(what_is_not_for_urls_is_percent_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -296,17 +296,6 @@ static void values_of_others_are_carried_along(void **state)
     assert_int_equal(json_count(first), 1);
 }
 
-static void what_is_not_for_urls_is_escaped(void **state)
-{
-    (void)state;
-    auto_free char *plain = dns_url_escape("aZ09-._~");
-    assert_string_equal(plain, "aZ09-._~");
-    auto_free char *other = dns_url_escape("a/b?c=d&e%f+ \xc3\xa4\"");
-    assert_string_equal(other, "a%2Fb%3Fc%3Dd%26e%25f%2B%20%C3%A4%22");
-    auto_free char *empty = dns_url_escape("");
-    assert_string_equal(empty, "");
-}
-
 int main(void)
 {
     json_room_init();
@@ -320,7 +309,6 @@ int main(void)
         cmocka_unit_test(a_session_has_the_credential_and_the_providers_words),
         cmocka_unit_test(answers_are_looked_into),
         cmocka_unit_test(values_of_others_are_carried_along),
-        cmocka_unit_test(what_is_not_for_urls_is_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,23 @@ static void test_expired_continue_token(void **state)
     wait_events(f, "list synced");
 }
 
+/* It fits into no URL: there are no pages, then. */
+static void test_endless_continue_token(void **state)
+{
+    struct informer_fixture *f = *state;
+    refuse_watchlist(f);
+    expect_request(f, "limit=500");
+    char token[9000];
+    memset(token, '=', sizeof(token));
+    token[sizeof(token) - 1] = '\0';
+    auto_free char *page = x_printf(
+        "{\"metadata\":{\"resourceVersion\":\"30\",\"continue\":\"%s\"},\"items\":[]}", token);
+    send_answer(f, 200, "", page);
+    expect_request(f, "/widgets !limit !continue !resourceVersion");
+    send_answer(f, 200, "", LIST("40", "", OBJECT("ns", "b", "35", "red")));
+    wait_color(f, "ns", "b", "red");
+}
+
 static void test_relist_notices_deletions(void **state)
 {
     struct informer_fixture *f = *state;
@@ -174,6 +191,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_some_errors_keep_watchlist, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expired_continue_token, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_endless_continue_token, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relist_notices_deletions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_lists_start_anew, setup, teardown),
     };
