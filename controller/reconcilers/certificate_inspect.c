@@ -13,6 +13,9 @@
 #include "reconcilers/certificate.h"
 #include "reconcilers/request.h"
 
+/* Nobody tells when another object lets go of the Secret's name. */
+#define LET_GO_AGAIN (3 * NS_PER_MIN)
+
 struct err *ensure_spec(struct certificate_pass *p)
 {
     struct err *e = wanted_from_spec(&p->crt->spec, &p->wanted);
@@ -82,7 +85,8 @@ struct err *ensure_ownership(struct certificate_pass *p)
         pass_violation(
             p, "InvalidSpec",
             "spec.secretName: Secret %s holds an issuer's credential: write another name", name);
-        pass_wait(p, 0, "a change of spec.secretName");
+        pass_wait(p, p->now + LET_GO_AGAIN,
+                  "a change of spec.secretName, or of the issuer that uses Secret %s", name);
         return NULL;
     }
     auto_free char *rival = NULL;
@@ -92,7 +96,7 @@ struct err *ensure_ownership(struct certificate_pass *p)
     pass_violation(p, "SecretNameInUse",
                    "spec.secretName: Secret %s belongs to Certificate %s: write another name", name,
                    rival);
-    pass_wait(p, p->now + 3 * NS_PER_MIN, "Certificate %s to let go of Secret %s", rival, name);
+    pass_wait(p, p->now + LET_GO_AGAIN, "Certificate %s to let go of Secret %s", rival, name);
     return NULL;
 }
 

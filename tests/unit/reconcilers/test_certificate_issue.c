@@ -327,6 +327,30 @@ static void a_wait_is_told_when_there_is_something_to_tell(void **state)
         expect_told(&rows[i]);
 }
 
+/* The issuer may get another one: this Certificate, which does not name it, hears nothing of that. */
+static void a_name_that_an_issuer_uses_is_looked_at_again(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    static const struct object_name name = {.ns = "shop", .name = "web"};
+    int64_t next = 0;
+    scene_open(&s);
+    scene_put(&s.env->issuers,
+              "{\"metadata\":{\"name\":\"other\",\"namespace\":\"shop\",\"uid\":\"i\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
+              "\"privateKeySecretRef\":{\"name\":\"web-tls\"}}}}");
+    static const char crt[] =
+        "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"crt\","
+        "\"resourceVersion\":\"5\"},\"spec\":{\"secretName\":\"web-tls\",\"dnsNames\":[\"a.test\"],"
+        "\"issuerRef\":{\"name\":\"ca\"}}}";
+    scene_put(&s.env->certificates, crt);
+    scripted_plan(&s.world,
+                  "PUT https://api/apis/certroll.dev/v1/namespaces/shop/certificates/web/status",
+                  200, crt);
+    expect_ok(certificate_reconcile((void *)(uintptr_t)s.env, &name, &next));
+    assert_int_equal(next, SCENE_NOW + 3 * NS_PER_MIN);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -337,6 +361,7 @@ static int prepare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_name_that_an_issuer_uses_is_looked_at_again),
         cmocka_unit_test(status_tells_of_the_last_one_until_it_is_recorded),
         cmocka_unit_test(a_secret_that_is_refused_does_not_waste_the_certificate),
         cmocka_unit_test(a_certificate_for_other_names_fails_the_attempt),
