@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Self-checks of an HTTP-01 challenge: how often, and what their reports cost. */
+#include "reconcilers/challenge.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "acme_scene.h"
+#include "base/mem.h"
+#include "support/scripted_kube.h"
+
+#define TOKEN "0123456789abcdef"
+#define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/challenges/c/status"
+#define URL "GET http://a.test/.well-known/acme-challenge/" TOKEN
+#define REF "\"issuerRef\":{\"name\":\"acme\"}"
+#define OWNED(kind, name, uid)                                                                     \
+    "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"" kind                    \
+    "\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"controller\":true}]"
+
+static char *challenge_text(int version, const char *status)
+{
+    return x_printf(
+        "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\",\"creationTimestamp\":"
+        "\"2025-12-31T23:00:00Z\",\"resourceVersion\":\"%d\"," OWNED(
+            "Order", "o", "o") "},\"spec\":{\"url\":\"" ACME_CA
+                               "/chall/1\",\"authorizationURL\":\"" ACME_CA
+                               "/authz/1\",\"dnsName\":\"a.test\",\"type\":\"HTTP-01\",\"token\":"
+                               "\"" TOKEN "\",\"key\":\"k\",\"solver\":{}," REF "},\"status\":%s}",
+        version, status);
+}
+
+/* Its self-checks have failed for an hour. */
+static void open_failing(struct scene *s)
+{
+    scene_open(s);
+    acme_scene_issuer(s, ",\"solvers\":[{\"http01\":{\"ingress\":{}}}]");
+    scene_put(&s->env->requests,
+              "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\"," REF "}}");
+    scene_put(&s->env->orders,
+              "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
+              "\"resourceVersion\":\"2\"," OWNED(
+                  "CertificateRequest", "web-1",
+                  "r") "},\"spec\":{\"request\":\"Q1NS\"," REF
+                       "},\"status\":{\"state\":\"pending\",\"url\":\"" ACME_CA
+                       "/order/1\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]}}");
+    auto_free char *text = challenge_text(2, "{}");
+    scene_put(&s->env->challenges, text);
+    scripted_dns_address(&s->dns, "a.test", "192.0.2.1");
+    acme_scene_directory(s, "");
+    acme_scene_post(
+        s, "/authz/1", 200, "",
+        "{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},"
+        "\"challenges\":[{\"type\":\"http-01\",\"url\":\"" ACME_CA "/chall/1\",\"token\":\"" TOKEN
+        "\",\"status\":\"pending\"}]}");
+}
+
+static int64_t reconcile(struct scene *s)
+{
+    static const struct object_name name = {.ns = "shop", .name = "c"};
+    int64_t next = 0;
+    expect_ok(challenge_reconcile((void *)(uintptr_t)s->env, &name, &next));
+    return next - clock_wall(&s->hands.clock);
+}
+
+/* A load balancer's servers may fail in different ways: each new sentence is a write, and that write's arrival is no
+ * reason to look. */
+static void what_is_written_starts_no_look(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    open_failing(&s);
+    for (int version = 3; version < 9; version++) {
+        auto_free char *text = NULL, *object = NULL;
+        scripted_plan(&s.world, URL, version % 2 == 0 ? 404 : 503, "");
+        auto_free char *any = challenge_text(version, "{}");
+        scripted_plan(&s.world, STATUS, 200, any);
+        int64_t wait = reconcile(&s);
+        json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
+        expect_ok(json_to_string(JGET(sent, "status"), 8192, &text));
+        object = challenge_text(version, text);
+        scene_put(&s.env->challenges, object);
+        assert_true(wait >= 50 * NS_PER_MS);
+        assert_int_equal(reconcile(&s), wait);
+        clock_manual_advance(&s.hands, wait);
+    }
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_written_starts_no_look)};
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
