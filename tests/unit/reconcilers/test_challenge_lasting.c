@@ -107,6 +107,31 @@ static void a_credential_may_be_rotated_meanwhile(void **state)
     assert_int_equal(t.s.told, 0);
 }
 
+static void servers_that_contradict_themselves_are_not_asked_without_end(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    clock_manual_advance(&t.s.hands, 11 * NS_PER_SEC);
+    for (int look = 0; look < 4; look++) {
+        turn_page(&t);
+        plan_status(&t, 20 + 2 * look, "");
+        scripted_zones_remove(&t.net, RECORD, DNS_TXT);
+        if (look % 2 == 0)
+            scripted_zones_add(&t.net, RECORD, DNS_TXT, ANY_VALUE);
+        reconcile(&t);
+        keep_written(&t, 21 + 2 * look);
+        int64_t next = t.next;
+        unsigned asked = t.net.asks;
+        reconcile(&t);
+        if (look > 0) { /* the first time there was nothing told */
+            assert_int_equal(t.net.asks, asked);
+            assert_int_equal(t.next, next);
+        }
+        clock_manual_advance(&t.s.hands, next - clock_wall(&t.s.hands.clock));
+    }
+}
+
 /* The account's key may not be read for a while, nor is it there: the CA has said nothing of the kind. */
 static void what_the_api_server_refuses_settles_nothing(void **state)
 {
@@ -164,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_record_that_somebody_removed_is_put_there_again),
         cmocka_unit_test(a_credential_may_be_rotated_meanwhile),
         cmocka_unit_test(a_namespace_that_is_ending_is_not_held),
+        cmocka_unit_test(servers_that_contradict_themselves_are_not_asked_without_end),
         cmocka_unit_test(what_the_api_server_refuses_settles_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
