@@ -126,6 +126,13 @@ void renewal_board_settle(struct renewal_board *b, const char *uid)
     pthread_mutex_unlock(&b->lock);
 }
 
+void renewal_board_forget(struct renewal_board *b, const char *uid)
+{
+    pthread_mutex_lock(&b->lock);
+    map_remove(&b->by_uid, uid);
+    pthread_mutex_unlock(&b->lock);
+}
+
 /* Takes the strings of info. */
 static void put_answer(struct renewal_board *b, const char *uid, const char *id,
                        struct acme_renewal_info *info, int64_t next)

@@ -37,6 +37,8 @@ void renewal_board_plan(struct renewal_board *b, const char *uid, int64_t next);
 /* A copy of the answer about that certificate (RFC 9773 section 4.1); all zero when there is none. */
 void renewal_board_read(struct renewal_board *b, const char *uid, const char *certificate_id,
                         struct renewal_answer *ret_answer);
+/* The Certificate is gone. */
+void renewal_board_forget(struct renewal_board *b, const char *uid);
 /* The answer is in status. */
 void renewal_board_settle(struct renewal_board *b, const char *uid);
 

@@ -150,12 +150,22 @@ static void on_secret(void *arg, const struct cache_change *change)
     wake_key_users(arg, m->namespace, m->name);
 }
 
+/* A private key among it; and clusters make and delete Certificates for years. */
+static void forget_certificate(const struct env *env, const char *uid)
+{
+    keyring_drop(env->issuer_env.keyring, uid);
+    renewal_board_forget(env->renewal_board, uid);
+    memo_drop(env->revoked, uid);
+}
+
 static void on_certificate(void *arg, const struct cache_change *change)
 {
     const struct env *env = arg;
     controller_on_change(env->controllers.certificate, change);
     const struct certificate *old = change->old;
     const struct certificate *now = change->now;
+    if (now == NULL && old != NULL)
+        forget_certificate(env, str_or(old->obj.meta.uid, ""));
     /* Another spec may free a Secret's name for a rival, or opt workloads in. */
     if (old != NULL && (now == NULL || old->obj.meta.generation != now->obj.meta.generation)) {
         wake_secret_users(env, old->obj.meta.namespace, old->spec.secret_name);

@@ -10,7 +10,10 @@
 
 #include "base/mem.h"
 #include "kube/workqueue.h"
+#include "pki/key.h"
 #include "reconciler_scene.h"
+#include "reconcilers/renewal_info.h"
+#include "support/expect.h"
 
 static size_t due(struct controller *c)
 {
@@ -70,6 +73,28 @@ static void a_secret_wakes_its_certificate(void **state)
     assert_int_equal(woken_by_secret(crt, NULL, NULL, SECRET("shop", "other")), 0);
 }
 
+static void of_a_certificate_that_is_gone_nothing_is_kept(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    AUTO_KEY key = NULL;
+    scene_open(&s);
+    scene_put(&s.env->certificates,
+              "{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"uid\":\"c\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"secretName\":\"tls\",\"issuerRef\":{"
+              "\"name\":\"ca\"}}}");
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA}, &key));
+    keyring_put(s.env->issuer_env.keyring, "c", 1, key);
+    renewal_board_plan(s.env->renewal_board, "c", SCENE_NOW);
+    memo_set_text(s.env->revoked, "c", "done");
+    AUTO_OBJECT(struct certificate) crt = cache_peek(s.env->certificates.cache, "shop", "web");
+    cache_delete(s.env->certificates.cache, crt);
+    AUTO_KEY kept = keyring_get(s.env->issuer_env.keyring, "c", 1);
+    assert_null(kept);
+    assert_int_equal(renewal_board_next(s.env->renewal_board, "c"), 0);
+    assert_null(memo_text(s.env->revoked, "c"));
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -82,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_account_key_wakes_its_issuer),
         cmocka_unit_test(a_secret_wakes_its_certificate),
+        cmocka_unit_test(of_a_certificate_that_is_gone_nothing_is_kept),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
