@@ -171,6 +171,9 @@ static void on_certificate(void *arg, const struct cache_change *change)
         wake_secret_users(env, old->obj.meta.namespace, old->spec.secret_name);
         standing_look(env);
     }
+    /* Its Secret may be there already, as when it is made anew: no change of that tells the workloads. */
+    if (old == NULL && !change->initial && now->spec.rollout.enabled)
+        wake_secret_users(env, now->obj.meta.namespace, now->spec.secret_name);
 }
 
 static void wake_issuer_users(const struct env *env, const struct issuer *issuer)

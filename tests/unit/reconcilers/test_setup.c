@@ -73,6 +73,30 @@ static void a_secret_wakes_its_certificate(void **state)
     assert_int_equal(woken_by_secret(crt, NULL, NULL, SECRET("shop", "other")), 0);
 }
 
+static void a_certificate_made_anew_wakes_its_workloads(void **state)
+{
+    (void)state;
+    static const char *const rollouts[] = {"{}", "{\"enabled\":true}"};
+    for (size_t i = 0; i < ARRAY_LEN(rollouts); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        struct controller *deployments = s.env->controllers.rollout[0];
+        scene_put(&s.env->workloads[0],
+                  "{\"metadata\":{\"name\":\"app\",\"namespace\":\"shop\",\"uid\":\"w\","
+                  "\"resourceVersion\":\"2\"},\"spec\":{\"template\":{\"spec\":{\"volumes\":[{"
+                  "\"secret\":{\"secretName\":\"tls\"}}]}}}}");
+        while (controller_step(deployments))
+            continue;
+        auto_free char *crt = x_printf("{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\","
+                                       "\"uid\":\"c\",\"resourceVersion\":\"3\"},\"spec\":{"
+                                       "\"secretName\":\"tls\",\"rollout\":%s,\"issuerRef\":{"
+                                       "\"name\":\"ca\"}}}",
+                                       rollouts[i]);
+        scene_put(&s.env->certificates, crt);
+        assert_int_equal(due(deployments), i);
+    }
+}
+
 static void of_a_certificate_that_is_gone_nothing_is_kept(void **state)
 {
     (void)state;
@@ -107,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_account_key_wakes_its_issuer),
         cmocka_unit_test(a_secret_wakes_its_certificate),
+        cmocka_unit_test(a_certificate_made_anew_wakes_its_workloads),
         cmocka_unit_test(of_a_certificate_that_is_gone_nothing_is_kept),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
