@@ -222,6 +222,43 @@ static void the_first_keeps_a_name(void **state)
     }
 }
 
+/* People write U-labels, and IPv6 in many ways; certificates do not. */
+static void a_name_is_held_however_it_is_written(void **state)
+{
+    (void)state;
+    static const char issuer[] = CLUSTER_ISSUER("ca", "u", POD, "");
+    static const struct {
+        const char *written, *sans, *name, *want;
+    } rows[] = {
+        {"b\xc3\xbc"
+         "cher.test",
+         "DNS:xn--bcher-kva.test", "xn--bcher-kva.test", NAME_HELD_ELSEWHERE},
+        {"B\xc3\x9c"
+         "CHER.test",
+         "DNS:xn--bcher-kva.test", "xn--bcher-kva.test", NAME_HELD_ELSEWHERE},
+        {"2001:0DB8:0::7", "IP:2001:db8::7", "2001:db8::7", NAME_HELD_ELSEWHERE},
+        {"2001:db8::8", "IP:2001:db8::7", "2001:db8::7", NULL},
+        {"b\xc3\xa4"
+         "cher.test",
+         "DNS:xn--bcher-kva.test", "xn--bcher-kva.test", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_issuers(&s);
+        LEAF leaf = {0};
+        leaf_issue(rows[i].sans, SCENE_NOW + NS_PER_DAY, &leaf);
+        auto_free char *certificate = x_printf(
+            "{\"metadata\":{\"name\":\"web\",\"namespace\":\"a\",\"uid\":\"1\",\"resourceVersion\":"
+            "\"2\",\"creationTimestamp\":\"" OLD
+            "\"},\"spec\":{\"secretName\":\"s\",\"%s\":[\"%s\"],"
+            "\"issuerRef\":{\"name\":\"ca\",\"kind\":\"ClusterIssuer\"}}}",
+            str_starts(rows[i].sans, "IP:") ? "ipAddresses" : "dnsNames", rows[i].written);
+        put_held(&s, certificate, &(struct leaf_request){"a", "web-1", "1", "ca", NULL}, &leaf);
+        expect_why(&s, issuer, rows[i].name, rows[i].want);
+    }
+}
+
 /* What a tenant writes into a spec, a Secret (and so into notAfter) or an owner reference holds no name: neither against its
  * owner, nor so that the owner's authorization could be built on. */
 static void only_what_was_issued_is_held(void **state)
@@ -516,6 +553,7 @@ int main(void)
         cmocka_unit_test(the_issuer_grants_names),
         cmocka_unit_test(a_pod_needs_no_grant),
         cmocka_unit_test(the_first_keeps_a_name),
+        cmocka_unit_test(a_name_is_held_however_it_is_written),
         cmocka_unit_test(only_what_was_issued_is_held),
         cmocka_unit_test(what_another_orders_is_waited_for),
         cmocka_unit_test(what_stays_unproven_is_taken_back),
