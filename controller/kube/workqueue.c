@@ -36,7 +36,6 @@ struct workqueue {
     const struct rng *rng;
     struct backoff backoff;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
     struct map items; /* key -> struct item */
     struct ready_list ready[2];
     struct item **heap; /* a binary heap by due */
@@ -59,7 +58,6 @@ struct workqueue *workqueue_new(const struct workqueue_options *o)
         q->backoff = (struct backoff){5 * NS_PER_MS, 1000 * NS_PER_SEC, 10};
     q->items = MAP_INIT(free);
     pthread_mutex_init(&q->lock, NULL);
-    cond_init_mono(&q->changed);
     cond_init_mono(&q->quiet);
     return q;
 }
@@ -70,7 +68,6 @@ void workqueue_free(struct workqueue *q)
         return;
     map_release(&q->items);
     free(q->heap);
-    pthread_cond_destroy(&q->changed);
     pthread_cond_destroy(&q->quiet);
     pthread_mutex_destroy(&q->lock);
     free(q);
@@ -214,7 +211,6 @@ static void promote_due(struct workqueue *q)
 /* Unlocks and tells whoever waits that there may be something to do, or to wait for less long. */
 static void unlock_changed(struct workqueue *q)
 {
-    pthread_cond_signal(&q->changed);
     if (q->on_change != NULL) {
         void (*on_change)(void *arg) = q->on_change;
         void *arg = q->on_change_arg;
@@ -294,21 +290,6 @@ bool workqueue_try_take(struct workqueue *q, char ret_key[KUBE_KEY_MAX])
     return it != NULL;
 }
 
-bool workqueue_take(struct workqueue *q, char ret_key[KUBE_KEY_MAX])
-{
-    pthread_mutex_lock(&q->lock);
-    struct item *it;
-    while ((it = take_locked(q)) == NULL && !q->shut)
-        cond_wait_until(&q->changed, &q->lock, next_due_locked(q));
-    if (it != NULL) {
-        memcpy(ret_key, it->key, strlen(it->key) + 1);
-        if (q->ready[WORKQUEUE_NORMAL].len + q->ready[WORKQUEUE_LOW].len > 0)
-            pthread_cond_signal(&q->changed);
-    }
-    pthread_mutex_unlock(&q->lock);
-    return it != NULL;
-}
-
 void workqueue_done(struct workqueue *q, const char *key)
 {
     pthread_mutex_lock(&q->lock);
@@ -380,6 +361,5 @@ void workqueue_shutdown(struct workqueue *q)
 {
     pthread_mutex_lock(&q->lock);
     q->shut = true;
-    pthread_cond_broadcast(&q->changed);
     unlock_changed(q);
 }

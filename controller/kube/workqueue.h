@@ -2,8 +2,8 @@
 /*
  * A queue of keys: a key waits at most once, and never runs on two workers (dirty and processing
  * sets). Two priorities: changes overtake the initial list. Delayed keys wait in a heap. Failures
- * back off per key, 5 ms x 2^n up to 1000 s by default. Thread-safe. Whoever blocks waits in real
- * time, so only the simulator, which never blocks, gives a clock other than clock_system().
+ * back off per key, 5 ms x 2^n up to 1000 s by default. Thread-safe, and nothing blocks: whoever waits has
+ * workqueue_on_change() and workqueue_next_due().
  */
 #ifndef CERTROLL_KUBE_WORKQUEUE_H
 #define CERTROLL_KUBE_WORKQUEUE_H
@@ -31,9 +31,7 @@ void workqueue_add(struct workqueue *q, const char *key, enum workqueue_priority
 /* Not before now + delay ns; an earlier time already set stays. Dropped when the key is taken
  * earlier: that run decides anew. */
 void workqueue_add_after(struct workqueue *q, const char *key, int64_t delay);
-/* Takes a key and marks it processing; blocks until one is due or the queue is shut down (false). */
-bool workqueue_take(struct workqueue *q, char ret_key[KUBE_KEY_MAX]);
-/* As workqueue_take() but never blocks. */
+/* Takes a key and marks it processing; false when none is due, or the queue is shut down. */
 bool workqueue_try_take(struct workqueue *q, char ret_key[KUBE_KEY_MAX]);
 /* The key is no longer processing; runs again if it was added meanwhile. */
 void workqueue_done(struct workqueue *q, const char *key);
@@ -46,7 +44,7 @@ int64_t workqueue_next_due(struct workqueue *q);
 size_t workqueue_len(struct workqueue *q); /* ready keys */
 /* Is the key ready, delayed or running? Else only a change will bring it back. */
 bool workqueue_has(struct workqueue *q, const char *key);
-/* Wakes all takers for good: nothing is taken any more. */
+/* For good: nothing is taken any more. */
 void workqueue_shutdown(struct workqueue *q);
 /* fn is called, outside the lock, when a key became ready, workqueue_next_due() moved or the queue
  * was shut down: for one waiter on several queues. NULL = no longer; returns when no call is
