@@ -270,7 +270,7 @@ static bool gives_up(const struct order_pass *p, const struct err *e)
         return false;
     int64_t deleted = p->order->obj.meta.deletion_timestamp;
     int64_t since = deleted != 0 ? deleted : failing_since(p);
-    return e->kind == ERR_INVALID || (deleted != 0 && e->kind == ERR_DENIED) ||
+    return e->kind == ERR_INVALID || (deleted != 0 && e->kind == ERR_DENIED && !e->by_api_server) ||
            p->now - since > GIVE_UP;
 }
 

@@ -182,17 +182,22 @@ static void a_deleted_order_is_held_until_it_is_undone(void **state)
     }
 }
 
+static void put_issuer_of_jobs(struct scene *s)
+{
+    scene_put(&s->env->issuers,
+              "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
+              "\"privateKeySecretRef\":{\"name\":\"k\"},\"prepare\":{\"job\":{\"template\":{},"
+              "\"undo\":{}}}}}}");
+}
+
 /* It would keep the namespace from going, and no Job can be made there any more. */
 static void a_namespace_that_is_ending_is_not_held(void **state)
 {
     (void)state;
     SCENE s = {0};
     scene_open(&s);
-    scene_put(&s.env->issuers,
-              "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
-              "\"privateKeySecretRef\":{\"name\":\"k\"},\"prepare\":{\"job\":{\"template\":{},"
-              "\"undo\":{}}}}}}");
+    put_issuer_of_jobs(&s);
     scripted_plan(&s.world, "GET " JOBS "/o-prepare", 404, "{}");
     scripted_plan(&s.world, "GET " JOBS "/o-undo", 404, "{}");
     scripted_plan(&s.world, "POST " JOBS, 403,
@@ -204,6 +209,31 @@ static void a_namespace_that_is_ending_is_not_held(void **state)
     pass_open(&s, &t, "shop", FINALIZER DELETED, STARTED);
     expect_ok(order_prepare_undo(&t.p));
     assert_int_equal(s.told, 1);
+}
+
+/* A firewall is not left open because an API server has just started. */
+static void rights_may_come_back(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t after;
+        bool goes;
+    } rows[] = {{0, false}, {11 * NS_PER_MIN, true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_issuer_of_jobs(&s);
+        clock_manual_advance(&s.hands, rows[i].after);
+        scripted_plan(&s.world, "GET " JOBS "/o-prepare", 403, "{}");
+        auto_free char *gone = order_text(9, DELETED, STARTED);
+        if (rows[i].goes)
+            scripted_plan(&s.world, "PATCH " ORDER, 200, gone);
+        PASS t = {0};
+        pass_open(&s, &t, "shop", FINALIZER DELETED, STARTED);
+        AUTO_ERR e = order_prepare_undo(&t.p);
+        assert_int_equal(e == NULL, rows[i].goes);
+        assert_int_equal(s.told, rows[i].goes);
+    }
 }
 
 /* From the first try to undo it, and not from the beginning: names may take hours to be proven, and a firewall that is
@@ -259,6 +289,7 @@ int main(void)
         cmocka_unit_test(one_failure_after_a_restart_is_one_failure),
         cmocka_unit_test(a_deleted_order_is_held_until_it_is_undone),
         cmocka_unit_test(a_namespace_that_is_ending_is_not_held),
+        cmocka_unit_test(rights_may_come_back),
         cmocka_unit_test(what_took_long_is_undone_as_patiently),
         cmocka_unit_test(an_order_without_a_hook_costs_nothing),
     };
