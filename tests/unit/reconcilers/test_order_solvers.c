@@ -208,6 +208,11 @@ static void without_a_solver_for_the_name_dns_is_waited_for(void **state)
         expect_held(status);
         assert_true(t.next > now(&t));
         assert_true(t.next <= now(&t) + 330 * NS_PER_SEC);
+        unsigned asked = t.net.asks + t.net.queries;
+        int64_t next = t.next;
+        reconcile(&t); /* as what was written wakes it */
+        assert_int_equal(t.net.asks + t.net.queries, asked);
+        assert_int_equal(t.next, next);
         clock_manual_advance(&t.s.hands, t.next - now(&t));
     }
     assert_int_equal(t.s.told, 0);
