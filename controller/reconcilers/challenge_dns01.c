@@ -247,14 +247,6 @@ static int64_t look_again(struct dns01_pass *d, const struct err *e)
     return next;
 }
 
-/* Its write brings the key back at once. Servers that say something else at each look (some of several behind one
- * address) would be asked without end. */
-static bool is_told_anew(const struct challenge_pass *c)
-{
-    const char *told = c->challenge->status.reason;
-    return !str_empty(told) && !str_eq(told, c->status.reason);
-}
-
 static struct err *not_seen(struct dns01_pass *d, struct err *e)
 {
     struct challenge_pass *c = d->c;
@@ -263,8 +255,7 @@ static struct err *not_seen(struct dns01_pass *d, struct err *e)
     int64_t since = challenge_noted(c, NOTE_SHOWN).time;
     say_waiting(d, e, since);
     challenge_wait(c, look_again(d, e));
-    if (is_told_anew(c))
-        challenge_note(c, NOTE_PAUSE, c->next);
+    challenge_pause_if_told(c);
     if (c->now - since > PRESENT_AGAIN && d->config.mode != DNS_CHECK_WAIT) {
         challenge_forget(c, NOTE_SHOWN);
         challenge_forget(c, NOTE_SETTLED);
@@ -384,11 +375,8 @@ static char *name_of(const struct challenge_pass *p)
 
 struct err *challenge_dns01(struct challenge_pass *p)
 {
-    int64_t pause = challenge_noted(p, NOTE_PAUSE).time;
-    if (p->now < pause) {
-        challenge_wait(p, pause);
+    if (challenge_is_paused(p))
         return NULL;
-    }
     AUTO(pass_release)
     struct dns01_pass d = {
         .c = p,

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "reconcilers/challenge_look.h"
+#include "reconcilers/challenge_record.h"
 #include "reconcilers/challenge_type.h"
 
 #define NEXT_ACTION_MAX 1024 /* of the schema */
@@ -136,6 +137,7 @@ static struct err *not_yet(struct persist_pass *p, struct err *e)
     bool waits = p->config.look.mode == DNS_CHECK_WAIT && e->retry_at != 0;
     tell(p, why);
     challenge_wait(c, waits ? e->retry_at : next);
+    challenge_pause_if_told(c);
     err_free(e);
     return NULL;
 }
@@ -189,6 +191,8 @@ static struct err *check(struct persist_pass *p)
 /* The CA is asked first each time: what it is called is its word alone, and it may have looked itself. */
 struct err *challenge_persist(struct challenge_pass *p)
 {
+    if (challenge_is_paused(p))
+        return NULL;
     TRY(challenge_read_authorization(p));
     if (p->stop || p->accepted)
         return NULL;

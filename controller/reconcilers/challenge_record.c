@@ -195,6 +195,22 @@ struct err *challenge_trouble(struct challenge_pass *p, const char *event, struc
     return NULL;
 }
 
+void challenge_pause_if_told(const struct challenge_pass *p)
+{
+    const char *told = p->challenge->status.reason;
+    if (!str_empty(told) && !str_eq(told, p->status.reason))
+        challenge_note(p, NOTE_PAUSE, p->next);
+}
+
+bool challenge_is_paused(struct challenge_pass *p)
+{
+    int64_t pause = challenge_noted(p, NOTE_PAUSE).time;
+    if (p->now >= pause)
+        return false;
+    challenge_wait(p, pause);
+    return true;
+}
+
 bool challenge_turn(struct challenge_pass *p, const char *key, unsigned most)
 {
     if (turns_take(p->env->turns, key, most))
@@ -314,11 +330,8 @@ struct err *challenge_record_end(struct challenge_pass *p)
 {
     if (!challenge_record_is_held(p->challenge))
         return NULL;
-    int64_t pause = challenge_noted(p, NOTE_PAUSE).time;
-    if (challenge_noted(p, NOTE_END).time != 0 && p->now < pause) {
-        challenge_wait(p, pause);
+    if (challenge_noted(p, NOTE_END).time != 0 && challenge_is_paused(p))
         return NULL;
-    }
     p->stop = false;
     TRY(challenge_record_remove(p));
     if (p->stop)

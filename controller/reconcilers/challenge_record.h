@@ -50,6 +50,12 @@ struct err *challenge_access(const struct challenge_pass *p, const struct issuer
 struct err *challenge_trouble(struct challenge_pass *p, const char *event, struct err *e)
     MUST_CHECK;
 
+/* What is said now is another sentence than the one that was told: its write brings the key back at once, and servers that
+ * contradict themselves would be asked without end. So nothing is done before p->next. */
+void challenge_pause_if_told(const struct challenge_pass *p);
+/* Ends the pass while there is a pause, which ends when Issuer or Secret change. */
+bool challenge_is_paused(struct challenge_pass *p);
+
 /* Takes the recorded value out of its zone; the pass has ended when it could not be done yet. What cannot be done
  * for ten minutes, or by nobody any more, is told and left. */
 struct err *challenge_record_remove(struct challenge_pass *p) MUST_CHECK;

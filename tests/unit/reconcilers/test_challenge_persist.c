@@ -150,6 +150,9 @@ static void the_record_is_told_once_and_waited_for(void **state)
     assert_non_null(strstr(JSTR(wrong, "reason"), "192.0.2.1 has a record for another account"));
     assert_int_equal(t.next, SCENE_NOW + NS_PER_SEC); /* somebody is at work */
     assert_int_equal(t.s.told, 1);
+    reconcile(&t); /* as what was written wakes it: neither the CA nor DNS is asked */
+    assert_int_equal(t.next, SCENE_NOW + NS_PER_SEC);
+    clock_manual_advance(&t.s.hands, NS_PER_SEC);
     scripted_zones_add(&t.net, RECORD, DNS_TXT, VALUE);
     plan_authz(&t, "pending", CALLED);
     acme_scene_post(&t.s, "/chall/1", 200, "", "{\"status\":\"processing\"}");
