@@ -21,6 +21,7 @@
 #include "sim/sim_orders.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
+#include "sim/sim_requests.h"
 #include "sim/sim_tenants.h"
 #include "sim/sim_years.h"
 #include "sim/sim_zone.h"
@@ -175,8 +176,8 @@ static bool was_disturbed(struct sim *s, const json_t *request)
 
 static void check_request_gone(struct sim *s, const json_t *old)
 {
-    const char *uid = JSTR(old, "metadata", "uid");
-    const char *number = map_get(&s->check->requests, uid);
+    const char *number = map_get(&s->check->requests, JSTR(old, "metadata", "uid"));
+    sim_requests_check_gone(s, old);
     auto_free char *url = x_printf("https://" SIM_CA_HOST "/order/%s", str_or(number, "none"));
     const char *issued = sim_ca_issued(s->ca, url);
     AUTO(strlist_release) struct strlist names = {0};
@@ -326,12 +327,11 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
                      const json_t *now, const struct sim_writer *writer)
 {
     const char *kind = res->plural;
-    if (now != NULL && str_eq(kind, "orders"))
+    if (now != NULL && str_eq(kind, "orders")) {
         check_order(s, now);
-    if (now != NULL && str_eq(kind, "orders"))
         sim_hooks_check_order(s, old, now);
-    if (now != NULL && str_eq(kind, "orders"))
         sim_tenants_check_order(s, old, now);
+    }
     if (now == NULL && !writer->ours && str_eq(kind, "orders"))
         check_order_gone(s, old);
     if (!writer->ours || str_eq(kind, "leases"))
@@ -586,6 +586,8 @@ char *sim_check_unfinished(struct sim *s)
         why = sim_hooks_unfinished(s);
     if (why == NULL)
         why = sim_zone_unfinished(s->zone);
+    if (why == NULL)
+        why = sim_requests_unfinished(s);
     if (why != NULL)
         return why;
     size_t stored = s->check->orders.len, made = sim_ca_order_count(s->ca);

@@ -17,6 +17,7 @@
 #include "sim/sim_issuers.h"
 #include "sim/sim_net.h"
 #include "sim/sim_process.h"
+#include "sim/sim_requests.h"
 #include "sim/sim_tenants.h"
 #include "sim/sim_zone.h"
 
@@ -536,5 +537,6 @@ void sim_user_happen(struct sim_user *u)
         sim_edit_happen(u->sim->edit);
         sim_tenants_happen(u->sim);
         sim_zone_happen(u->sim->zone);
+        sim_requests_happen(u->sim);
     }
 }
