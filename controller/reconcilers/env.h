@@ -92,6 +92,7 @@ struct env {
     int requests_by_issuer;
     int orders_by_owner;
     int orders_by_issuer;
+    int orders_by_names; /* those that are not over */
     int challenges_by_owner;
     int challenges_by_token;
     int challenges_by_issuer;
@@ -114,7 +115,7 @@ struct env {
     struct dns_zones *dns_zones;
     struct memo *dns_notes;    /* see challenge_record.h */
     struct dns_held *dns_held; /* by key of the Challenge: with what its record was made */
-    struct turns *turns;       /* "record NAME", "zone ZONE", "look", "large key" */
+    struct turns *turns;       /* "record NAME", "zone ZONE", "look", "large key", "order DIGEST" */
     unsigned dns_looks;        /* at once, so that there are threads for others */
     struct renewal_board *renewal_board;
     struct memo *outages; /* see outage.h */

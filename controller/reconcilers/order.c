@@ -15,6 +15,7 @@
 #include "reconcilers/challenge_persist.h"
 #include "reconcilers/challenge_type.h"
 #include "reconcilers/order_abandon.h"
+#include "reconcilers/order_alone.h"
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_prepare.h"
 #include "reconcilers/order_recall.h"
@@ -31,6 +32,7 @@ static const struct {
 } steps[] = {
     {"Solvers", ensure_solvers},       /* where aliases lead, as far as it decides on a solver */
     {"Allowed", ensure_allowed},       /* the namespace may have these names */
+    {"Alone", ensure_alone},           /* no other Order has the same one under way */
     {"Recalled", ensure_recalled},     /* an order that the CA made and we lost is found again */
     {"Budget", ensure_budget},         /* rate limits leave one */
     {"Prepared", ensure_prepared},     /* what the issuer wants done before is done */
@@ -222,6 +224,9 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
         order_recall_note(p, e);
     }
     TRY(e);
+    TRY(order_alone_check(p, ret_order->url));
+    if (p->stop)
+        return NULL;
     log_info("order created", L_STR("url", ret_order->url));
     memo_set_text(p->env->placed, p->order->obj.meta.uid, ret_order->url);
     return NULL;
@@ -236,6 +241,32 @@ static struct err *recall_order(struct order_pass *p, const char *url, struct ac
     return e;
 }
 
+/* For long, perhaps: others may go meanwhile. */
+static void not_placed(const struct order_pass *p)
+{
+    budgets_settle(p->env->budgets, p->order->obj.meta.uid, BUDGET_NOT_PLACED);
+}
+
+static struct err *create(struct order_pass *p)
+{
+    const char *uid = p->order->obj.meta.uid;
+    AUTO(acme_order_release) struct acme_order o = {0};
+    auto_free char *url = memo_text(p->env->placed, uid);
+    if (url == NULL)
+        TRY(heard(p, place_order(p, &o)));
+    else
+        TRY(heard(p, recall_order(p, url, &o)));
+    if (p->stop) {
+        not_placed(p);
+        return NULL;
+    }
+    p->status.placed_time = budgets_placed(p->env->budgets, uid);
+    budget_store_wake(p->env);
+    TRY(persist(p, &o), "order %s is at the CA and its URL could not be stored", o.url);
+    order_wait(p, p->now);
+    return NULL;
+}
+
 static struct err *ensure_created(struct order_pass *p)
 {
     const char *uid = p->order->obj.meta.uid;
@@ -244,21 +275,15 @@ static struct err *ensure_created(struct order_pass *p)
         memo_drop(p->env->aliases, uid);
         return NULL;
     }
-    AUTO(acme_order_release) struct acme_order o = {0};
-    auto_free char *url = memo_text(p->env->placed, uid);
-    if (url == NULL)
-        TRY(heard(p, place_order(p, &o)));
-    else
-        TRY(heard(p, recall_order(p, url, &o)));
-    if (p->stop) { /* for long, perhaps: others may go meanwhile */
-        budgets_settle(p->env->budgets, uid, BUDGET_NOT_PLACED);
+    char *turn = NULL;
+    TRY(order_alone_begin(p, &turn));
+    if (turn == NULL) {
+        not_placed(p);
         return NULL;
     }
-    p->status.placed_time = budgets_placed(p->env->budgets, uid);
-    budget_store_wake(p->env);
-    TRY(persist(p, &o), "order %s is at the CA and its URL could not be stored", o.url);
-    order_wait(p, p->now);
-    return NULL;
+    struct err *e = create(p);
+    order_alone_end(p, turn);
+    return e;
 }
 
 /* ---- finalize ---- */

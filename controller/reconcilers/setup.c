@@ -18,6 +18,7 @@
 #include "reconcilers/issuer.h"
 #include "reconcilers/order.h"
 #include "reconcilers/order_abandon.h"
+#include "reconcilers/order_alone.h"
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_recall.h"
 #include "reconcilers/renewal_info.h"
@@ -76,6 +77,7 @@ static void make_caches(struct reconcilers *r)
     env->orders = add_cache(r, &kind_order);
     env->orders_by_owner = cache_add_index(env->orders.cache, index_owner);
     env->orders_by_issuer = cache_add_index(env->orders.cache, index_order_issuer);
+    env->orders_by_names = cache_add_index(env->orders.cache, index_order_names);
     env->challenges = add_cache(r, &kind_challenge);
     env->challenges_by_owner = cache_add_index(env->challenges.cache, index_owner);
     env->challenges_by_issuer = cache_add_index(env->challenges.cache, index_challenge_issuer);
@@ -282,6 +284,7 @@ static void make_routes(struct reconcilers *r)
     cache_add_handler(env->issuers.cache, on_issuer, env);
     cache_add_handler(env->cluster_issuers.cache, on_issuer, env);
     cache_add_handler(env->orders.cache, order_abandon_on_change, env);
+    cache_add_handler(env->orders.cache, order_alone_on_change, env);
     cache_add_handler(env->orders.cache, controller_on_change, c->order);
     cache_add_handler(env->orders.cache, controller_on_owned_change, &r->order_to_request);
     cache_add_handler(env->orders.cache, budget_on_order, env);
