@@ -15,14 +15,32 @@
 
 /* ---- what people do ---- */
 
-/* Its own, or those of a Certificate. */
-static void some_names(struct sim *s, const char *ns, unsigned number, struct pki_names *names)
+/* A Certificate there that an ACME issuer of ours issues, or NULL. */
+static const json_t *some_certificate(struct sim *s, const char *ns)
 {
-    bool own = sim_chance(s, 500);
-    unsigned of = own ? number : sim_pick(s, 3);
+    auto_free struct sim_object **all = sim_api_all(s->api, "certificates");
+    const json_t *found = NULL;
+    for (size_t i = 0; all[i] != NULL; i++)
+        if (str_eq(all[i]->ns, ns) &&
+            str_eq(JSTR(all[i]->json, "spec", "issuerRef", "name"), "acme"))
+            found = found == NULL || sim_chance(s, 500) ? all[i]->json : found;
+    return found;
+}
+
+/* Names of its own, or what a Certificate has. */
+static json_t *some_names(struct sim *s, const char *ns, unsigned number, const json_t *crt,
+                          struct pki_names *names)
+{
+    const json_t *dns = JGET(crt, "spec", "dnsNames");
+    for (size_t i = 0; i < json_count(dns); i++)
+        strlist_add(&names->dns, json_text(json_item(dns, i)));
+    if (crt != NULL)
+        return json_copy_deep(JGET(crt, "spec", "issuerRef"));
     for (unsigned i = 0, n = 1 + sim_pick(s, 2); i < n; i++)
-        strlist_add_take(&names->dns, x_printf("%c%u.%c%u.%s.test", 'a' + (int)i, sim_pick(s, 4),
-                                               own ? 'h' : 'c', of, ns));
+        strlist_add_take(&names->dns,
+                         x_printf("%c%u.h%u.%s.test", 'a' + (int)i, sim_pick(s, 4), number, ns));
+    return json_build("{s:s,s:s}", "kind", sim_chance(s, 500) ? "Issuer" : "ClusterIssuer", "name",
+                      "acme");
 }
 
 /* Base64 of a CSR in PEM, and its key; both owned. */
@@ -43,16 +61,16 @@ static void create(struct sim *s, const char *ns, const char *name, unsigned num
 {
     AUTO(pki_names_release) struct pki_names names = {0};
     auto_free char *csr = NULL, *key = NULL;
-    some_names(s, ns, number, &names);
+    const json_t *crt = sim_chance(s, 500) ? some_certificate(s, ns) : NULL;
+    json_t *issuer = some_names(s, ns, number, crt, &names);
     err_drop(pki_names_normalize(&names)); /* they are good ones */
     err_drop(make_csr(&names, &csr, &key));
-    const char *kind = sim_chance(s, 500) ? "Issuer" : "ClusterIssuer";
     sim_note(s, "people ask for a certificate by hand: %s/%s", ns, name);
     sim_api_put(s->api, "certificaterequests",
-                json_build("{s:s,s:s,s:{s:s,s:s,s:{s:s}},s:{s:s,s:{s:s,s:s}}}", "apiVersion",
+                json_build("{s:s,s:s,s:{s:s,s:s,s:{s:s}},s:{s:s,s:o}}", "apiVersion",
                            "certroll.dev/v1", "kind", "CertificateRequest", "metadata", "name",
                            name, "namespace", ns, "annotations", KEY, key, "spec", "request", csr,
-                           "issuerRef", "kind", kind, "name", "acme"),
+                           "issuerRef", issuer),
                 &sim_kubectl);
 }
 
