@@ -11,6 +11,7 @@
 #include "base/turns.h"
 #include "dns01/provider_http.h"
 #include "reconcilers/challenge_type.h"
+#include "reconcilers/order.h"
 
 #define GIVE_UP (10 * NS_PER_MIN)
 #define VALUE_LEN 43 /* base64url of a SHA-256 (RFC 8555 section 8.4) */
@@ -306,10 +307,40 @@ static void tell_left(const struct challenge_pass *p, const struct err *e)
              L_STR("value", r->value), L_STR("zone", r->zone), L_ERR(e));
 }
 
+static bool same_record(const struct challenge_record *a, const struct challenge_record *b)
+{
+    return str_eq(a->name, b->name) && str_eq(a->zone, b->zone) && str_eq(a->value, b->value) &&
+           str_eq(a->provider, b->provider);
+}
+
+/* A CA may give a pending authorization to several orders: their Challenges have one record, and the last of them takes
+ * it out. Not each for the others, so that none is left when they end together. */
+static struct err *is_needed(const struct challenge_pass *p, bool *ret_needed)
+{
+    const struct challenge *c = p->challenge;
+    AUTO_OBJECT_LIST found = {0};
+    if (str_empty(c->spec.token))
+        return NULL;
+    TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_token, c->spec.token,
+                       &found));
+    for (size_t i = 0; i < found.len; i++) {
+        const struct challenge *o = found.items[i];
+        *ret_needed = *ret_needed || (!str_eq(o->obj.meta.uid, c->obj.meta.uid) &&
+                                      o->obj.meta.deletion_timestamp == 0 &&
+                                      !order_state_is_final(challenge_state(p->env, o)) &&
+                                      same_record(&o->status.dns01, &c->status.dns01));
+    }
+    return NULL;
+}
+
 struct err *challenge_record_remove(struct challenge_pass *p)
 {
     const struct challenge_record *r = &p->challenge->status.dns01;
+    bool needed = false;
     if (str_empty(r->name) || !is_ours(r))
+        return NULL;
+    TRY(is_needed(p, &needed));
+    if (needed)
         return NULL;
     if (!challenge_record_turn(p, r->name))
         return NULL;

@@ -14,6 +14,8 @@
 #include "reconcilers/challenge.h"
 #include "support/expect.h"
 
+#define TOKEN "0123456789abcdef" /* of the stage */
+
 /* It is told once, asked ever more seldom, and goes on by itself with the order that it has. */
 static void a_provider_may_be_down_for_an_hour(void **state)
 {
@@ -174,6 +176,47 @@ static void a_namespace_that_is_ending_is_not_held(void **state)
     assert_int_equal(t.s.told, 1);
 }
 
+static void put_another(struct stage *t, const char *meta, const char *status)
+{
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"d\",\"namespace\":\"shop\",\"uid\":\"d\",\"resourceVersion\":"
+        "\"2\"%s},\"spec\":{\"url\":\"" ACME_CA "/chall/1\",\"authorizationURL\":\"" ACME_CA
+        "/authz/1\",\"dnsName\":\"a.test\",\"wildcard\":true,\"type\":\"DNS-01\",\"token\":\"" TOKEN
+        "\",\"key\":\"k\",\"solver\":{},\"issuerRef\":{\"name\":\"acme\"}},\"status\":{%s}}",
+        meta, status);
+    scene_put(&t->s.env->challenges, text);
+}
+
+/* Two orders were given one authorization, and one of them is removed. */
+static void a_record_that_another_order_needs_stays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *meta, *state; /* of the other one */
+        bool same, stays;
+    } rows[] = {
+        {"", "", true, true},
+        {"", "\"state\":\"valid\",", true, false},
+        {DELETED FINALIZERS, "", true, false},
+        {"", "", false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        STAGE(t);
+        go_to_presented(&t);
+        auto_free char *record = record_text(t.value);
+        auto_free char *others =
+            x_printf("%s\"dns01\":{\"name\":\"" RECORD "\",\"zone\":\"a.test\",\"value\":\"%s\","
+                     "\"provider\":\"cloudflare\",\"since\":\"2026-01-01T00:00:00Z\"}",
+                     rows[i].state, rows[i].same ? t.value : ANY_VALUE);
+        put_another(&t, rows[i].meta, others);
+        put_challenge(&t, 9, FINALIZERS DELETED, record);
+        if (!rows[i].stays)
+            plan_clean_up(&t, 200);
+        plan_let_go(&t, 10, DELETED, record);
+        reconcile(&t);
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -191,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_namespace_that_is_ending_is_not_held),
         cmocka_unit_test(servers_that_contradict_themselves_are_not_asked_without_end),
         cmocka_unit_test(what_the_api_server_refuses_settles_nothing),
+        cmocka_unit_test(a_record_that_another_order_needs_stays),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
