@@ -275,14 +275,14 @@ static struct err *decode_private(const struct pem_block *b, EVP_PKEY **ret_evp)
     const unsigned char *p = (const unsigned char *)b->der;
     const unsigned char *end = p + b->der_len;
     long len = (long)b->der_len;
-    int type;
+    int type = EVP_PKEY_EC;
     AUTO(EVP_PKEY_freep) EVP_PKEY *evp = NULL;
     if (pem_is(b, "PRIVATE KEY"))
         type = pkcs8_type(p, len, &evp);
     else if (pem_is(b, "RSA PRIVATE KEY"))
         type = EVP_PKEY_RSA;
     else if (pem_is(b, "EC PRIVATE KEY"))
-        type = EVP_PKEY_EC;
+        evp = pki_ec_sec1_decode(p, b->der_len);
     else
         return err_new(ERR_INVALID, "InvalidKey",
                        "private key: the PEM block is not PRIVATE KEY, RSA PRIVATE KEY or "
@@ -339,6 +339,8 @@ struct err *pki_key_pem(const struct pki_key *key, enum pki_key_encoding encodin
     int ok = 1;
     if (pkcs8 && key->algorithm == PKI_ECDSA)
         pki_ec_private_write(key, bio);
+    else if (key->algorithm == PKI_ECDSA)
+        pki_ec_sec1_write(key, bio);
     else if (pkcs8)
         ok = PEM_write_bio_PKCS8PrivateKey(bio, key->evp, NULL, NULL, 0, NULL, NULL);
     else
