@@ -400,6 +400,7 @@ static int wait_for_signal(const struct app *app)
         if (signal > 0)
             return signal;
         pki_trim();
+        reconcilers_trim(app->reconcilers);
         malloc_trim(0);
     }
 }

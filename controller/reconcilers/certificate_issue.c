@@ -108,6 +108,8 @@ static struct err *create_key_secret(struct certificate_pass *p, const char *nam
     json_put_str(body, "kind", "Secret");
     json_auto_t *answer = NULL;
     TRY(kube_create(p->env->kube, &ref, KUBE_SECRET | KUBE_METADATA, body, &answer));
+    fresh_keys_put(p->env->fresh_keys, JSTR(answer, "metadata", "uid"),
+                   JSTR(answer, "metadata", "resourceVersion"), &pem);
     return cache_note_write(p->env->secrets.cache, answer);
 }
 
@@ -120,6 +122,10 @@ static struct err *read_key_secret(struct certificate_pass *p, const struct tls_
                        "Secret %s/%s is needed for the next private key and belongs to somebody "
                        "else: delete it",
                        meta->namespace, stored->obj.meta.name);
+    AUTO(secret_release) struct secret pem = {0};
+    if (fresh_keys_take(p->env->fresh_keys, stored->obj.meta.uid, stored->obj.meta.resource_version,
+                        &pem))
+        return pki_key_parse(pem.data, pem.len, &p->key);
     return read_key(p, stored->obj.meta.name, &p->key);
 }
 

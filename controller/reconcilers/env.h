@@ -26,6 +26,7 @@
 #include "kube/events.h"
 #include "kube/store.h"
 #include "net/dns.h"
+#include "reconcilers/fresh_keys.h"
 #include "reconcilers/memo.h"
 #include "rollout/workload.h"
 
@@ -102,6 +103,7 @@ struct env {
     int workloads_by_secret[WORKLOAD_KINDS];
 
     struct issuer_env issuer_env;
+    struct fresh_keys *fresh_keys;
     struct memo *polls; /* by uid: how often an order or challenge was looked at */
     struct memo
         *proven; /* Challenges by uid that are valid, and names that a namespace has proven */

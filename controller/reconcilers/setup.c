@@ -357,6 +357,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
     env->dns = o->dns;
     env->events = o->events;
     env->caa = acme_caa_new(o->dns, o->clock);
+    env->fresh_keys = fresh_keys_new(o->clock);
     env->polls = memo_new();
     env->proven = memo_new();
     env->placed = memo_new();
@@ -437,6 +438,7 @@ void reconcilers_free(struct reconcilers *r)
     keyring_free(r->env.issuer_env.keyring);
     acme_accounts_free(r->env.issuer_env.accounts);
     acme_caa_free(r->env.caa);
+    fresh_keys_free(r->env.fresh_keys);
     memo_free(r->env.polls);
     memo_free(r->env.proven);
     memo_free(r->env.placed);
@@ -459,6 +461,11 @@ void reconcilers_free(struct reconcilers *r)
     budgets_free(r->env.budgets);
     http_share_free(r->share);
     free(r);
+}
+
+void reconcilers_trim(const struct reconcilers *r)
+{
+    fresh_keys_trim(r->env.fresh_keys);
 }
 
 const struct env *reconcilers_env(const struct reconcilers *r)

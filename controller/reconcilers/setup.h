@@ -37,6 +37,8 @@ struct controller *const *reconcilers_controllers(const struct reconcilers *r);
 /* Starts both pools: workers for Kubernetes and CPU work, external workers for calls to the outside.
  * What an earlier process left behind is looked for. */
 void reconcilers_start(struct reconcilers *r, unsigned workers, unsigned external_workers);
+/* Gives back what was kept for a moment that has passed. Now and then; any thread. */
+void reconcilers_trim(const struct reconcilers *r);
 /* Waits for the running reconciles. Harmless when not started. */
 void reconcilers_stop(struct reconcilers *r);
 

@@ -130,15 +130,17 @@ static void a_certificate_for_other_names_fails_the_attempt(void **state)
 
 #define NEXT_KEY "https://api/api/v1/namespaces/shop/secrets/web-key-1"
 
-/* Of the attempt web-1: present, and read when the step asks for it. */
+/* Of the attempt web-1. data: what it holds when the step reads it; NULL: it does not. */
 static void put_stored_key(struct stage *g, const char *data)
 {
-    auto_free char *read = x_printf("{\"metadata\":{\"name\":\"web-key-1\"},\"data\":{%s}}", data);
     scene_put(&g->s.env->secrets,
               "{\"metadata\":{\"name\":\"web-key-1\",\"namespace\":\"shop\",\"uid\":\"k\","
               "\"resourceVersion\":\"3\",\"labels\":{\"certroll.dev/next-private-key\":\"true\"},"
               "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"Certificate\","
               "\"name\":\"web\",\"uid\":\"crt\",\"controller\":true}]}}");
+    if (data == NULL)
+        return;
+    auto_free char *read = x_printf("{\"metadata\":{\"name\":\"web-key-1\"},\"data\":{%s}}", data);
     scripted_plan(&g->s.world, "GET " NEXT_KEY, 200, read);
 }
 
@@ -168,6 +170,54 @@ static void a_stored_key_that_cannot_be_read_is_made_anew(void **state)
         assert_non_null(g.p.key);
         pki_key_free(g.p.key);
     }
+}
+
+/* What was stored a moment ago is not asked for, unless the Secret is another version by now. */
+static void a_key_is_read_again_when_its_secret_has_changed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *version;
+        bool is_read;
+    } rows[] = {{"3", false}, {"2", true}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        STAGE g = {0};
+        stage_open(&g);
+        g.p.key = NULL;
+        g.p.attempt = NULL;
+        g.p.wanted.key = (struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256};
+        put_stored_key(&g, rows[i].is_read ? "\"tls.key\":\"bm8ga2V5\"" : NULL);
+        AUTO(secret_release) struct secret pem = {0};
+        expect_ok(pki_key_pem(g.key, PKI_PKCS8, &pem));
+        fresh_keys_put(g.s.env->fresh_keys, "k", rows[i].version, &pem);
+        if (rows[i].is_read) {
+            scripted_plan(&g.s.world, "DELETE " NEXT_KEY, 200, "{}");
+            plan_new_key(&g);
+        }
+        expect_ok(ensure_key(&g.p));
+        assert_int_equal(pki_key_equal(g.p.key, g.key), !rows[i].is_read);
+        pki_key_free(g.p.key);
+    }
+}
+
+/* It is made, stored, and there when the certificate for it comes. */
+static void a_key_that_was_stored_is_at_hand(void **state)
+{
+    (void)state;
+    STAGE g = {0};
+    stage_open(&g);
+    AUTO(secret_release) struct secret pem = {0};
+    g.p.key = NULL;
+    g.p.attempt = NULL;
+    g.p.wanted.key = (struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256};
+    g.p.wanted.rotate = true;
+    plan_new_key(&g);
+    expect_ok(ensure_key(&g.p));
+    assert_true(fresh_keys_take(g.s.env->fresh_keys, "k2", "4", &pem));
+    AUTO_KEY stored = NULL;
+    expect_ok(pki_key_parse(pem.data, pem.len, &stored));
+    assert_true(pki_key_equal(stored, g.p.key));
+    pki_key_free(g.p.key);
 }
 
 /* Whoever asks for large keys, by the hundred, leaves the other workers to the others. */
@@ -366,6 +416,8 @@ int main(void)
         cmocka_unit_test(a_secret_that_is_refused_does_not_waste_the_certificate),
         cmocka_unit_test(a_certificate_for_other_names_fails_the_attempt),
         cmocka_unit_test(a_stored_key_that_cannot_be_read_is_made_anew),
+        cmocka_unit_test(a_key_is_read_again_when_its_secret_has_changed),
+        cmocka_unit_test(a_key_that_was_stored_is_at_hand),
         cmocka_unit_test(large_keys_are_made_one_after_the_other),
         cmocka_unit_test(the_request_goes_with_its_key),
         cmocka_unit_test(a_wait_is_told_when_there_is_something_to_tell),
