@@ -25,6 +25,7 @@
         T##_free(*p);                                                                              \
     }
 PKI_DEFINE_FREEP(BIO)
+PKI_DEFINE_FREEP(EVP_MD_CTX)
 PKI_DEFINE_FREEP(EVP_PKEY)
 PKI_DEFINE_FREEP(X509)
 PKI_DEFINE_FREEP(X509_REQ)
@@ -81,6 +82,7 @@ const struct pki_curve *pki_curve_named(const char *group);
 enum pki_memo { PKI_MEMO_THUMBPRINT, PKI_MEMO_SPKI_SHA256, PKI_MEMOS };
 struct pki_memos {
     _Atomic(char *) texts[PKI_MEMOS]; /* NULL: not asked for yet */
+    _Atomic(EVP_MD_CTX *) signer;     /* the same */
 };
 
 struct pki_key {
@@ -95,6 +97,10 @@ struct pki_key {
 /* The key's text of that kind, which lives as long as the key; make() makes it, owned, the first time. Any thread. */
 const char *pki_key_memo(const struct pki_key *key, enum pki_memo which,
                          char *(*make)(const struct pki_key *key));
+
+/* A context in which nothing is left to do but to sign with the key; owned, NULL: it cannot sign. For keys that sign
+ * often: the first one stays with the key and is copied. Any thread. */
+EVP_MD_CTX *pki_key_signer(const struct pki_key *key);
 
 /* Takes a reference of its own to evp. ERR_INVALID with that reason when we do not support it. */
 struct err *pki_key_wrap(EVP_PKEY *evp, const char *reason, struct pki_key **ret_key) MUST_CHECK;

@@ -13,7 +13,6 @@
 #define ED25519_BYTES 32
 #define JWS_MAX (1024UL * 1024UL) /* the greatest payload is a finalize with its CSR */
 
-PKI_DEFINE_FREEP(EVP_MD_CTX)
 PKI_DEFINE_FREEP(ECDSA_SIG)
 
 /* A big number of the key in base64url, padded on the left to width bytes (0: as long as it is). */
@@ -119,11 +118,10 @@ static struct err *sign_with_mac(const struct pki_mac *mac, const struct buf *in
 static struct err *sign_with_key(const struct pki_key *key, const struct buf *input,
                                  char **ret_base64url)
 {
-    AUTO(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    openssl_must(ctx != NULL);
+    AUTO(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = pki_key_signer(key);
     unsigned char sig[SIGNATURE_MAX];
     size_t len = sizeof(sig);
-    if (EVP_DigestSignInit(ctx, NULL, pki_key_digest(key), NULL, key->evp) != 1 ||
+    if (ctx == NULL ||
         EVP_DigestSign(ctx, sig, &len, (const unsigned char *)buf_str(input), input->len) != 1)
         return openssl_err(ERR_INVALID, "InvalidKey", "cannot sign with the account key");
     if (key->algorithm == PKI_ECDSA)
