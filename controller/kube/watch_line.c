@@ -74,25 +74,38 @@ static struct watch_line apply_error(const json_t *object)
     }
 }
 
+/* Of which object it tells, when it starts like this. */
+static bool tells_of(const char *start, const char *line, size_t len, struct object_text_id *ret_id)
+{
+    size_t start_len = strlen(start);
+    return len > start_len && memcmp(line, start, start_len) == 0 &&
+           object_text_identify(line + start_len, len - start_len, ret_id);
+}
+
 /* Most events tell of what we have written ourselves, and the answer to that is in the cache already: there is nothing
  * to learn from the rest of the line, however it ends. While a list comes in everything is new. */
 static bool is_known(struct cache_fill *fill, const char *line, size_t len)
 {
-    static const char *const starts[] = {"{\"type\":\"MODIFIED\",\"object\":",
-                                         "{\"type\":\"ADDED\",\"object\":"};
-    for (size_t i = 0; i < ARRAY_LEN(starts) && !cache_fill_is_replacing(fill); i++) {
-        size_t start = strlen(starts[i]);
-        struct object_text_id id;
-        if (len > start && memcmp(line, starts[i], start) == 0)
-            return object_text_identify(line + start, len - start, &id) &&
-                   cache_fill_keep(fill, id.ns, id.name, id.resource_version);
-    }
-    return false;
+    struct object_text_id id;
+    return !cache_fill_is_replacing(fill) &&
+           (tells_of("{\"type\":\"MODIFIED\",\"object\":", line, len, &id) ||
+            tells_of("{\"type\":\"ADDED\",\"object\":", line, len, &id)) &&
+           cache_fill_keep(fill, id.ns, id.name, id.resource_version);
+}
+
+/* What an object was like when it was deleted is of no use. */
+static bool is_deletion(struct cache_fill *fill, const char *line, size_t len)
+{
+    struct object_text_id id;
+    if (!tells_of("{\"type\":\"DELETED\",\"object\":", line, len, &id))
+        return false;
+    cache_fill_delete(fill, id.ns, id.name, id.resource_version);
+    return true;
 }
 
 struct watch_line watch_apply_line(struct cache_fill *fill, const char *line, size_t len)
 {
-    if (is_known(fill, line, len))
+    if (is_known(fill, line, len) || is_deletion(fill, line, len))
         return verdict(WATCH_GO_ON, NULL);
     json_auto_t *event = NULL;
     struct err *err = object_text_parse(&cache_fill_kind(fill)->res, line, len, &event);

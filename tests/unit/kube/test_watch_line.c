@@ -107,6 +107,26 @@ static void test_events_of_versions_that_are_here_are_not_read(void **state)
     close_scene(&s);
 }
 
+/* Nor is what it was like at the end; who says it in another way is understood, too. */
+static void test_what_was_deleted_is_not_read(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    apply(&s, EVENT("ADDED", OBJECT("a", "5", "red")));
+    apply(&s, EVENT("ADDED", OBJECT("b", "6", "red")));
+    apply(&s, EVENT("DELETED", OBJECT("a", "4", "red")));
+    expect_color(&s, "a", "red");
+    apply(&s, "{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"a\",\"namespace\":\"ns\","
+              "\"resourceVersion\":\"7\"},\"color\":");
+    expect_color(&s, "a", NULL);
+    expect_rv(&s, "7");
+    apply(&s, "{\"type\": \"DELETED\", \"object\": " OBJECT("b", "8", "red") "}");
+    expect_color(&s, "b", NULL);
+    expect_rv(&s, "8");
+    close_scene(&s);
+}
+
 /* The answer to our own write is in the cache before the event comes, which moves the stream on. */
 static void test_events_of_our_own_writes_move_the_stream(void **state)
 {
@@ -233,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_change_the_cache),
         cmocka_unit_test(test_events_of_versions_that_are_here_are_not_read),
+        cmocka_unit_test(test_what_was_deleted_is_not_read),
         cmocka_unit_test(test_events_of_our_own_writes_move_the_stream),
         cmocka_unit_test(test_initial_events_become_one_swap),
         cmocka_unit_test(test_errors_in_the_stream),
