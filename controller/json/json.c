@@ -2,7 +2,6 @@
 #include "json/json.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,20 +10,16 @@
 #include "base/str.h"
 #include "json/internal.h"
 
-static void *json_alloc(size_t size)
-{
-    return x_alloc(size);
-}
-
-/* jansson never tells the size of what it frees; the heap knows at least as much. */
-static void json_wipe(void *p)
-{
-    x_wipe_free(p, malloc_usable_size(p));
-}
+#ifdef CERTROLL_SANITIZED
+#define SHARED_MAX 0 /* a sanitizer is to see each value */
+#else
+#define SHARED_MAX 1024
+#endif
 
 void json_room_init(void)
 {
-    json_set_alloc_funcs(json_alloc, json_wipe);
+    json_memory_init(SHARED_MAX);
+    json_set_alloc_funcs(json_memory, json_memory_free);
     /* Odd, because jansson takes 0 for "choose one from the time of day". */
     json_object_seed((size_t)rng_u64(rng_system()) | 1);
 }
