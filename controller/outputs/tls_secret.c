@@ -9,7 +9,6 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "kube/secret.h"
-#include "pki/cert.h"
 
 #define ANNOTATION_MAX (200 * 1024) /* of one list: the API server takes 256 KiB for all of them */
 
@@ -105,10 +104,11 @@ static struct err *annotations_of(const struct tls_secret_content *c, const stru
 
 struct err *tls_secret_build(const struct tls_secret_content *c, json_t **ret_body)
 {
-    AUTO(pki_cert_release) struct pki_cert leaf = {0};
-    TRY(pki_cert_parse(c->chain, strlen(c->chain), &leaf));
+    AUTO(pki_cert_release) struct pki_cert read = {0};
+    if (c->leaf == NULL)
+        TRY(pki_cert_parse(c->chain, strlen(c->chain), &read));
     json_t *annotations = NULL;
-    TRY(annotations_of(c, &leaf, &annotations));
+    TRY(annotations_of(c, c->leaf != NULL ? c->leaf : &read, &annotations));
     json_t *labels = json_from_map(&c->crt->spec.secret_template.labels);
     json_put_str(labels, api_names()->fao, "true");
     json_t *data = json_new_object();

@@ -9,11 +9,13 @@
 #include "api/certificate.h"
 #include "base/secret.h"
 #include "kube/store.h"
+#include "pki/cert.h"
 
 struct tls_secret_content {
     const struct certificate *crt;
     const struct issuer_ref *issuer; /* who issued it; NULL: the Certificate's */
     const char *chain;               /* PEM, leaf first */
+    const struct pki_cert *leaf;     /* of the chain, where that was read; NULL: it is read here */
     const struct secret *key;
     const char *ca;      /* PEM, or NULL */
     const char *type;    /* of the Secret that is there (immutable), or NULL */

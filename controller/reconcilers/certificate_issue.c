@@ -309,13 +309,15 @@ static struct err *check_pair(struct certificate_pass *p, const char *chain, str
     return NULL;
 }
 
-static struct err *write_secret(struct certificate_pass *p, const char *chain, const char *ca,
+static struct err *write_secret(struct certificate_pass *p, const char *chain,
+                                const struct pki_cert *leaf, const char *ca,
                                 const struct secret *key)
 {
     const struct tls_secret_content content = {
         .crt = p->crt,
         .issuer = &p->attempt->spec.issuer_ref,
         .chain = chain,
+        .leaf = leaf,
         .key = key,
         .ca = ca,
         .type = p->held.json != NULL ? JSTR(p->held.json, "type") : NULL,
@@ -366,9 +368,9 @@ struct err *ensure_secret(struct certificate_pass *p)
         return attempt_reject(p, "InvalidCertificate", e);
     /* What is refused from here on is no fault of the certificate: another would fare no better. */
     TRY(know_type(p));
-    TRY(write_secret(p, chain, ca, &key));
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
     TRY(pki_cert_parse(chain, strlen(chain), &leaf));
+    TRY(write_secret(p, chain, &leaf, ca, &key));
     tell_of_last(p);
     p->held.present = true;
     p->held.certificate = true;
