@@ -20,10 +20,12 @@
 #define HOST_SIZE 264 /* a DNS name of 253 bytes and a port */
 #define BODY_MAX ((size_t)16 << 20)
 #define HEADERS_SIZE 4096
-#define CHUNK_SIZE 4096
-#define REQUEST_SECONDS 5 /* for a whole request to arrive */
-#define IDLE_SECONDS 60   /* between requests of a connection: longer than scrape intervals */
-#define REPLY_SECONDS 10  /* without the peer taking a chunk */
+#define CHUNK_SIZE 4096 /* libwebsockets sends as much at once, and not much more */
+#define HEAD_SIZE (512 + HTTPD_LOCATION_MAX)
+#define FIRST_MAX (CHUNK_SIZE - HEAD_SIZE) /* of a body, together with the head */
+#define REQUEST_SECONDS 5                  /* for a whole request to arrive */
+#define IDLE_SECONDS 60  /* between requests of a connection: longer than scrape intervals */
+#define REPLY_SECONDS 10 /* without the peer taking a chunk */
 
 struct httpd {
     struct lws_context *lws;
@@ -84,14 +86,15 @@ static bool has_body(struct lws *wsi)
 
 /* ---- reply ------------------------------------------------------------------------------------ */
 
-static int write_head(struct lws *wsi, const struct httpd_reply *reply)
+/* The head, and the first bytes of the body with it: most replies are one packet. */
+static int write_start(struct lws *wsi, const struct httpd_reply *reply, size_t body_len)
 {
     static const unsigned char nosniff[] = "nosniff";
     static const unsigned char methods[] = "GET, HEAD";
-    unsigned char room[LWS_PRE + 512 + HTTPD_LOCATION_MAX];
+    unsigned char room[LWS_PRE + CHUNK_SIZE];
     unsigned char *start = room + LWS_PRE;
     unsigned char *p = start;
-    unsigned char *end = room + sizeof(room) - 1;
+    unsigned char *end = start + HEAD_SIZE - 1;
     if (lws_add_http_common_headers(wsi, (unsigned)reply->status, reply->content_type,
                                     reply->body.len, &p, end) != 0 ||
         lws_add_http_header_by_name(wsi, (const unsigned char *)"x-content-type-options:", nosniff,
@@ -106,7 +109,12 @@ static int write_head(struct lws *wsi, const struct httpd_reply *reply)
                                      (const unsigned char *)reply->location,
                                      (int)strlen(reply->location), &p, end) != 0)
         return -1;
-    return lws_finalize_write_http_header(wsi, start, &p, end) != 0 ? -1 : 0;
+    if (lws_finalize_http_header(wsi, &p, end) != 0)
+        return -1;
+    if (body_len > 0)
+        memcpy(p, reply->body.data, body_len);
+    size_t len = (size_t)(p - start) + body_len;
+    return lws_write(wsi, start, len, LWS_WRITE_HTTP_HEADERS) < 0 ? -1 : 0;
 }
 
 static int complete(struct lws *wsi)
@@ -118,7 +126,7 @@ static int complete(struct lws *wsi)
 static int refuse(struct lws *wsi, int status)
 {
     struct httpd_reply reply = {.status = status, .content_type = "text/plain"};
-    (void)write_head(wsi, &reply);
+    (void)write_start(wsi, &reply, 0);
     return -1;
 }
 
@@ -164,14 +172,17 @@ static int serve(struct httpd *h, struct lws *wsi, struct pending *pending)
         .status = 404, .content_type = "text/plain", .body = BUF_INIT(BODY_MAX)};
     h->handler(h->arg, &req, &reply);
     pending->body = reply.body; /* released with the connection, whatever happens now */
-    if (write_head(wsi, &reply) != 0)
+    size_t wanted = method == LWSHUMETH_HEAD ? 0 : reply.body.len;
+    size_t first = wanted < FIRST_MAX ? wanted : FIRST_MAX;
+    /* From now on the peer is waited for; what the handler took is not the peer's. */
+    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REPLY_SECONDS);
+    if (write_start(wsi, &reply, first) != 0)
         return -1;
-    if (method == LWSHUMETH_HEAD || reply.body.len == 0) {
+    if (first == wanted) {
         buf_release(&pending->body);
         return complete(wsi);
     }
-    /* What the handler took is not the peer's. */
-    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REPLY_SECONDS);
+    pending->sent = first;
     lws_callback_on_writable(wsi);
     return 0;
 }

@@ -335,6 +335,19 @@ static void test_bodies(void **state)
     assert_alive();
 }
 
+/* Head and body together, so that whoever asked is woken once. */
+static void test_one_piece(void **state)
+{
+    (void)state;
+    int fd = dial();
+    say(fd, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+    char answer[1024] = "";
+    ssize_t n = recv(fd, answer, sizeof(answer) - 1, 0);
+    assert_true(n > 0);
+    assert_non_null(strstr(answer, "\r\n\r\nok"));
+    close(fd);
+}
+
 /* Peers that send a request a byte at a time, or nothing at all, lose their connection. */
 static void test_slow_peers(void **state)
 {
@@ -494,13 +507,21 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),        cmocka_unit_test(test_redirect),
-        cmocka_unit_test(test_head),          cmocka_unit_test(test_other_methods),
-        cmocka_unit_test(test_large_body),    cmocka_unit_test(test_long_paths),
-        cmocka_unit_test(test_hosts),         cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_garbage),       cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_slow_peers),    cmocka_unit_test(test_too_many_connections),
-        cmocka_unit_test(test_parallel),      cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_redirect),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_other_methods),
+        cmocka_unit_test(test_large_body),
+        cmocka_unit_test(test_long_paths),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_one_piece),
+        cmocka_unit_test(test_slow_peers),
+        cmocka_unit_test(test_too_many_connections),
+        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_bad_addresses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
