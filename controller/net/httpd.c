@@ -114,7 +114,11 @@ static int write_start(struct lws *wsi, const struct httpd_reply *reply, size_t 
     if (body_len > 0)
         memcpy(p, reply->body.data, body_len);
     size_t len = (size_t)(p - start) + body_len;
-    return lws_write(wsi, start, len, LWS_WRITE_HTTP_HEADERS) < 0 ? -1 : 0;
+    if (lws_write(wsi, start, len, LWS_WRITE_HTTP_HEADERS) < 0)
+        return -1;
+    /* The kernel has room for many of these: such a peer asks on and on without reading, and what it asks would wake us
+     * again and again while libwebsockets waits for it. */
+    return lws_send_pipe_choked(wsi) != 0 ? -1 : 0;
 }
 
 static int complete(struct lws *wsi)

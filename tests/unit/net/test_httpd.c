@@ -2,6 +2,7 @@
 #include "net/httpd.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -348,6 +349,24 @@ static void test_one_piece(void **state)
     close(fd);
 }
 
+/* A peer that asks on and on and reads no answer loses its connection, and costs nothing until then. */
+static void test_greedy_peer(void **state)
+{
+    (void)state;
+    int fd = dial();
+    char path[1000];
+    memset(path, 'a', sizeof(path));
+    auto_free char *ask =
+        x_printf("GET /echo%.*s HTTP/1.1\r\nHost: a\r\n\r\n", (int)sizeof(path), path);
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    bool lost = false;
+    while (!lost && poll(&p, 1, 20000) > 0)
+        lost = send(fd, ask, strlen(ask), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN;
+    assert_true(lost);
+    close(fd);
+    assert_alive();
+}
+
 /* Peers that send a request a byte at a time, or nothing at all, lose their connection. */
 static void test_slow_peers(void **state)
 {
@@ -507,21 +526,14 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_redirect),
-        cmocka_unit_test(test_head),
-        cmocka_unit_test(test_other_methods),
-        cmocka_unit_test(test_large_body),
-        cmocka_unit_test(test_long_paths),
-        cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_one_piece),
-        cmocka_unit_test(test_slow_peers),
-        cmocka_unit_test(test_too_many_connections),
-        cmocka_unit_test(test_parallel),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_routes),        cmocka_unit_test(test_redirect),
+        cmocka_unit_test(test_head),          cmocka_unit_test(test_other_methods),
+        cmocka_unit_test(test_large_body),    cmocka_unit_test(test_long_paths),
+        cmocka_unit_test(test_hosts),         cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_garbage),       cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_one_piece),     cmocka_unit_test(test_greedy_peer),
+        cmocka_unit_test(test_slow_peers),    cmocka_unit_test(test_too_many_connections),
+        cmocka_unit_test(test_parallel),      cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_bad_addresses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
