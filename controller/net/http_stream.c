@@ -59,7 +59,7 @@ static void request_release(struct http_request *req)
     free_copy(req->body, req->body_len);
 }
 
-/* ---- the I/O thread --------------------------------------------------------------------------- */
+/* ---- with the loop's turn --------------------------------------------------------------------- */
 
 static void touch(struct http_stream *s)
 {
