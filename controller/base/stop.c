@@ -11,16 +11,10 @@
 
 #include "base/mem.h"
 
-struct listener {
-    struct listener *next;
-    void (*fn)(void *arg);
-    void *arg;
-};
-
 struct stop {
     atomic_bool set;
     pthread_mutex_t lock;
-    struct listener *listeners;
+    struct stop_listener *first;
 };
 
 struct stop *stop_new(void)
@@ -34,13 +28,20 @@ void stop_free(struct stop *s)
 {
     if (s == NULL)
         return;
-    struct listener *next;
-    for (struct listener *l = s->listeners; l != NULL; l = next) {
-        next = l->next;
-        free(l);
-    }
     pthread_mutex_destroy(&s->lock);
     free(s);
+}
+
+/* Lock held. */
+static void take_out(struct stop *s, struct stop_listener *l)
+{
+    if (l->prev != NULL)
+        l->prev->next = l->next;
+    else
+        s->first = l->next;
+    if (l->next != NULL)
+        l->next->prev = l->prev;
+    l->listening = false;
 }
 
 void stop_set(struct stop *s)
@@ -48,11 +49,10 @@ void stop_set(struct stop *s)
     if (atomic_exchange(&s->set, true))
         return;
     pthread_mutex_lock(&s->lock);
-    while (s->listeners != NULL) {
-        struct listener *l = s->listeners;
-        s->listeners = l->next;
+    struct stop_listener *l;
+    while ((l = s->first) != NULL) {
+        take_out(s, l);
         l->fn(l->arg);
-        free(l);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -62,30 +62,26 @@ bool stop_is_set(const struct stop *s)
     return s != NULL && atomic_load(&s->set);
 }
 
-void stop_listen(struct stop *s, void (*fn)(void *arg), void *arg)
+void stop_listen(struct stop *s, struct stop_listener *l, void (*fn)(void *arg), void *arg)
 {
     pthread_mutex_lock(&s->lock);
-    if (atomic_load(&s->set)) {
+    bool set = atomic_load(&s->set);
+    *l = (struct stop_listener){.fn = fn, .arg = arg, .next = s->first, .listening = !set};
+    if (set) {
         fn(arg);
     } else {
-        struct listener *l = x_alloc(sizeof(*l));
-        *l = (struct listener){.next = s->listeners, .fn = fn, .arg = arg};
-        s->listeners = l;
+        if (s->first != NULL)
+            s->first->prev = l;
+        s->first = l;
     }
     pthread_mutex_unlock(&s->lock);
 }
 
-void stop_unlisten(struct stop *s, void (*fn)(void *arg), void *arg)
+void stop_unlisten(struct stop *s, struct stop_listener *l)
 {
     pthread_mutex_lock(&s->lock);
-    struct listener **link = &s->listeners;
-    while (*link != NULL && ((*link)->fn != fn || (*link)->arg != arg))
-        link = &(*link)->next;
-    struct listener *l = *link;
-    if (l != NULL) {
-        *link = l->next;
-        free(l);
-    }
+    if (l->listening)
+        take_out(s, l);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -238,8 +238,9 @@ struct err *informers_wait(struct informers *in, const struct stop *stop, int64_
 {
     /* The token is the caller's to set, so it is only listened to. */
     struct stop *token = (struct stop *)(uintptr_t)stop;
+    struct stop_listener listener;
     if (token != NULL)
-        stop_listen(token, wake_waiters, in);
+        stop_listen(token, &listener, wake_waiters, in);
     pthread_mutex_lock(&in->lock);
     bool in_time = true;
     while (in->missing > 0 && !stop_is_set(stop) && in_time)
@@ -249,6 +250,6 @@ struct err *informers_wait(struct informers *in, const struct stop *stop, int64_
         err = missing_error(in);
     pthread_mutex_unlock(&in->lock);
     if (token != NULL)
-        stop_unlisten(token, wake_waiters, in);
+        stop_unlisten(token, &listener);
     return err;
 }

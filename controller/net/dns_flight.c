@@ -35,7 +35,7 @@ struct err *dns_wait_begin(struct dns_wait *w, const struct stop *stop, int64_t 
         return err_new(ERR_TRANSIENT, "DNSFailed", "no file descriptor is left");
     /* Listening does not change what the token says. */
     w->token = (struct stop *)(uintptr_t)stop;
-    stop_listen(w->token, on_stop, w);
+    stop_listen(w->token, &w->listener, on_stop, w);
     return NULL;
 }
 
@@ -43,7 +43,7 @@ void dns_wait_end(struct dns_wait *w)
 {
     if (w->token == NULL)
         return;
-    stop_unlisten(w->token, on_stop, w);
+    stop_unlisten(w->token, &w->listener);
     close(w->wake_fd);
     *w = (struct dns_wait){.wake_fd = -1};
 }

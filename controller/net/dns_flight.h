@@ -7,6 +7,7 @@
 #ifndef CERTROLL_NET_DNS_FLIGHT_H
 #define CERTROLL_NET_DNS_FLIGHT_H
 
+#include "base/stop.h"
 #include "net/dns_ask.h"
 #include "net/dns_servers.h"
 
@@ -18,6 +19,7 @@ struct dns_wait {
     int64_t deadline;   /* mono ns */
     int64_t resend;     /* ns after which a datagram without an answer goes again; 0 = never */
     struct stop *token; /* listened to; NULL for a part of another wait */
+    struct stop_listener listener;
 };
 /* Until timeout ns from now, or the token is set. ERR_TRANSIENT when no file descriptor is left. The wait may not
  * move before dns_wait_end(). */

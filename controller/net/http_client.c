@@ -92,13 +92,14 @@ static void perform(struct call *c, const struct stop *stop)
 {
     /* Listening does not change what the token says. */
     struct stop *token = (struct stop *)(uintptr_t)stop;
+    struct stop_listener listener;
     io_latch_init(&c->latch);
     io_loop_run(c->client->loop, &c->start);
     if (token != NULL)
-        stop_listen(token, on_stop, c);
+        stop_listen(token, &listener, on_stop, c);
     io_latch_wait(&c->latch);
     if (token != NULL)
-        stop_unlisten(token, on_stop, c);
+        stop_unlisten(token, &listener);
     if (c->cancel_posted)
         io_loop_unpost(c->client->loop, &c->cancel);
     io_latch_release(&c->latch);

@@ -65,11 +65,12 @@ static struct err *plain_call(void *ctx, const struct http_request *req, const s
         return exchange_cancelled(req);
     /* Listening does not change what the token says. */
     struct stop *token = (struct stop *)(uintptr_t)stop;
+    struct stop_listener listener;
     if (token != NULL)
-        stop_listen(token, on_stop, p);
+        stop_listen(token, &listener, on_stop, p);
     struct err *e = exchange(p, req, stop, ret_response);
     if (token != NULL)
-        stop_unlisten(token, on_stop, p);
+        stop_unlisten(token, &listener);
     if ((req->flags & HTTP_SECRET) != 0) {
         curl_easy_cleanup(p->easy);
         p->easy = curl_easy_init();

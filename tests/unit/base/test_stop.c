@@ -42,31 +42,37 @@ static void calls_each_listener_once(void **state)
     (void)state;
     struct stop *s = stop_new();
     atomic_int a = 0, b = 0, removed = 0, late = 0;
-    stop_listen(s, count, &a);
-    stop_listen(s, count, &b);
-    stop_listen(s, count, &b);
-    stop_listen(s, count, &removed);
-    stop_unlisten(s, count, &removed);
-    stop_unlisten(s, count, &removed);
-    stop_unlisten(s, count, &late);
+    struct stop_listener l[6] = {0};
+    stop_listen(s, &l[0], count, &a);
+    stop_listen(s, &l[1], count, &removed); /* the last, one within, the first of the list */
+    stop_listen(s, &l[2], count, &b);
+    stop_listen(s, &l[3], count, &removed);
+    stop_listen(s, &l[4], count, &b);
+    stop_unlisten(s, &l[3]);
+    stop_unlisten(s, &l[3]);
+    stop_unlisten(s, &l[1]);
+    stop_unlisten(s, &l[5]);
+    stop_listen(s, &l[3], count, &removed);
+    stop_unlisten(s, &l[3]);
     stop_set(s);
     stop_set(s);
     assert_int_equal(a, 1);
     assert_int_equal(b, 2);
     assert_int_equal(removed, 0);
-    stop_listen(s, count, &late);
+    stop_listen(s, &l[5], count, &late);
     assert_int_equal(late, 1);
-    stop_unlisten(s, count, &late);
-    stop_unlisten(s, count, &a);
+    stop_unlisten(s, &l[5]);
+    stop_unlisten(s, &l[0]);
     stop_free(s);
 }
 
-static void freeing_drops_listeners_uncalled(void **state)
+static void freeing_calls_nobody(void **state)
 {
     (void)state;
     struct stop *s = stop_new();
+    struct stop_listener l;
     atomic_int calls = 0;
-    stop_listen(s, count, &calls);
+    stop_listen(s, &l, count, &calls);
     stop_free(s);
     assert_int_equal(calls, 0);
 }
@@ -88,7 +94,8 @@ static void a_listener_may_ask_and_set(void **state)
     (void)state;
     struct stop *s = stop_new();
     struct asker a = {.stop = s};
-    stop_listen(s, ask_and_set_again, &a);
+    struct stop_listener l;
+    stop_listen(s, &l, ask_and_set_again, &a);
     stop_set(s);
     assert_true(a.was_set);
     stop_free(s);
@@ -114,12 +121,13 @@ static void *wait_for_stop(void *arg)
 {
     struct waiter w = {.stop = arg, .lock = PTHREAD_MUTEX_INITIALIZER};
     cond_init_mono(&w.cond);
-    stop_listen(w.stop, wake, &w);
+    struct stop_listener l;
+    stop_listen(w.stop, &l, wake, &w);
     pthread_mutex_lock(&w.lock);
     while (!w.woken)
         cond_wait_until(&w.cond, &w.lock, INT64_MAX);
     pthread_mutex_unlock(&w.lock);
-    stop_unlisten(w.stop, wake, &w); /* w is on this stack: the listener must be over */
+    stop_unlisten(w.stop, &l); /* w is on this stack: the listener must be over */
     pthread_cond_destroy(&w.cond);
     pthread_mutex_destroy(&w.lock);
     return NULL;
@@ -154,8 +162,9 @@ static void *come_and_go(void *arg)
 {
     atomic_int calls = 0;
     for (int i = 0; i < 500; i++) {
-        stop_listen(arg, count, &calls);
-        stop_unlisten(arg, count, &calls);
+        struct stop_listener l;
+        stop_listen(arg, &l, count, &calls);
+        stop_unlisten(arg, &l);
     }
     return NULL;
 }
@@ -180,7 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_set_once_and_for_all),
         cmocka_unit_test(calls_each_listener_once),
-        cmocka_unit_test(freeing_drops_listeners_uncalled),
+        cmocka_unit_test(freeing_calls_nobody),
         cmocka_unit_test(a_listener_may_ask_and_set),
         cmocka_unit_test(wakes_blocked_threads),
         cmocka_unit_test(listeners_come_and_go_while_it_is_set),
