@@ -67,8 +67,9 @@ void str_sanitize(char *s)
 {
     size_t left = strlen(s);
     while (left > 0) {
-        size_t n = utf8_char(s, left);
-        bool bad = n == 0 || utf8_is_control(s, n);
+        bool plain = *s >= ' ' && *s <= '~'; /* as nearly all that passes here */
+        size_t n = plain ? 1 : utf8_char(s, left);
+        bool bad = !plain && (n == 0 || utf8_is_control(s, n));
         if (n == 0)
             n = 1;
         if (bad)
