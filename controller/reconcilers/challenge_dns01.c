@@ -156,11 +156,13 @@ static struct err *present(struct dns01_pass *d, struct dns_access *access)
     struct challenge_pass *c = d->c;
     const struct dns_config *config = dns_access_config(access);
     struct dns_value v = value_of(d, NULL);
+    bool shared = false;
     auto_free char *id = NULL;
     challenge_hold(c, access);
+    TRY(challenge_record_is_shared(c, &shared));
     if (!challenge_record_turn(c, v.name))
         return NULL;
-    v.fresh = challenge_noted(c, NOTE_FRESH).time != 0;
+    v.fresh = !shared && challenge_noted(c, NOTE_FRESH).time != 0;
     challenge_forget(c, NOTE_FRESH);
     struct err *e =
         config->provider->present(dns_access_env(access), config->provider_config, &v, &id);

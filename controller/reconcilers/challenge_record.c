@@ -313,9 +313,8 @@ static bool same_record(const struct challenge_record *a, const struct challenge
            str_eq(a->provider, b->provider);
 }
 
-/* A CA may give a pending authorization to several orders: their Challenges have one record, and the last of them takes
- * it out. Not each for the others, so that none is left when they end together. */
-static struct err *is_needed(const struct challenge_pass *p, bool *ret_needed)
+/* Those that end as well do not count: else each would leave it to the others, and it stayed. */
+struct err *challenge_record_is_shared(const struct challenge_pass *p, bool *ret_shared)
 {
     const struct challenge *c = p->challenge;
     AUTO_OBJECT_LIST found = {0};
@@ -325,7 +324,7 @@ static struct err *is_needed(const struct challenge_pass *p, bool *ret_needed)
                        &found));
     for (size_t i = 0; i < found.len; i++) {
         const struct challenge *o = found.items[i];
-        *ret_needed = *ret_needed || (!str_eq(o->obj.meta.uid, c->obj.meta.uid) &&
+        *ret_shared = *ret_shared || (!str_eq(o->obj.meta.uid, c->obj.meta.uid) &&
                                       o->obj.meta.deletion_timestamp == 0 &&
                                       !order_state_is_final(challenge_state(p->env, o)) &&
                                       same_record(&o->status.dns01, &c->status.dns01));
@@ -336,11 +335,11 @@ static struct err *is_needed(const struct challenge_pass *p, bool *ret_needed)
 struct err *challenge_record_remove(struct challenge_pass *p)
 {
     const struct challenge_record *r = &p->challenge->status.dns01;
-    bool needed = false;
+    bool shared = false;
     if (str_empty(r->name) || !is_ours(r))
         return NULL;
-    TRY(is_needed(p, &needed));
-    if (needed)
+    TRY(challenge_record_is_shared(p, &shared));
+    if (shared) /* the last of them takes it out */
         return NULL;
     if (!challenge_record_turn(p, r->name))
         return NULL;

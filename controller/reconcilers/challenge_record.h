@@ -35,6 +35,9 @@ void challenge_note_shown(const struct challenge_pass *p, const char *id);
 char *challenge_record_id(const struct challenge_pass *p);
 
 bool challenge_record_is_held(const struct challenge *c);
+/* A CA may give a pending authorization to several orders of an account: has a Challenge that is under way the same
+ * record? *ret_shared stays as it is otherwise. */
+struct err *challenge_record_is_shared(const struct challenge_pass *p, bool *ret_shared) MUST_CHECK;
 
 /* With what its record was made, as far as this process knows; borrowed, or NULL. */
 struct dns_access *challenge_held(const struct challenge_pass *p);

@@ -14,7 +14,8 @@ static const struct provider_contract contract = {
     .open = fake_powerdns_open_older,
 };
 
-static unsigned calls_of(struct contract_scene *s, struct err *(*operation)(struct contract_scene *s))
+static unsigned calls_of(struct contract_scene *s,
+                         struct err *(*operation)(struct contract_scene *s))
 {
     unsigned before = s->fake.calls(s->fake.state);
     expect_ok(operation(s));

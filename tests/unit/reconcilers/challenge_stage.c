@@ -48,6 +48,17 @@ void put_challenge(struct stage *t, int version, const char *meta, const char *s
     scene_put(&t->s.env->challenges, text);
 }
 
+void put_another(struct stage *t, const char *meta, const char *status)
+{
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"d\",\"namespace\":\"shop\",\"uid\":\"d\",\"resourceVersion\":"
+        "\"2\"%s},\"spec\":{\"url\":\"" ACME_CA "/chall/1\",\"authorizationURL\":\"" ACME_CA
+        "/authz/1\",\"dnsName\":\"a.test\",\"wildcard\":true,\"type\":\"DNS-01\",\"token\":\"" TOKEN
+        "\",\"key\":\"k\",\"solver\":{},\"issuerRef\":{\"name\":\"acme\"}},\"status\":{%s}}",
+        meta, status);
+    scene_put(&t->s.env->challenges, text);
+}
+
 void put_order(struct stage *t, int version, const char *status)
 {
     auto_free char *text = x_printf(

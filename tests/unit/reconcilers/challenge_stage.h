@@ -43,6 +43,8 @@ char *challenge_text(int version, const char *meta, const char *status);
 /* A status whose record is put down with that value. */
 char *record_text(const char *value);
 void put_challenge(struct stage *t, int version, const char *meta, const char *status);
+/* Challenge "d" of another order, which the CA gave the same authorization. */
+void put_another(struct stage *t, const char *meta, const char *status);
 /* status: more members, each begins with a comma. */
 void put_order(struct stage *t, int version, const char *status);
 void remove_issuer(struct stage *t);

@@ -14,8 +14,6 @@
 #include "reconcilers/challenge.h"
 #include "support/expect.h"
 
-#define TOKEN "0123456789abcdef" /* of the stage */
-
 /* It is told once, asked ever more seldom, and goes on by itself with the order that it has. */
 static void a_provider_may_be_down_for_an_hour(void **state)
 {
@@ -174,17 +172,6 @@ static void a_namespace_that_is_ending_is_not_held(void **state)
     plan_let_go(&t, 10, DELETED, record);
     reconcile(&t);
     assert_int_equal(t.s.told, 1);
-}
-
-static void put_another(struct stage *t, const char *meta, const char *status)
-{
-    auto_free char *text = x_printf(
-        "{\"metadata\":{\"name\":\"d\",\"namespace\":\"shop\",\"uid\":\"d\",\"resourceVersion\":"
-        "\"2\"%s},\"spec\":{\"url\":\"" ACME_CA "/chall/1\",\"authorizationURL\":\"" ACME_CA
-        "/authz/1\",\"dnsName\":\"a.test\",\"wildcard\":true,\"type\":\"DNS-01\",\"token\":\"" TOKEN
-        "\",\"key\":\"k\",\"solver\":{},\"issuerRef\":{\"name\":\"acme\"}},\"status\":{%s}}",
-        meta, status);
-    scene_put(&t->s.env->challenges, text);
 }
 
 /* Two orders were given one authorization, and one of them is removed. */
