@@ -174,7 +174,7 @@ static void on_certificate(void *arg, const struct cache_change *change)
         standing_look(env);
     }
     /* Its Secret may be there already, as when it is made anew: no change of that tells the workloads. */
-    if (old == NULL && !change->initial && now->spec.rollout.enabled)
+    if (old == NULL && now != NULL && !change->initial && now->spec.rollout.enabled)
         wake_secret_users(env, now->obj.meta.namespace, now->spec.secret_name);
 }
 
