@@ -493,6 +493,26 @@ static struct err *settle(struct order_pass *p)
     return order_prepare_undo(p);
 }
 
+/* A CA that asks to wait is waited for, and not the one that another spec of the issuer names. */
+static char *hold_key(const struct env *env, const struct order *order)
+{
+    AUTO_OBJECT(struct issuer) issuer = NULL;
+    err_drop(env_issuer(env, &order->spec.issuer_ref, order->obj.meta.namespace,
+                        &issuer)); /* then there is nobody to wait for */
+    int64_t generation = issuer != NULL ? issuer->obj.meta.generation : 0;
+    return x_printf("%s/%lld", order->obj.meta.uid, (long long)generation);
+}
+
+static struct err *walk(struct order_pass *p, int64_t *ret_next)
+{
+    auto_free char *hold = hold_key(p->env, p->order);
+    if (acme_is_held(p->env, hold, ret_next))
+        return NULL;
+    TRY(acme_hold(p->env, hold, finish(p, run_steps(p))));
+    *ret_next = p->next;
+    return NULL;
+}
+
 struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
 {
     const struct env *env = arg;
@@ -511,14 +531,12 @@ struct err *order_reconcile(void *arg, const struct object_name *name, int64_t *
                            .key = key,
                            .now = clock_wall(env->clock),
                            .status = order->status};
+    if (order->obj.meta.deletion_timestamp == 0 && !order_state_is_final(order->status.state))
+        return walk(&p, ret_next);
     if (order->obj.meta.deletion_timestamp != 0)
         TRY(order_prepare_undo(&p));
-    else if (order_state_is_final(order->status.state))
-        TRY(settle(&p));
-    else if (acme_is_held(env, order->obj.meta.uid, ret_next))
-        return NULL;
     else
-        TRY(acme_hold(env, order->obj.meta.uid, finish(&p, run_steps(&p))));
+        TRY(settle(&p));
     *ret_next = p.next;
     return NULL;
 }

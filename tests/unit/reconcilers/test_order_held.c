@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A CA that asks to wait. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "acme_scene.h"
+#include "base/encode.h"
+#include "base/mem.h"
+#include "pki/csr.h"
+#include "reconcilers/order.h"
+#include "support/scripted_kube.h"
+
+#define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
+#define META(name, uid, version)                                                                   \
+    "\"metadata\":{\"name\":\"" name "\",\"namespace\":\"shop\",\"uid\":\"" uid                    \
+    "\",\"resourceVersion\":\"" version "\""
+#define OWNER                                                                                      \
+    ",\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"CertificateRequest\","   \
+    "\"name\":\"web-1\",\"uid\":\"r\",\"controller\":true}]"
+
+/* As the API server has it after a write. Owned. */
+static char *order_text(const char *csr, const char *version)
+{
+    return x_printf("{" META("o", "o", "%s") OWNER
+                    "},\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"acme\"}}}",
+                    version, csr);
+}
+
+static char *csr_text(void)
+{
+    AUTO(pki_names_release) struct pki_names names = {0};
+    AUTO_KEY key = NULL;
+    auto_free char *pem = NULL;
+    strlist_add(&names.dns, "a.test");
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
+    return base64_encode(pem, strlen(pem));
+}
+
+static struct err *reconcile(struct scene *s, int64_t *ret_next)
+{
+    static const struct object_name name = {.ns = "shop", .name = "o"};
+    *ret_next = 0;
+    return order_reconcile((void *)(uintptr_t)s->env, &name, ret_next);
+}
+
+/* For a day, say, until somebody names another CA. */
+static void another_issuer_is_not_waited_for(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    int64_t next = 0;
+    scene_open(&s);
+    acme_scene_issuer(&s, "");
+    auto_free char *csr = csr_text();
+    auto_free char *request =
+        x_printf("{" META("web-1", "r", "2") "},\"spec\":{\"request\":\"%s\",\"issuerRef\":{"
+                                             "\"name\":\"acme\"}}}",
+                 csr);
+    auto_free char *order = order_text(csr, "2");
+    auto_free char *told = order_text(csr, "3");
+    scene_put(&s.env->requests, request);
+    scene_put(&s.env->orders, order);
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/new-order", 429,
+                    "content-type: application/problem+json\nretry-after: 80000\n",
+                    ACME_PROBLEM("rateLimited"));
+    scripted_plan(&s.world, STATUS, 200, told);
+    expect_err(reconcile(&s, &next), ERR_RATE_LIMITED, "RateLimited", NULL);
+    expect_ok(reconcile(&s, &next));
+    assert_int_equal(next, SCENE_NOW + 80000 * NS_PER_SEC);
+    AUTO_OBJECT(struct issuer) issuer = cache_peek(s.env->issuers.cache, "shop", "acme");
+    ((struct issuer *)(uintptr_t)issuer)->obj.meta.generation = 2;
+    acme_scene_post(&s, "/new-order", 201, "location: " ACME_CA "/order/1\n",
+                    "{\"status\":\"pending\",\"finalize\":\"" ACME_CA "/finalize/1\"}");
+    auto_free char *placed = order_text(csr, "4");
+    scripted_plan(&s.world, STATUS, 200, placed);
+    expect_ok(reconcile(&s, &next));
+    assert_int_not_equal(next, SCENE_NOW + 80000 * NS_PER_SEC);
+    json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
+    assert_string_equal(JSTR(sent, "status", "url"), ACME_CA "/order/1");
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(another_issuer_is_not_waited_for)};
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
