@@ -241,10 +241,23 @@ static struct err *recall_order(struct order_pass *p, const char *url, struct ac
     return e;
 }
 
+char *order_url(const struct env *env, const struct order *o)
+{
+    return str_empty(o->status.url) ? memo_text(env->placed, o->obj.meta.uid)
+                                    : x_strdup(o->status.url);
+}
+
+bool order_is_placed(const struct env *env, const struct order *o)
+{
+    auto_free char *url = order_url(env, o);
+    return url != NULL;
+}
+
 /* For long, perhaps: others may go meanwhile. */
 static void not_placed(const struct order_pass *p)
 {
-    budgets_settle(p->env->budgets, p->order->obj.meta.uid, BUDGET_NOT_PLACED);
+    if (!order_is_placed(p->env, p->order))
+        budgets_settle(p->env->budgets, p->order->obj.meta.uid, BUDGET_NOT_PLACED);
 }
 
 static struct err *create(struct order_pass *p)

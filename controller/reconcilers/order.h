@@ -45,6 +45,9 @@ struct order_pass {
  * let nobody of these identities (the directory's) issue. */
 struct err *order_preflight(struct order_pass *p, const struct acme_identifier *ids, size_t count,
                             const struct strlist *identities) MUST_CHECK;
+/* The URL of the order that it has at the CA, in status or on the way there; owned, NULL for none. */
+char *order_url(const struct env *env, const struct order *o);
+bool order_is_placed(const struct env *env, const struct order *o);
 /* The state of a Challenge: its status, or what its reconcile knows beyond that; "pending" at first. */
 const char *challenge_state(const struct env *env, const struct challenge *c);
 /* Did the Order's pass that made this Challenge read its authorization, with this name, URL and token? Told once. */

@@ -57,13 +57,6 @@ static bool same_account(const struct order_pass *p, const struct order *o)
                                str_eq(issuer->status.acme.uri, own->status.acme.uri)));
 }
 
-/* The URL of the order that it has at the CA, in status or on the way there; owned, NULL for none. */
-static char *url_of(const struct env *env, const struct order *o)
-{
-    return str_empty(o->status.url) ? memo_text(env->placed, o->obj.meta.uid)
-                                    : x_strdup(o->status.url);
-}
-
 /* Another Order that has this URL, or with NULL a young one that has any; referenced, NULL for none. */
 static struct err *find_rival(const struct order_pass *p, const char *url,
                               const struct order **ret_rival)
@@ -74,7 +67,7 @@ static struct err *find_rival(const struct order_pass *p, const char *url,
     TRY(cache_by_index(p->env->orders.cache, p->env->orders_by_names, digest, &found));
     for (size_t i = 0; i < found.len; i++) {
         const struct order *o = found.items[i];
-        auto_free char *has = url_of(p->env, o);
+        auto_free char *has = order_url(p->env, o);
         bool young = p->now - o->obj.meta.creation_timestamp < PROVEN_BY;
         if (str_eq(o->obj.meta.uid, p->order->obj.meta.uid) || has == NULL || !same_account(p, o) ||
             (url != NULL ? !str_eq(has, url) : !young))
@@ -128,15 +121,9 @@ static struct err *wait_for_rival(struct order_pass *p)
     return NULL;
 }
 
-static bool is_placed(const struct order_pass *p)
-{
-    auto_free char *url = url_of(p->env, p->order);
-    return url != NULL;
-}
-
 struct err *ensure_alone(struct order_pass *p)
 {
-    if (is_placed(p))
+    if (order_is_placed(p->env, p->order))
         return NULL;
     TRY(wait_for_rival(p));
     if (!p->stop && str_starts(p->status.reason, UNDER_WAY))
@@ -153,7 +140,7 @@ struct err *order_alone_begin(struct order_pass *p, char **ret_turn)
         order_wait(p, p->now + TURN_AGAIN);
         return NULL;
     }
-    struct err *e = is_placed(p) ? NULL : wait_for_rival(p);
+    struct err *e = order_is_placed(p->env, p->order) ? NULL : wait_for_rival(p);
     if (e != NULL || p->stop)
         turns_give(p->env->turns, turn);
     else

@@ -135,8 +135,7 @@ struct err *ensure_budget(struct order_pass *p)
             clear_waiting(p);
         return NULL;
     }
-    auto_free char *placed = memo_text(p->env->placed, p->order->obj.meta.uid);
-    if (placed != NULL)
+    if (order_is_placed(p->env, p->order))
         return NULL;
     AUTO(budget_needs_release) struct budget_needs needs = {0};
     TRY(choose_replaces(p));
@@ -225,15 +224,9 @@ static struct err *show_refusal(struct order_pass *p, struct err *failed)
     return failed;
 }
 
-static bool is_placed(const struct order_pass *p)
-{
-    auto_free char *url = memo_text(p->env->placed, p->order->obj.meta.uid);
-    return url != NULL || !str_empty(p->order->status.url);
-}
-
 void budget_denied(const struct order_pass *p)
 {
-    if (!is_placed(p))
+    if (!order_is_placed(p->env, p->order))
         budgets_settle(p->env->budgets, p->order->obj.meta.uid, BUDGET_NOT_PLACED);
 }
 
@@ -241,7 +234,7 @@ struct err *budget_failed(struct order_pass *p, struct err *failed)
 {
     const char *uid = p->order->obj.meta.uid;
     bool limited = failed->kind == ERR_RATE_LIMITED;
-    if (!is_placed(p) && limited) {
+    if (!order_is_placed(p->env, p->order) && limited) {
         budgets_refused(p->env->budgets, uid);
         budgets_settle(p->env->budgets, uid, BUDGET_FAILED);
     }
@@ -250,13 +243,15 @@ struct err *budget_failed(struct order_pass *p, struct err *failed)
 
 /* ---- what came of it ---- */
 
-static enum budget_outcome outcome_of(const struct order *order, bool exists)
+/* One that went while its URL was on the way into its status was placed, too. */
+static enum budget_outcome outcome_of(const struct env *env, const struct order *order, bool exists)
 {
+    bool placed = order_is_placed(env, order);
     if (!exists) /* it may be finalized at the CA, so what it took stays taken */
-        return str_empty(order->status.url) ? BUDGET_NOT_PLACED : BUDGET_ISSUED;
+        return placed ? BUDGET_ISSUED : BUDGET_NOT_PLACED;
     if (str_eq(order->status.state, "valid"))
         return BUDGET_ISSUED;
-    return str_empty(order->status.url) ? BUDGET_NOT_PLACED : BUDGET_FAILED;
+    return placed ? BUDGET_FAILED : BUDGET_NOT_PLACED;
 }
 
 void budget_on_order(void *arg, const struct cache_change *change)
@@ -269,7 +264,7 @@ void budget_on_order(void *arg, const struct cache_change *change)
     const struct order *order = now != NULL ? now : old;
     if (change->initial || was_over || !is_over || order == NULL)
         return;
-    budgets_settle(env->budgets, order->obj.meta.uid, outcome_of(order, now != NULL));
+    budgets_settle(env->budgets, order->obj.meta.uid, outcome_of(env, order, now != NULL));
     budget_store_wake(env);
 }
 

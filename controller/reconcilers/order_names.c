@@ -37,8 +37,7 @@ static int64_t look_again(const struct order_pass *p)
 
 struct err *ensure_allowed(struct order_pass *p)
 {
-    auto_free char *placed = memo_text(p->env->placed, p->order->obj.meta.uid);
-    if (!str_empty(p->order->status.url) || placed != NULL)
+    if (order_is_placed(p->env, p->order))
         return NULL;
     AUTO(strlist_release) struct strlist names = {0};
     TRY(order_names(p->chain.request, &names));

@@ -277,6 +277,28 @@ static void the_end_of_an_order_is_heard(void **state)
     }
 }
 
+/* What the CA has made is counted, also when the Order was deleted before its URL got into status. */
+static void what_was_placed_stays_counted(void **state)
+{
+    (void)state;
+    for (int placed = 0; placed <= 1; placed++) {
+        SCENE s = {0};
+        scene_open(&s);
+        load_nothing(&s);
+        budget_put_issuer(&s, OTHER, LIMITS);
+        budget_put_request(&s, 2, budget_csr, "");
+        budget_put_order(&s, "o", 5, "");
+        STEP t = {0};
+        step_open(&s, &t, "o", "");
+        expect_ok(ensure_budget(&t.p));
+        if (placed != 0)
+            memo_set_text(s.env->placed, "o", "https://ca.test/o/1");
+        AUTO_OBJECT(struct order) o = cache_peek(s.env->orders.cache, "shop", "o");
+        cache_delete(s.env->orders.cache, o);
+        assert_int_equal(left(&s, BUDGET_ORDERS, 9, NULL), placed != 0 ? 8 : 9);
+    }
+}
+
 static void put_challenge(struct scene *s, int version, const char *state)
 {
     auto_free char *text = x_printf(
@@ -479,6 +501,7 @@ int main(void)
         cmocka_unit_test(what_the_api_server_denies_holds_up_nobody),
         cmocka_unit_test(other_failures_pass_through),
         cmocka_unit_test(the_end_of_an_order_is_heard),
+        cmocka_unit_test(what_was_placed_stays_counted),
         cmocka_unit_test(a_failed_challenge_counts_once),
         cmocka_unit_test(it_is_stored_now_and_then),
         cmocka_unit_test(what_the_text_lacks_is_in_the_orders),
