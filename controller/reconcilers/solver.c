@@ -301,12 +301,11 @@ struct err *solver_reconcile(void *arg, const struct object_name *name, int64_t 
     if (*name->ns != '\0')
         return reconcile_one(env, name, ret_next);
     if (str_eq(name->name, STANDING_KEY))
-        return standing_sweep(env);
+        return standing_sweep(env, ret_next);
     if (str_eq(name->name, SWEEP_KEY))
         return order_sweep_routes(env, ret_next);
     TRY(adopt_all(env), "looking for solvers of an earlier process");
     controller_enqueue(env->controllers.solver, "", SWEEP_KEY);
-    TRY(standing_sweep(env), "looking for standing routes");
     *ret_next = clock_wall(env->clock) + ADOPT_AGAIN;
-    return NULL;
+    return err_wrap(standing_sweep(env, ret_next), "looking for standing routes");
 }

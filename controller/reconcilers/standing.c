@@ -41,9 +41,13 @@ void standing_issuer_changed(const struct env *env, const struct issuer *old,
         controller_enqueue(env->controllers.solver, "", STANDING_KEY);
 }
 
+/* Nobody tells when an Order needs its route no more. */
+#define USED_AGAIN (5 * NS_PER_SEC)
+
 struct sweep {
     const struct env *env;
     struct object_list certificates;
+    bool used; /* a route that would have gone otherwise */
 };
 
 static bool needs(const struct env *env, const struct certificate *c,
@@ -88,21 +92,25 @@ static bool is_in_use(const struct env *env, const struct http01_standing *route
 
 static struct err *look_at(void *arg, const struct http01_standing *route)
 {
-    const struct sweep *s = arg;
+    struct sweep *s = arg;
     for (size_t i = 0; i < s->certificates.len; i++)
         if (needs(s->env, s->certificates.items[i], route))
             return NULL;
-    if (is_in_use(s->env, route))
+    if (is_in_use(s->env, route)) {
+        s->used = true;
         return NULL;
+    }
     log_info("standing route removed", L_STR("ingress", route->name));
     return http01_standing_remove(&s->env->http01, route);
 }
 
-struct err *standing_sweep(const struct env *env)
+struct err *standing_sweep(const struct env *env, int64_t *ret_next)
 {
     struct sweep s = {.env = env};
     cache_all(env->certificates.cache, &s.certificates);
     struct err *e = http01_standing_each(&env->http01, NULL, look_at, &s);
     object_list_release(&s.certificates);
+    if (s.used)
+        *ret_next = clock_wall(env->clock) + USED_AGAIN;
     return e;
 }
