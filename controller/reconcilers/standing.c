@@ -50,6 +50,15 @@ struct sweep {
     bool used; /* a route that would have gone otherwise */
 };
 
+static bool lets_stand(const struct env *env, const struct issuer_ref *ref, const char *ns)
+{
+    AUTO_OBJECT(struct issuer) issuer = NULL;
+    struct err *e = env_issuer(env, ref, ns, &issuer);
+    bool unsure = e != NULL && !err_is(e, ERR_INVALID); /* looked at again with the next sweep */
+    err_free(e);
+    return unsure || (issuer != NULL && has_standing(issuer));
+}
+
 static bool needs(const struct env *env, const struct certificate *c,
                   const struct http01_standing *route)
 {
@@ -60,21 +69,19 @@ static bool needs(const struct env *env, const struct certificate *c,
     for (size_t i = 0; i < route->hosts.len; i++)
         if (!certificate_names(&c->spec, route->hosts.items[i]))
             return false;
-    AUTO_OBJECT(struct issuer) issuer = NULL;
-    struct err *e = env_issuer(env, &c->spec.issuer_ref, m->namespace, &issuer);
-    bool unsure = e != NULL && !err_is(e, ERR_INVALID); /* looked at again with the next sweep */
-    err_free(e);
-    return unsure || (issuer != NULL && has_standing(issuer));
+    return lets_stand(env, &c->spec.issuer_ref, m->namespace);
 }
 
-static bool is_answered_by(const struct order *o, const struct http01_standing *route)
+/* Whose issuer has gone, nobody goes on with. */
+static bool is_answered_by(const struct env *env, const struct order *o,
+                           const struct http01_standing *route)
 {
     if (!str_eq(o->obj.meta.namespace, route->ns) || str_empty(o->status.url) ||
         order_state_is_final(o->status.state))
         return false;
     for (size_t i = 0; i < route->hosts.len; i++)
         if (bind_strings_has(&o->spec.dns_names, route->hosts.items[i]))
-            return true;
+            return lets_stand(env, &o->spec.issuer_ref, route->ns);
     return false;
 }
 
@@ -85,7 +92,7 @@ static bool is_in_use(const struct env *env, const struct http01_standing *route
     AUTO_OBJECT_LIST orders = {0};
     cache_all(env->orders.cache, &orders);
     for (size_t i = 0; i < orders.len; i++)
-        if (is_answered_by(orders.items[i], route))
+        if (is_answered_by(env, orders.items[i], route))
             return true;
     return false;
 }

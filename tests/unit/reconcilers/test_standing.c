@@ -23,6 +23,8 @@
     "\"},\"spec\":{\"acme\":{\"server\":\"https://acme.test/dir\",\"privateKeySecretRef\":{"       \
     "\"name\":\"account\"},\"solvers\":[{\"http01\":{\"shared\":{" shared "}}}]}}}"
 
+#define AT_CA "\"url\":\"https://acme.test/1\""
+
 /* The process runs with replicas that answer: the scene's do not. again: what is used now is looked at once more. */
 static void sweep(struct scene *s, bool stays, bool again)
 {
@@ -75,15 +77,18 @@ static void a_route_stays_while_the_ca_may_ask_there(void **state)
 {
     (void)state;
     static const struct {
-        const char *ns, *names, *status;
+        const char *ns, *names, *issuer, *status;
         bool stays;
     } rows[] = {
-        {"shop", "\"b.test\",\"c.test\"", "\"url\":\"https://acme.test/1\"", true},
-        {"shop", "\"b.test\"", "\"url\":\"https://acme.test/1\",\"state\":\"pending\"", true},
-        {"shop", "\"b.test\"", "\"url\":\"https://acme.test/1\",\"state\":\"valid\"", false},
-        {"shop", "\"b.test\"", "\"state\":\"pending\"", false}, /* it waits, and may for long */
-        {"shop", "\"c.test\"", "\"url\":\"https://acme.test/1\"", false},
-        {"other", "\"b.test\"", "\"url\":\"https://acme.test/1\"", false},
+        {"shop", "\"b.test\",\"c.test\"", "keeps", AT_CA, true},
+        {"shop", "\"b.test\"", "keeps", AT_CA ",\"state\":\"pending\"", true},
+        {"shop", "\"b.test\"", "keeps", AT_CA ",\"state\":\"valid\"", false},
+        {"shop", "\"b.test\"", "keeps", "\"state\":\"pending\"",
+         false}, /* waits for long, perhaps */
+        {"shop", "\"b.test\"", "clears", AT_CA, false},
+        {"shop", "\"b.test\"", "gone", AT_CA, false},
+        {"shop", "\"c.test\"", "keeps", AT_CA, false},
+        {"other", "\"b.test\"", "keeps", AT_CA, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
@@ -94,11 +99,12 @@ static void a_route_stays_while_the_ca_may_ask_there(void **state)
                   "\"uid\":\"u\"},\"spec\":{\"secretName\":\"web\",\"dnsNames\":["
                   "\"a.test\",\"b.test\"],\"issuerRef\":{\"kind\":"
                   "\"ClusterIssuer\",\"name\":\"clears\"}}}");
+        scene_put(&s.env->cluster_issuers, ISSUER("keeps", "\"standing\":true"));
         auto_free char *order = x_printf(
             "{\"metadata\":{\"namespace\":\"%s\",\"name\":\"web-1\",\"uid\":\"o\"},\"spec\":{"
-            "\"request\":\"\",\"dnsNames\":[%s],\"issuerRef\":{\"name\":\"clears\"}},\"status\":{%"
-            "s}}",
-            rows[i].ns, rows[i].names, rows[i].status);
+            "\"request\":\"\",\"dnsNames\":[%s],\"issuerRef\":{\"kind\":\"ClusterIssuer\",\"name\":"
+            "\"%s\"}},\"status\":{%s}}",
+            rows[i].ns, rows[i].names, rows[i].issuer, rows[i].status);
         scene_put(&s.env->orders, order);
         sweep(&s, rows[i].stays, rows[i].stays);
     }
