@@ -94,7 +94,7 @@ static void perform(struct call *c, const struct stop *stop)
     struct stop *token = (struct stop *)(uintptr_t)stop;
     struct stop_listener listener;
     io_latch_init(&c->latch);
-    io_loop_run(c->client->loop, &c->start);
+    io_loop_post(c->client->loop, &c->start);
     if (token != NULL)
         stop_listen(token, &listener, on_stop, c);
     io_latch_wait(&c->latch);

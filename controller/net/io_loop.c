@@ -430,24 +430,6 @@ static void *io_thread(void *arg)
     return NULL;
 }
 
-void io_loop_run(struct io_loop *l, struct io_task *t)
-{
-    if (enqueue(l, t))
-        return;
-    if (pthread_mutex_trylock(&l->turn) != 0) { /* the I/O thread is about to sleep, or just woke */
-        wake(l);
-        return;
-    }
-    while (run_tasks(l)) {
-        serve_timeouts(l);
-        reap(l);
-    }
-    bool sooner = next_due(l) < l->wake_at;
-    pthread_mutex_unlock(&l->turn);
-    if (sooner)
-        wake(l);
-}
-
 static void close_fd(int fd)
 {
     if (fd >= 0)

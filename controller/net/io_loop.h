@@ -32,9 +32,6 @@ struct io_task {
 };
 /* Tasks run in the order they were posted; nothing happens when t waits already. */
 void io_loop_post(struct io_loop *l, struct io_task *t);
-/* The same, but by the caller itself when the I/O thread sleeps, which is not woken then. The caller
- * holds no lock that a task or a callback of a transfer may take. */
-void io_loop_run(struct io_loop *l, struct io_task *t);
 /* Takes t back; returns only when it is not running. Not from a task. */
 void io_loop_unpost(struct io_loop *l, struct io_task *t);
 
