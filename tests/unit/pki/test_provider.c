@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "pki/internal.h"
 #include "pki/key.h"
+#include "testca.h"
 
 static EVP_PKEY *make_key(const char *type)
 {
@@ -83,6 +84,98 @@ static void everything_else_is_there(void **state)
     SSL_CTX_free(ctx);
 }
 
+/* ---- TLS: what a handshake fetches on its way depends on suite and version, and on whether a session is resumed ------ */
+
+static SSL_CTX *make_context(const char *suite, int version)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+    assert_int_equal(SSL_CTX_set_min_proto_version(ctx, version), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(ctx, version), 1);
+    assert_int_equal(version == TLS1_3_VERSION ? SSL_CTX_set_ciphersuites(ctx, suite)
+                                               : SSL_CTX_set_cipher_list(ctx, suite),
+                     1);
+    return ctx;
+}
+
+/* With keys of both kinds, since suites before TLS 1.3 name the one they take. */
+static SSL_CTX *make_server(const char *suite, int version, const struct issued *ids, size_t count)
+{
+    SSL_CTX *ctx = make_context(suite, version);
+    SSL_CTX_set_dh_auto(ctx, 1);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(SSL_CTX_use_certificate(ctx, ids[i].cert), 1);
+        assert_int_equal(SSL_CTX_use_PrivateKey(ctx, ids[i].key), 1);
+    }
+    return ctx;
+}
+
+/* The session of a handshake in memory, which resumes that one unless it is NULL; NULL where it failed. */
+static SSL_SESSION *shake_hands(SSL_CTX *client_ctx, SSL_CTX *server_ctx, SSL_SESSION *session)
+{
+    SSL *client = SSL_new(client_ctx), *server = SSL_new(server_ctx);
+    BIO *ours = NULL, *theirs = NULL;
+    char byte;
+    assert_int_equal(BIO_new_bio_pair(&ours, 65536, &theirs, 65536), 1);
+    SSL_set_bio(client, ours, ours);
+    SSL_set_bio(server, theirs, theirs);
+    SSL_set_connect_state(client);
+    SSL_set_accept_state(server);
+    if (session != NULL)
+        assert_int_equal(SSL_set_session(client, session), 1);
+    for (int i = 0; i < 4; i++) {
+        SSL_do_handshake(client);
+        SSL_do_handshake(server);
+    }
+    SSL_read(client, &byte, 1); /* the ticket */
+    bool done = SSL_is_init_finished(client) && SSL_is_init_finished(server) &&
+                (session == NULL || SSL_session_reused(client));
+    SSL_SESSION *next = done ? SSL_get1_session(client) : NULL;
+    SSL_shutdown(client); /* or the session may not be resumed */
+    SSL_free(client);
+    SSL_free(server);
+    return next;
+}
+
+static void expect_suite(const char *suite, int version, const struct issued *ids, size_t count)
+{
+    SSL_CTX *client = make_context(suite, version);
+    SSL_CTX *server = make_server(suite, version, ids, count);
+    SSL_SESSION *first = shake_hands(client, server, NULL);
+    if (first == NULL)
+        fail_msg("no handshake with %s", suite);
+    SSL_SESSION *again = shake_hands(client, server, first);
+    if (again == NULL)
+        fail_msg("a session of %s is not resumed", suite);
+    SSL_SESSION_free(again);
+    SSL_SESSION_free(first);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+}
+
+static void every_suite_is_spoken_and_resumed(void **state)
+{
+    (void)state;
+    struct issued ids[2];
+    AUTO(EVP_PKEY_freep) EVP_PKEY *rsa = make_key("RSA");
+    issue(&(struct issue_spec){.cn = "ec"}, &ids[0]);
+    issue(&(struct issue_spec){.cn = "rsa", .key = rsa}, &ids[1]);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+    SSL *ssl = SSL_new(ctx);
+    STACK_OF(SSL_CIPHER) *all = SSL_get1_supported_ciphers(ssl);
+    assert_in_range(sk_SSL_CIPHER_num(all), 20, 60);
+    for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(all, i);
+        bool newest = strcmp(SSL_CIPHER_get_version(cipher), "TLSv1.3") == 0;
+        expect_suite(SSL_CIPHER_get_name(cipher), newest ? TLS1_3_VERSION : TLS1_2_VERSION, ids,
+                     ARRAY_LEN(ids));
+    }
+    sk_SSL_CIPHER_free(all);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        issued_release(&ids[i]);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -97,6 +190,7 @@ int main(void)
         cmocka_unit_test(keys_of_servers_and_clients_are_read),
         cmocka_unit_test(there_are_few_of_them),
         cmocka_unit_test(everything_else_is_there),
+        cmocka_unit_test(every_suite_is_spoken_and_resumed),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
