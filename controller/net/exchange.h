@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One HTTP exchange on one easy handle: set-up, checks, bounds, redirects and the verdict, whoever
- * drives the handle. Used by one thread at a time: who has the turn of a client's loop, or a plain
+ * drives the handle. Used by one thread at a time: the I/O thread of a client, or a plain
  * transport's caller. Internal to this room.
  */
 #ifndef CERTROLL_NET_EXCHANGE_H

@@ -8,7 +8,7 @@
 
 /* One blocking call; lives on its caller's stack. */
 struct call {
-    struct io_transfer transfer; /* first: the loop finds the call by it */
+    struct io_transfer transfer; /* first: the I/O thread finds the call by it */
     struct io_task start;
     struct io_task cancel;
     struct http_client *client;
@@ -16,17 +16,18 @@ struct call {
     struct exchange exchange;
     struct http_response response;
     struct err *err;
-    bool finished;      /* guarded by the loop's turn: the latch is or is about to be open */
+    bool finished;      /* of the I/O thread: the latch is or is about to be open */
     bool cancel_posted; /* by the stop token */
     struct io_latch latch;
 };
 
 #define CALL_OF(ptr, member) ((struct call *)(void *)((char *)(ptr)-offsetof(struct call, member)))
 
-/* The last the loop does with a call. */
+/* The last the I/O thread does with a call. */
 static void finish(struct call *c, struct err *e)
 {
     io_transfer_end(c->client->loop, &c->transfer, (c->req->flags & HTTP_SECRET) != 0);
+    exchange_release(&c->exchange);
     c->err = e;
     c->finished = true;
     io_latch_open(&c->latch);
@@ -119,7 +120,6 @@ static struct err *client_call(void *ctx, const struct http_request *req, const 
         .req = req,
     };
     perform(&c, stop);
-    exchange_release(&c.exchange);
     leave(client);
     if (c.err == NULL)
         *ret_response = c.response;

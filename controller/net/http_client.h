@@ -14,8 +14,8 @@
  * ignore. */
 void http_global_init(void);
 
-/* Said by the lease: ERR_CANCELLED when a change may not be sent any more. Called when a
- * request is about to be sent (CURLOPT_PREREQFUNCTION), with libcurl's turn: must not block. */
+/* Said by the lease: ERR_CANCELLED when a change may not be sent any more. Called on the I/O thread
+ * (CURLOPT_PREREQFUNCTION): must not block. */
 typedef struct err *(*http_gate)(void *arg);
 
 struct http_client_options {

@@ -59,7 +59,7 @@ static void request_release(struct http_request *req)
     free_copy(req->body, req->body_len);
 }
 
-/* ---- with the loop's turn --------------------------------------------------------------------- */
+/* ---- the I/O thread --------------------------------------------------------------------------- */
 
 static void touch(struct http_stream *s)
 {

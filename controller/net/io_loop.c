@@ -18,8 +18,6 @@
 #define IDLE_CONNECTIONS_MAX 64
 #define EVENTS_MAX 64
 #define NEVER INT64_MAX
-/* What a caller starts is due when its connect time-out is, mostly: who wakes before that need not be told of it. */
-#define REST_WHILE_BUSY (4 * NS_PER_SEC)
 
 struct io_loop {
     pthread_t thread;
@@ -31,14 +29,11 @@ struct io_loop {
     pthread_cond_t task_over;
     struct io_task *first, *last;
     const struct io_task *running;
-    bool attended; /* whoever has the turn, or was woken, will look at the tasks again */
     bool cancel_all;
     bool quit;
 
-    pthread_mutex_t turn; /* libcurl, and all below; taken before the lock */
+    /* of the I/O thread */
     bool cancelling;
-    bool busy;       /* something was started since the I/O thread went to sleep */
-    int64_t wake_at; /* when it wakes by itself */
     struct io_transfer *transfers;
     long transfer_count;
     struct io_timer *timers;
@@ -76,19 +71,17 @@ void io_latch_wait(struct io_latch *latch)
 
 /* ---- tasks ------------------------------------------------------------------------------------ */
 
-/* Nobody reads the counter: it is watched by its edges, and a full one has them as well. */
 static void wake(struct io_loop *l)
 {
     uint64_t one = 1;
+    /* A full counter wakes as well. */
     (void)!write(l->wake_fd, &one, sizeof(one));
 }
 
-/* Returns whether somebody will look at it. */
-static bool enqueue(struct io_loop *l, struct io_task *t)
+void io_loop_post(struct io_loop *l, struct io_task *t)
 {
     pthread_mutex_lock(&l->lock);
-    bool attended = l->attended;
-    l->attended = true;
+    bool was_empty = l->first == NULL;
     if (!t->queued) {
         t->queued = true;
         t->next = NULL;
@@ -100,12 +93,7 @@ static bool enqueue(struct io_loop *l, struct io_task *t)
         l->last = t;
     }
     pthread_mutex_unlock(&l->lock);
-    return attended;
-}
-
-void io_loop_post(struct io_loop *l, struct io_task *t)
-{
-    if (!enqueue(l, t))
+    if (was_empty)
         wake(l);
 }
 
@@ -133,21 +121,12 @@ void io_loop_unpost(struct io_loop *l, struct io_task *t)
     pthread_mutex_unlock(&l->lock);
 }
 
-static void attend(struct io_loop *l)
-{
-    pthread_mutex_lock(&l->lock);
-    l->attended = true;
-    l->cancelling = l->cancel_all;
-    pthread_mutex_unlock(&l->lock);
-}
-
-/* A task may release the memory it is in: it is not touched after it ran. Returns whether any ran. */
+/* A task may release the memory it is in: it is not touched after it ran. Returns whether to go on. */
 static bool run_tasks(struct io_loop *l)
 {
     pthread_mutex_lock(&l->lock);
     l->cancelling = l->cancel_all;
     struct io_task *t;
-    bool any = l->first != NULL;
     while ((t = l->first) != NULL) {
         unlink_task(l, t);
         l->running = t;
@@ -157,9 +136,9 @@ static bool run_tasks(struct io_loop *l)
         l->running = NULL;
         pthread_cond_broadcast(&l->task_over);
     }
-    l->attended = any; /* by whoever calls this again now */
+    bool go_on = !l->quit;
     pthread_mutex_unlock(&l->lock);
-    return any;
+    return go_on;
 }
 
 /* ---- timers ----------------------------------------------------------------------------------- */
@@ -253,7 +232,6 @@ bool io_transfer_start(struct io_loop *l, struct io_transfer *t)
     if (curl_multi_add_handle(l->multi, t->easy) != CURLM_OK)
         abort();
     t->in_multi = true;
-    l->busy = true;
     t->prev = NULL;
     t->next = l->transfers;
     if (l->transfers != NULL)
@@ -355,8 +333,11 @@ static void serve_timeouts(struct io_loop *l)
 
 static void serve_event(struct io_loop *l, const struct epoll_event *ev)
 {
-    if (ev->data.fd == l->wake_fd)
+    if (ev->data.fd == l->wake_fd) {
+        uint64_t count;
+        (void)!read(l->wake_fd, &count, sizeof(count));
         return;
+    }
     int what = 0;
     if ((ev->events & EPOLLIN) != 0)
         what |= CURL_CSELECT_IN;
@@ -368,65 +349,31 @@ static void serve_event(struct io_loop *l, const struct epoll_event *ev)
     curl_multi_socket_action(l->multi, ev->data.fd, what, &running);
 }
 
-static int64_t next_due(const struct io_loop *l)
+static int wait_ms(const struct io_loop *l)
 {
-    return l->curl_due < l->timers_due ? l->curl_due : l->timers_due;
-}
-
-/* How long the I/O thread sleeps now. */
-static int rest_ms(struct io_loop *l)
-{
-    int64_t now = clock_mono(clock_system());
-    l->wake_at = next_due(l);
-    if (l->busy && l->wake_at - now > REST_WHILE_BUSY)
-        l->wake_at = now + REST_WHILE_BUSY;
-    l->busy = false;
-    if (l->wake_at == NEVER)
+    int64_t due = l->curl_due < l->timers_due ? l->curl_due : l->timers_due;
+    if (due == NEVER)
         return -1;
-    int64_t left = l->wake_at - now;
+    int64_t left = due - clock_mono(clock_system());
     if (left <= 0)
         return 0;
     int64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS;
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-/* Sleeps, without the turn, until something is to be done; and does what sockets ask for. */
-static void rest(struct io_loop *l)
-{
-    struct epoll_event events[EVENTS_MAX];
-    int ms = rest_ms(l);
-    pthread_mutex_unlock(&l->turn);
-    int n = epoll_wait(l->epoll_fd, events, EVENTS_MAX, ms);
-    pthread_mutex_lock(&l->turn);
-    attend(l);
-    for (int i = 0; i < n; i++)
-        serve_event(l, &events[i]);
-}
-
-static bool is_over(struct io_loop *l)
-{
-    pthread_mutex_lock(&l->lock);
-    bool over = l->quit;
-    pthread_mutex_unlock(&l->lock);
-    return over;
-}
-
 static void *io_thread(void *arg)
 {
     struct io_loop *l = arg;
     pthread_setname_np(pthread_self(), "net");
-    pthread_mutex_lock(&l->turn);
-    while (true) {
-        do {
-            serve_timeouts(l);
-            reap(l);
-            fire_timers(l);
-        } while (run_tasks(l));
-        if (is_over(l))
-            break;
-        rest(l);
+    while (run_tasks(l)) {
+        serve_timeouts(l);
+        reap(l);
+        fire_timers(l);
+        struct epoll_event events[EVENTS_MAX];
+        int n = epoll_wait(l->epoll_fd, events, EVENTS_MAX, wait_ms(l));
+        for (int i = 0; i < n; i++)
+            serve_event(l, &events[i]);
     }
-    pthread_mutex_unlock(&l->turn);
     return NULL;
 }
 
@@ -444,7 +391,6 @@ static void release_loop(struct io_loop *l)
     close_fd(l->wake_fd);
     close_fd(l->epoll_fd);
     pthread_cond_destroy(&l->task_over);
-    pthread_mutex_destroy(&l->turn);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -453,7 +399,7 @@ static bool open_fds(struct io_loop *l)
 {
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.fd = l->wake_fd};
+    struct epoll_event ev = {.events = EPOLLIN, .data.fd = l->wake_fd};
     return l->epoll_fd >= 0 && l->wake_fd >= 0 &&
            epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->wake_fd, &ev) == 0;
 }
@@ -474,8 +420,6 @@ struct err *io_loop_new(struct io_loop **ret_loop)
     struct io_loop *l = x_calloc(1, sizeof(*l));
     l->timers_due = NEVER;
     l->curl_due = NEVER;
-    l->attended = true;
-    pthread_mutex_init(&l->turn, NULL);
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->task_over, NULL);
     l->multi = curl_multi_init();

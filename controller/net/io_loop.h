@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The I/O thread: owns one curl_multi, driven by epoll through libcurl's socket interface, so that
- * an event costs the same with ten open streams or a thousand. Other threads post tasks, or have the
- * turn for as long as it takes to run one while the I/O thread sleeps. Internal to this room.
+ * an event costs the same with ten open streams or a thousand. Other threads post tasks. Internal to
+ * this room.
  */
 #ifndef CERTROLL_NET_IO_LOOP_H
 #define CERTROLL_NET_IO_LOOP_H
@@ -32,7 +32,7 @@ struct io_task {
 };
 /* Tasks run in the order they were posted; nothing happens when t waits already. */
 void io_loop_post(struct io_loop *l, struct io_task *t);
-/* Takes t back; returns only when it is not running. Not from a task. */
+/* Takes t back; returns only when it is not running. Not from the I/O thread. */
 void io_loop_unpost(struct io_loop *l, struct io_task *t);
 
 /* Blocks one thread until another opens it. The waiter may release it as soon as it is through. */
@@ -44,7 +44,7 @@ void io_latch_release(struct io_latch *latch);
 void io_latch_open(struct io_latch *latch);
 void io_latch_wait(struct io_latch *latch);
 
-/* ---- who has the turn only: tasks, timers and callbacks of transfers --------------------------- */
+/* ---- the I/O thread only ---------------------------------------------------------------------- */
 
 /* A running easy handle. */
 struct io_transfer {

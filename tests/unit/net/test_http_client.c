@@ -242,39 +242,6 @@ static void test_stop_races_with_the_end(void **state)
     scripted_server_stop(s);
 }
 
-static void hello_once(struct scripted_conn *c, void *arg)
-{
-    struct scripted_request r;
-    (void)arg;
-    if (scripted_read_request(c, &r)) {
-        scripted_request_release(&r);
-        scripted_respond(c, 200, "", "hello");
-    }
-    scripted_wait_closed(c);
-}
-
-/* A call over a kept connection is sent by its caller: nothing but its time-out wakes the I/O thread. */
-static void test_timeout_of_a_sleeping_thread(void **state)
-{
-    (void)state;
-    struct http_client_options o = net_open_options();
-    struct net_fixture f;
-    net_fixture_init(&f, &o);
-    const struct http_transport *t = net_transport(&f, NET_CLIENT);
-    struct scripted_server *s =
-        scripted_server_start(&(struct scripted_options){.script = hello_once});
-    auto_free char *url = scripted_server_url(s, "/");
-    AUTO_RESPONSE r = assert_call(t, &(struct http_request){.url = url});
-    int64_t start = now_ns();
-    auto_free char *message =
-        assert_call_fails(t, &(struct http_request){.url = url, .timeout = 50 * NS_PER_MS}, NULL,
-                          ERR_TRANSIENT, "Timeout");
-    assert_in_range(now_ns() - start, 50 * NS_PER_MS, 2 * NS_PER_SEC);
-    assert_int_equal(scripted_server_accepted(s), 1);
-    net_fixture_release(&f);
-    scripted_server_stop(s);
-}
-
 static void test_free_unused(void **state)
 {
     (void)state;
@@ -296,7 +263,6 @@ int main(void)
         cmocka_unit_test(test_free_fails_what_is_in_flight),
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_stop_races_with_the_end),
-        cmocka_unit_test(test_timeout_of_a_sleeping_thread),
         cmocka_unit_test(test_free_unused),
     };
     return cmocka_run_group_tests(tests, net_group_setup, NULL);
