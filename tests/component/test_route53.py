@@ -102,7 +102,7 @@ def test_values_come_and_go_one_by_one(aws):
 
 
 @pytest.mark.parametrize("who, spoil, reason, text", [
-    ("dns", lambda secret: secret[:-1] + "x", "Unauthorized", "not that of the access key"),
+    ("dns", lambda secret: secret[:-1] + ".", "Unauthorized", "not that of the access key"),
     ("dns", lambda secret: secret.upper(), "Unauthorized", "SignatureDoesNotMatch"),
     ("nobody", lambda secret: secret, "Unauthorized", "AccessDenied"),
 ], ids=["one letter", "capitals", "no policy"])
