@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/encode.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -139,7 +140,7 @@ static struct err *lent_to_node(const struct dns_env *env, bool remember,
     if (len == 0 || len > ROLE_MAX)
         return err_new(ERR_TRANSIENT, "ProviderFailed", NODE " names no role of the node");
     auto_free char *name = x_strndup(names, len);
-    auto_free char *role = dns_url_escape(name);
+    auto_free char *role = percent_encode(name);
     auto_free char *url = x_printf(NODE_ROLES "%s", role);
     r.url = url;
     return take_answer(env, &r, remember, ret_keys);

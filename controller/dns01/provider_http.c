@@ -341,8 +341,3 @@ json_t *dns_values_without(const json_t *values, const char *text)
     json_auto_t *list = others(values, text, &found);
     return found ? TAKE(list) : NULL;
 }
-
-char *dns_url_escape(const char *text)
-{
-    return percent_encode(text);
-}

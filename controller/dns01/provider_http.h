@@ -135,7 +135,4 @@ struct err *dns_record_ids(const json_t *records, const char *member, const char
 json_t *dns_values_with(const json_t *values, const char *text);
 json_t *dns_values_without(const json_t *values, const char *text);
 
-/* percent_encode(), for a path segment or a query value. Owned. */
-char *dns_url_escape(const char *text);
-
 #endif

@@ -20,7 +20,7 @@ struct sigv4_request {
     const char *host; /* the Host header: without the scheme's own port */
     const char *path; /* "/a/b": nothing in it that would have to be escaped */
     const char
-        *query; /* "a=b&c=d", escaped by dns_url_escape(), in the order of the names; "" = none */
+        *query; /* "a=b&c=d", escaped by percent_encode(), in the order of the names; "" = none */
     const char *content_type; /* NULL = none is sent */
     const void *body;
     size_t body_len;

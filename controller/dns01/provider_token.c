@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns01/provider_token.h"
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "dns01/provider_memory.h"
@@ -14,7 +15,7 @@
 
 struct err *dns_form_add(struct buf *form, const char *name, const char *value)
 {
-    auto_free char *escaped = dns_url_escape(value);
+    auto_free char *escaped = percent_encode(value);
     struct err *e = buf_addf(form, "%s%s=%s", form->len > 0 ? "&" : "", name, escaped);
     wipe(escaped, strlen(escaped)); /* it may be a secret */
     return e;

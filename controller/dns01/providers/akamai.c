@@ -162,7 +162,7 @@ static struct err *refusal(const struct session *s, const struct dns_http_answer
 
 static struct err *look_up_zone(void *arg, const char *zone, char **ret_id)
 {
-    auto_free char *name = dns_url_escape(zone);
+    auto_free char *name = percent_encode(zone);
     auto_free char *path = x_printf("/config-dns/v2/zones/%s", name);
     auto_free char *what = x_printf("zone %s", zone);
     AUTO_DNS_HTTP_ANSWER answer = {0};
@@ -189,8 +189,8 @@ static struct err *find_record(struct session *s, const struct dns_value *v, str
 {
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(s->env, v, look_up_zone, s, &zone));
-    auto_free char *zone_name = dns_url_escape(zone.name);
-    auto_free char *name = dns_url_escape(v->name);
+    auto_free char *zone_name = percent_encode(zone.name);
+    auto_free char *name = percent_encode(v->name);
     r->path = x_printf("/config-dns/v2/zones/%s/names/%s/types/TXT", zone_name, name);
     r->what = x_printf("record %s in zone %s", v->name, zone.name);
     return NULL;

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -121,7 +122,7 @@ static struct err *token_of_application(const struct dns_env *env, const struct 
                          "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
         TRY(dns_form_add(&form, "client_assertion", a->assertion->data));
     }
-    auto_free char *tenant = dns_url_escape(a->tenant_id);
+    auto_free char *tenant = percent_encode(a->tenant_id);
     auto_free char *url = x_printf("%s/%s/oauth2/v2.0/token", a->login, tenant);
     auto_free char *what = x_printf("application %s in tenant %s", a->client_id, a->tenant_id);
     const struct dns_token_source source = {MEMORY_TOKEN, url, what, &form};
@@ -156,8 +157,8 @@ static struct err *token_of_machine(const struct dns_env *env, const struct azur
     const char *which = !str_empty(id->client_id)     ? "&client_id="
                         : !str_empty(id->resource_id) ? "&msi_res_id="
                                                       : "";
-    auto_free char *value = dns_url_escape(str_or(str_or(id->client_id, id->resource_id), ""));
-    auto_free char *resource = dns_url_escape(cloud_of(c)->manager);
+    auto_free char *value = percent_encode(str_or(str_or(id->client_id, id->resource_id), ""));
+    auto_free char *resource = percent_encode(cloud_of(c)->manager);
     auto_free char *url = x_printf(MACHINE_URL "&resource=%s%%2F%s%s", resource, which, value);
     const struct dns_token_source source = {
         MEMORY_TOKEN, url,
@@ -248,9 +249,9 @@ static bool is_private(const struct azure *c)
 /* "https://.../dnsZones/example.com", owned. */
 static char *zone_url(const struct azure *c, const char *zone)
 {
-    auto_free char *subscription = dns_url_escape(c->subscription);
-    auto_free char *group = dns_url_escape(c->group);
-    auto_free char *name = dns_url_escape(zone);
+    auto_free char *subscription = percent_encode(c->subscription);
+    auto_free char *group = percent_encode(c->group);
+    auto_free char *name = percent_encode(zone);
     return x_printf("%s/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Network/%s/%s",
                     cloud_of(c)->manager, subscription, group,
                     is_private(c) ? "privateDnsZones" : "dnsZones", name);
@@ -309,7 +310,7 @@ static struct err *find_record(const struct dns_env *env, const struct azure *c,
         return err_new(ERR_INVALID, "ZoneNotFound",
                        "hostedZoneName: %s is not in the zone %s: write the zone that it is in",
                        v->name, zone);
-    auto_free char *name = dns_url_escape(relative);
+    auto_free char *name = percent_encode(relative);
     auto_free char *base = zone_url(c, zone);
     ret_record->url = x_printf("%s/TXT/%s%s", base, name, version(c));
     ret_record->what = x_printf("record %s in zone %s", v->name, zone);

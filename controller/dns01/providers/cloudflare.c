@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "dns01/provider_http.h"
@@ -92,7 +93,7 @@ static struct err *find_zone(void *arg, const char *zone, char **ret_id)
     TRY(dns_http_expect(zones, JSON_ARRAY, what));
     const json_t *active = dns_record_with(zones, "status", "active");
     const char *id = active != NULL ? JSTR(active, "id") : JSTR(zones, "0", "id");
-    *ret_id = id != NULL ? dns_url_escape(id) : NULL;
+    *ret_id = id != NULL ? percent_encode(id) : NULL;
     return NULL;
 }
 
@@ -132,7 +133,7 @@ static struct err *clean_up(const struct dns_env *env, const void *config,
         TRY(dns_http_expect(JGET(reply, "result"), JSON_ARRAY, what));
         const json_t *record = dns_record_with(JGET(reply, "result"), "content", v->text);
         if (record != NULL) {
-            auto_free char *id = dns_url_escape(str_or(JSTR(record, "id"), ""));
+            auto_free char *id = percent_encode(str_or(JSTR(record, "id"), ""));
             auto_free char *ours = x_printf(API "/zones/%s/dns_records/%s", zone.id, id);
             return dns_session_delete(&s, ours, what);
         }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "dns01/provider_memory.h"
@@ -233,8 +234,8 @@ static void read_zones(struct search *s, const json_t *zones)
 
 static struct err *read_zone_page(struct search *s, const char *zone)
 {
-    auto_free char *project = dns_url_escape(s->config->project);
-    auto_free char *page = dns_url_escape(str_or(s->page, ""));
+    auto_free char *project = percent_encode(s->config->project);
+    auto_free char *page = percent_encode(str_or(s->page, ""));
     auto_free char *url = x_printf(API "%s/managedZones?dnsName=%s.%s%s", project, zone,
                                    *page != '\0' ? "&pageToken=" : "", page);
     auto_free char *what = x_printf("zone %s in project %s", zone, s->config->project);
@@ -277,8 +278,8 @@ static struct err *find_zone(const struct dns_env *env, const struct google *c,
     AUTO(search_release) struct search s = {.env = env, .config = c};
     if (str_empty(c->zone))
         TRY(dns_hosted_zone_find(env, v, look_up_zone, &s, &found));
-    auto_free char *project = dns_url_escape(c->project);
-    auto_free char *zone = dns_url_escape(str_or(c->zone, found.id));
+    auto_free char *project = percent_encode(c->project);
+    auto_free char *zone = percent_encode(str_or(c->zone, found.id));
     *ret_url = x_printf(API "%s/managedZones/%s", project, zone);
     return NULL;
 }
@@ -386,7 +387,7 @@ static struct err *settled(const struct dns_env *env, const void *config, const 
         return NULL;
     auto_free char *zone = NULL;
     TRY(find_zone(env, config, v, &zone));
-    auto_free char *id = dns_url_escape(v->id);
+    auto_free char *id = percent_encode(v->id);
     auto_free char *url = x_printf("%s/changes/%s", zone, id);
     auto_free char *what = x_printf("change %s of zone %s", v->id, v->zone);
     json_auto_t *reply = NULL;

@@ -223,7 +223,7 @@ static struct err *call(const struct session *s, const struct request *r, json_t
 
 static struct err *look_up_zone(void *arg, const char *zone, char **ret_id)
 {
-    auto_free char *name = dns_url_escape(zone);
+    auto_free char *name = percent_encode(zone);
     auto_free char *path = x_printf("/domain/zone/%s", name);
     auto_free char *what = x_printf("zone %s", zone);
     json_auto_t *reply = NULL;
@@ -257,7 +257,7 @@ static struct err *find_place(struct session *s, const struct dns_value *v, stru
 {
     struct dns_hosted_zone zone;
     TRY(dns_hosted_zone_find(s->env, v, look_up_zone, s, &zone));
-    auto_free char *name = dns_url_escape(zone.name);
+    auto_free char *name = percent_encode(zone.name);
     auto_free char *relative = dns_relative_name(v->name, zone.name);
     p->zone = x_printf("/domain/zone/%s", name);
     p->relative = x_strdup(str_eq(relative, "@") ? "" : str_or(relative, ""));
@@ -280,7 +280,7 @@ static bool same_text(const char *target, const char *text)
 /* Ids of the records of that name, owned. */
 static struct err *list_ids(const struct session *s, const struct place *p, json_t **ret_ids)
 {
-    auto_free char *relative = dns_url_escape(p->relative);
+    auto_free char *relative = percent_encode(p->relative);
     auto_free char *path = x_printf("%s/record?fieldType=TXT&subDomain=%s", p->zone, relative);
     json_auto_t *ids = NULL;
     TRY(call(s, &(struct request){"GET", path, p->what, NULL}, &ids));

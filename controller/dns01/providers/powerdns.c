@@ -129,7 +129,7 @@ static struct err *ask(const struct session *s, const char *method, const char *
 
 static char *zone_url(const struct session *s, const char *zone)
 {
-    auto_free char *escaped = dns_url_escape(zone);
+    auto_free char *escaped = percent_encode(zone);
     return x_printf("%s/%s.", s->zones, escaped);
 }
 
@@ -211,7 +211,7 @@ static struct err *read_rrset(const struct session *s, const struct dns_hosted_z
                               const struct dns_value *v, const char *what, struct rrset *r)
 {
     auto_free char *base = zone_url(s, zone->name);
-    auto_free char *name = dns_url_escape(v->name);
+    auto_free char *name = percent_encode(v->name);
     auto_free char *url =
         x_printf("%s?rrset_name=%s.&rrset_type=TXT&include_disabled=true", base, name);
     auto_free char *absolute = x_printf("%s.", v->name);

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "dns01/provider_aws.h"
@@ -176,8 +177,8 @@ static void read_zones(const struct http_response *res, struct search *s)
         s->over = true;
     if (s->over)
         return;
-    auto_free char *next_name = dns_url_escape(name);
-    auto_free char *next_id = dns_url_escape(id);
+    auto_free char *next_name = percent_encode(name);
+    auto_free char *next_id = percent_encode(id);
     free(s->query);
     s->query = x_printf("dnsname=%s&hostedzoneid=%s&maxitems=" ZONES_PER_PAGE, next_name, next_id);
 }
@@ -191,7 +192,7 @@ static struct err *look_up_zone(void *arg, const char *zone, char **ret_id)
 {
     const struct account *a = arg;
     AUTO(search_release) struct search s = {.zone = zone};
-    auto_free char *name = dns_url_escape(zone);
+    auto_free char *name = percent_encode(zone);
     auto_free char *what = x_printf("zone %s", zone);
     s.query = x_printf("dnsname=%s.&maxitems=" ZONES_PER_PAGE, name);
     for (unsigned page = 0; page < ZONE_PAGES && !s.over; page++) {
@@ -282,7 +283,7 @@ static struct err *read_values(const struct xml *in, struct rrset *s)
 static struct err *read_rrset(const struct dns_env *env, const struct route53 *c,
                               const struct record *r, struct rrset *ret_set)
 {
-    auto_free char *name = dns_url_escape(r->name);
+    auto_free char *name = percent_encode(r->name);
     auto_free char *query = x_printf("maxitems=1&name=%s.&type=TXT", name);
     const struct request req = {.method = "GET",
                                 .path = r->path,
