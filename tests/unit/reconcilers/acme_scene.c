@@ -56,6 +56,20 @@ void acme_scene_cluster_issuer(struct scene *s, const char *more)
     put_issuer(s, &s->env->cluster_issuers, "certroll", "", more);
 }
 
+void acme_scene_pending_order(struct scene *s)
+{
+    scene_put(&s->env->requests,
+              "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\"," ACME_REF "}}");
+    scene_put(&s->env->orders,
+              "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
+              "\"resourceVersion\":\"2\"," ACME_OWNED(
+                  "CertificateRequest", "web-1",
+                  "r") "},\"spec\":{\"request\":\"Q1NS\"," ACME_REF
+                       "},\"status\":{\"state\":\"pending\",\"url\":\"" ACME_CA
+                       "/order/1\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]}}");
+}
+
 void acme_scene_directory(struct scene *s, const char *more)
 {
     auto_free char *body = x_printf("{" ACME_ENDPOINTS "%s}", more);

@@ -15,20 +15,16 @@
 #define TOKEN "0123456789abcdef"
 #define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/challenges/c/status"
 #define URL "GET http://a.test/.well-known/acme-challenge/" TOKEN
-#define REF "\"issuerRef\":{\"name\":\"acme\"}"
-#define OWNED(kind, name, uid)                                                                     \
-    "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"" kind                    \
-    "\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"controller\":true}]"
 
 static char *challenge_text(int version, const char *status)
 {
     return x_printf(
         "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\",\"creationTimestamp\":"
-        "\"2025-12-31T23:00:00Z\",\"resourceVersion\":\"%d\"," OWNED(
-            "Order", "o", "o") "},\"spec\":{\"url\":\"" ACME_CA
-                               "/chall/1\",\"authorizationURL\":\"" ACME_CA
-                               "/authz/1\",\"dnsName\":\"a.test\",\"type\":\"HTTP-01\",\"token\":"
-                               "\"" TOKEN "\",\"key\":\"k\",\"solver\":{}," REF "},\"status\":%s}",
+        "\"2025-12-31T23:00:00Z\",\"resourceVersion\":\"%d\"," ACME_OWNED(
+            "Order", "o",
+            "o") "},\"spec\":{\"url\":\"" ACME_CA "/chall/1\",\"authorizationURL\":\"" ACME_CA
+                 "/authz/1\",\"dnsName\":\"a.test\",\"type\":\"HTTP-01\",\"token\":"
+                 "\"" TOKEN "\",\"key\":\"k\",\"solver\":{}," ACME_REF "},\"status\":%s}",
         version, status);
 }
 
@@ -37,16 +33,7 @@ static void open_failing(struct scene *s)
 {
     scene_open(s);
     acme_scene_issuer(s, ",\"solvers\":[{\"http01\":{\"ingress\":{}}}]");
-    scene_put(&s->env->requests,
-              "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\"," REF "}}");
-    scene_put(&s->env->orders,
-              "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
-              "\"resourceVersion\":\"2\"," OWNED(
-                  "CertificateRequest", "web-1",
-                  "r") "},\"spec\":{\"request\":\"Q1NS\"," REF
-                       "},\"status\":{\"state\":\"pending\",\"url\":\"" ACME_CA
-                       "/order/1\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]}}");
+    acme_scene_pending_order(s);
     auto_free char *text = challenge_text(2, "{}");
     scene_put(&s->env->challenges, text);
     scripted_dns_address(&s->dns, "a.test", "192.0.2.1");

@@ -16,10 +16,6 @@
 #define INGRESS                                                                                    \
     "PATCH https://api/apis/networking.k8s.io/v1/namespaces/shop/ingresses/"                       \
     "o?fieldManager=certroll-http01&force=true"
-#define REF "\"issuerRef\":{\"name\":\"acme\"}"
-#define OWNED(kind, name, uid)                                                                     \
-    "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"" kind                    \
-    "\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"controller\":true}]"
 
 #define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
 
@@ -30,23 +26,14 @@ static void open_pending(struct scene *s, const char *type)
     acme_scene_issuer(s, ",\"solvers\":[{\"http01\":{\"ingress\":{}}},{\"selector\":{\"dnsNames\":["
                          "\"*.a.test\"]},\"dns01\":{\"cloudflare\":{\"apiTokenSecretRef\":{"
                          "\"name\":\"cf\",\"key\":\"token\"}}}}]");
-    scene_put(&s->env->requests,
-              "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\"," REF "}}");
-    scene_put(&s->env->orders,
-              "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
-              "\"resourceVersion\":\"2\"," OWNED(
-                  "CertificateRequest", "web-1",
-                  "r") "},\"spec\":{\"request\":\"Q1NS\"," REF
-                       "},\"status\":{\"state\":\"pending\",\"url\":\"" ACME_CA
-                       "/order/1\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]}}");
+    acme_scene_pending_order(s);
     auto_free char *challenge = x_printf(
         "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\","
-        "\"resourceVersion\":\"2\"," OWNED(
+        "\"resourceVersion\":\"2\"," ACME_OWNED(
             "Order", "o",
             "o") "},\"spec\":{\"url\":\"" ACME_CA "/c\",\"authorizationURL\":\"" ACME_CA
                  "/authz/1\",\"dnsName\":\"a.test\",\"wildcard\":true,\"type\":\"%s\",\"token\":"
-                 "\"0123456789abcdef\",\"key\":\"k\",\"solver\":{}," REF "}}",
+                 "\"0123456789abcdef\",\"key\":\"k\",\"solver\":{}," ACME_REF "}}",
         type);
     scene_put(&s->env->challenges, challenge);
 }
@@ -90,7 +77,7 @@ static void the_trouble_of_a_solver_is_told_here(void **state)
     scripted_plan(&s.world, INGRESS, 200, "{}");
     scripted_plan(&s.world, STATUS, 200,
                   "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
-                  "\"resourceVersion\":\"3\"},\"spec\":{\"request\":\"Q1NS\"," REF "}}");
+                  "\"resourceVersion\":\"3\"},\"spec\":{\"request\":\"Q1NS\"," ACME_REF "}}");
     reconcile(&s);
     json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
     assert_non_null(strstr(JSTR(sent, "status", "reason"), "no answer"));
