@@ -114,3 +114,14 @@ void memo_drop(struct memo *m, const char *key)
     map_remove(&m->entries, key);
     pthread_mutex_unlock(&m->lock);
 }
+
+void memo_unmark(struct memo *m, const char *key, unsigned marks)
+{
+    pthread_mutex_lock(&m->lock);
+    struct entry *e = map_get(&m->entries, key);
+    if (e != NULL)
+        e->numbers.marks &= ~marks;
+    if (e != NULL && e->numbers.marks == 0)
+        map_remove(&m->entries, key);
+    pthread_mutex_unlock(&m->lock);
+}

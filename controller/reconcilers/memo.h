@@ -26,5 +26,7 @@ struct memo_entry memo_get(struct memo *m, const char *key);
 void memo_set_text(struct memo *m, const char *key, const char *text);
 char *memo_text(struct memo *m, const char *key);
 void memo_drop(struct memo *m, const char *key);
+/* Takes marks away, and drops what has none left. */
+void memo_unmark(struct memo *m, const char *key, unsigned marks);
 
 #endif

@@ -181,7 +181,7 @@ struct err *order_clear_routes(const struct env *env, const char *key,
         if ((marks & http01_tier_mark(tier)) != 0 && tier->clear != NULL)
             TRY(tier->clear(&env->http01, order), "%s", tier->name);
     }
-    memo_drop(env->presented, key);
+    memo_unmark(env->presented, key, marks); /* adopt_route() may have found others meanwhile */
     return NULL;
 }
 

@@ -48,6 +48,14 @@ static void marks_add_up(void **state)
     assert_int_equal(memo_get(m, "a").marks, 5);
     assert_int_equal(memo_get(m, "a").time, 7);
     assert_int_equal(memo_get(m, "b").marks, 0);
+    memo_unmark(m, "a", 1 | 2);
+    assert_int_equal(memo_get(m, "a").marks, 4);
+    assert_int_equal(memo_get(m, "a").time, 7);
+    memo_unmark(m, "a", 4);
+    assert_int_equal(memo_get(m, "a").marks, 0);
+    assert_int_equal(memo_get(m, "a").time, 0);
+    memo_unmark(m, "a", 4);
+    memo_mark(m, "a", 1);
     memo_drop(m, "a");
     assert_int_equal(memo_get(m, "a").marks, 0);
     memo_free(m);

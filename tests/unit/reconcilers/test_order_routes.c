@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For which names an Order puts up routes. */
+/* For which names an Order puts up routes, and that all of them go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,6 +83,57 @@ static void the_trouble_of_a_solver_is_told_here(void **state)
     assert_non_null(strstr(JSTR(sent, "status", "reason"), "no answer"));
 }
 
+#define INGRESSES "GET https://api/apis/networking.k8s.io/v1/namespaces/"
+#define PATHS_OF_GONE                                                                              \
+    INGRESSES "shop/ingresses?limit=500&labelSelector=certroll.dev%2Fhttp01-paths%3Dtrue"
+#define ROUTES_OF_GONE /* the hash of "shop/gone" */                                               \
+    INGRESSES "certroll/ingresses?limit=500&labelSelector=acme.certroll.dev%2Fhttp01-solver%3D"    \
+              "true%2Ccertroll.dev%2Fhttp01-order%3D4cb418df9ea094f7"
+
+static const struct object_name gone = {.ns = "shop", .name = "gone"};
+
+static void found(const struct env *env, const char *tier)
+{
+    for (size_t i = 0; http01_tiers[i] != NULL; i++)
+        if (strcmp(http01_tiers[i]->name, tier) == 0)
+            memo_mark(env->presented, "shop/gone", http01_tier_mark(http01_tiers[i]));
+}
+
+struct meanwhile {
+    struct scene *scene;
+    struct http_transport world;
+};
+
+/* Before the first answer another route of the Order is found. */
+static struct err *find_another(void *ctx, const struct http_request *req, const struct stop *stop,
+                                struct http_response *ret)
+{
+    const struct meanwhile *m = ctx;
+    found(m->scene->env, "shared");
+    m->scene->world.transport = m->world;
+    return m->world.call(m->world.ctx, req, stop, ret);
+}
+
+/* Who starts to lead looks for routes tier by tier, while Orders are worked on. */
+static void what_is_found_while_another_goes_goes_too(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    int64_t next = 0;
+    struct env env = *s.env;
+    env.http01.responder = (struct http01_responder){.ns = "certroll", .service = "answers"};
+    struct meanwhile m = {.scene = &s, .world = s.world.transport};
+    s.world.transport.call = find_another;
+    s.world.transport.ctx = &m;
+    found(&env, "edit");
+    scripted_plan(&s.world, PATHS_OF_GONE, 200, "{\"items\":[]}");
+    expect_ok(order_reconcile(&env, &gone, &next));
+    scripted_plan(&s.world, ROUTES_OF_GONE, 200, "{\"items\":[]}");
+    expect_ok(order_reconcile(&env, &gone, &next));
+    expect_ok(order_reconcile(&env, &gone, &next)); /* nothing is left to ask for */
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -95,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_dns_proves_has_no_route),
         cmocka_unit_test(the_trouble_of_a_solver_is_told_here),
+        cmocka_unit_test(what_is_found_while_another_goes_goes_too),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
