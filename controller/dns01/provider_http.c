@@ -274,14 +274,14 @@ struct err *dns_session_call(const struct dns_session *s, const char *method, co
     if (!is_success(&a.response))
         TRY(s->refusal != NULL ? s->refusal(s->env, &a, what)
                                : dns_http_error(s->env, &a.response, what, NULL, NULL));
-    *ret_reply = TAKE(a.json);
+    if (ret_reply != NULL)
+        *ret_reply = TAKE(a.json);
     return NULL;
 }
 
 struct err *dns_session_delete(const struct dns_session *s, const char *url, const char *what)
 {
-    json_auto_t *reply = NULL;
-    return err_ignore(dns_session_call(s, "DELETE", url, NULL, what, &reply), ERR_NOT_FOUND);
+    return err_ignore(dns_session_call(s, "DELETE", url, NULL, what, NULL), ERR_NOT_FOUND);
 }
 
 const json_t *dns_record_with(const json_t *records, const char *member, const char *text)

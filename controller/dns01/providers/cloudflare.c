@@ -110,8 +110,7 @@ static struct err *present(const struct dns_env *env, const void *config, const 
     auto_free char *content = dns_text_quoted(v->text);
     json_auto_t *record = json_build("{s:s,s:s,s:s,s:i}", "type", "TXT", "name", v->name, "content",
                                      content, "ttl", TTL);
-    json_auto_t *reply = NULL;
-    return dns_hosted_zone_doubt(env, v, dns_session_call(&s, "POST", url, record, what, &reply));
+    return dns_hosted_zone_doubt(env, v, dns_session_call(&s, "POST", url, record, what, NULL));
 }
 
 static struct err *clean_up(const struct dns_env *env, const void *config,

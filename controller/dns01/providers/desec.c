@@ -81,8 +81,7 @@ static struct err *change(const struct dns_env *env, const void *config, const s
     if (values == NULL)
         json_put(json_item(body, 0), "ttl", json_build("I", (json_int_t)ttl));
     auto_free char *url = x_printf(API "/%s/rrsets/", zone.name);
-    json_auto_t *reply = NULL;
-    return dns_hosted_zone_doubt(env, v, dns_session_call(&s, "PATCH", url, body, what, &reply));
+    return dns_hosted_zone_doubt(env, v, dns_session_call(&s, "PATCH", url, body, what, NULL));
 }
 
 static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,

@@ -67,8 +67,7 @@ static struct err *present(const struct dns_env *env, const void *config, const 
     auto_free char *name = dns_relative_name(v->name, zone.name);
     json_auto_t *record =
         json_build("{s:s,s:s*,s:s,s:i}", "type", "TXT", "name", name, "data", v->text, "ttl", TTL);
-    json_auto_t *reply = NULL;
-    return dns_session_call(&s, "POST", url, record, what, &reply);
+    return dns_session_call(&s, "POST", url, record, what, NULL);
 }
 
 static struct err *clean_up(const struct dns_env *env, const void *config,

@@ -59,8 +59,7 @@ static struct err *change(const struct dns_env *env, const void *config, const s
     json_auto_t *body =
         json_build("{s:I,s:O}", "rrset_ttl", (json_int_t)JINT(there, TTL, "rrset_ttl"),
                    "rrset_values", wanted);
-    json_auto_t *reply = NULL;
-    return dns_hosted_zone_doubt(env, v, dns_session_call(&s, "PUT", url, body, what, &reply));
+    return dns_hosted_zone_doubt(env, v, dns_session_call(&s, "PUT", url, body, what, NULL));
 }
 
 static struct err *present(const struct dns_env *env, const void *config, const struct dns_value *v,
