@@ -189,10 +189,31 @@ static void fail_authz(struct order_pass *p, const char *identifier, const char 
     order_fail(p, "invalid", reason);
 }
 
-/* The next order gets a pending one. */
-static struct err *refuse_reuse(struct order_pass *p, const char *url, const struct acme_authz *a)
+static struct err *may_build_on(const struct order_pass *p, const struct acme_authz *a,
+                                bool *ret_may)
 {
-    TRY(acme_authz_deactivate(&p->chain.account.account, url));
+    auto_free char *name = x_printf("%s%s", a->wildcard ? "*." : "", a->identifier);
+    return names_may_reuse(p->env, &p->chain, name, ret_may);
+}
+
+/* The next order gets a pending one. What follows in this order and is not ours goes with it, from the end, so that this
+ * one is found again if not all is done now: else each name would take an attempt of its own, and its back-off. */
+static struct err *refuse_reuse(struct order_pass *p, size_t index, const struct acme_authz *a)
+{
+    const struct acme_account *account = &p->chain.account.account;
+    for (size_t i = p->order->status.authorizations.len - 1; i > index; i--) {
+        const char *url = p->order->status.authorizations.items[i].url;
+        AUTO(acme_authz_release) struct acme_authz other = {0};
+        bool may = true;
+        if (find_challenge(p, url) != NULL)
+            continue;
+        TRY(acme_authz_get(account, url, &other));
+        if (str_eq(other.status, "valid"))
+            TRY(may_build_on(p, &other, &may));
+        if (!may)
+            TRY(acme_authz_deactivate(account, url));
+    }
+    TRY(acme_authz_deactivate(account, p->order->status.authorizations.items[index].url));
     auto_free char *reason =
         x_printf("the CA builds on an authorization of %s that this namespace has not proven: it "
                  "is deactivated, and the next attempt proves the name anew",
@@ -238,17 +259,17 @@ static struct err *was_finalized(const struct order_pass *p, bool *ret_finalized
 }
 
 /* An authorization without a Challenge: valid ones (reused by the CA) need none. */
-static struct err *look_at_authz(struct order_pass *p, const char *url, bool *ret_created)
+static struct err *look_at_authz(struct order_pass *p, size_t index, bool *ret_created)
 {
+    const char *url = p->order->status.authorizations.items[index].url;
     AUTO(acme_authz_release) struct acme_authz a = {0};
     TRY(acme_authz_get(&p->chain.account.account, url, &a));
     if (str_eq(a.status, "valid")) {
         bool may = false;
-        auto_free char *name = x_printf("%s%s", a.wildcard ? "*." : "", a.identifier);
-        TRY(names_may_reuse(p->env, &p->chain, name, &may));
+        TRY(may_build_on(p, &a, &may));
         if (!may)
             TRY(was_finalized(p, &may));
-        return may ? NULL : refuse_reuse(p, url, &a);
+        return may ? NULL : refuse_reuse(p, index, &a);
     }
     if (!str_eq(a.status, "pending")) {
         fail_authz(p, a.identifier, a.status, NULL);
@@ -268,7 +289,7 @@ struct err *ensure_challenges(struct order_pass *p)
         const struct challenge *c = find_challenge(p, url);
         const char *state = c != NULL ? challenge_state(p->env, c) : NULL;
         if (c == NULL)
-            TRY(look_at_authz(p, url, &created));
+            TRY(look_at_authz(p, i, &created));
         else if (!order_state_is_final(state))
             pending++;
         else if (!str_eq(state, "valid"))

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An order that the CA has built on what others have proven: all of it goes with the first attempt. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "acme_scene.h"
+#include "base/mem.h"
+#include "reconcilers/order.h"
+#include "support/scripted_kube.h"
+
+#define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
+#define OF "\"issuerRef\":{\"name\":\"acme\",\"kind\":\"ClusterIssuer\"}"
+#define AUTHZ(name, status)                                                                        \
+    "{\"status\":\"" status "\",\"identifier\":{\"type\":\"dns\",\"value\":\"" name                \
+    "\"},\"challenges\":[]}"
+#define URL(n) "{\"url\":\"" ACME_CA "/authz/" n "\"}"
+
+static const struct object_name name = {.ns = "shop", .name = "o"};
+
+/* An Order of a.test, b.test and c.test, at the CA. */
+static void open_order(struct scene *s)
+{
+    scene_open(s);
+    acme_scene_cluster_issuer(s, ",\"solvers\":[{\"http01\":{\"ingress\":{}}}]");
+    scene_put(&s->env->requests,
+              "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\"," OF "}}");
+    scene_put(&s->env->orders,
+              "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
+              "\"resourceVersion\":\"2\"," ACME_OWNED(
+                  "CertificateRequest", "web-1",
+                  "r") "},\"spec\":{\"request\":\"Q1NS\",\"dnsNames\":[\"a.test\",\"b.test\","
+                       "\"c.test\"]," OF "},\"status\":{\"state\":\"pending\",\"url\":\"" ACME_CA
+                       "/order/1\",\"authorizations\":[" URL("1") "," URL("2") "," URL("3") "]}}");
+    acme_scene_directory(s, "");
+}
+
+static void plan_first(struct scene *s)
+{
+    acme_scene_post(s, "/authz/1", 200, "", AUTHZ("a.test", "valid"));
+    acme_scene_post(s, "/order/1", 200, "",
+                    "{\"status\":\"pending\",\"finalize\":\"" ACME_CA
+                    "/f\"}"); /* is it finalized? */
+}
+
+static void plan_rest(struct scene *s)
+{
+    acme_scene_post(s, "/authz/2", 200, "", AUTHZ("b.test", "pending"));
+    acme_scene_post(s, "/authz/1", 200, "", AUTHZ("a.test", "deactivated"));
+    scripted_plan(&s->world, STATUS, 200,
+                  "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
+                  "\"resourceVersion\":\"3\"},\"spec\":{\"request\":\"Q1NS\"," OF
+                  "},\"status\":{\"state\":\"invalid\"}}");
+    /* what was pending is nobody's now */
+    acme_scene_post(s, "/authz/1", 200, "", AUTHZ("a.test", "deactivated"));
+    acme_scene_post(s, "/authz/2", 200, "", AUTHZ("b.test", "pending"));
+    acme_scene_post(s, "/authz/2", 200, "", AUTHZ("b.test", "deactivated"));
+    acme_scene_post(s, "/authz/3", 200, "", AUTHZ("c.test", "deactivated"));
+}
+
+static void expect_deactivation(struct scene *s, size_t i, const char *url)
+{
+    json_auto_t *payload = acme_scene_payload(s, i);
+    assert_non_null(strstr(scripted_seen(&s->world, i)->expected, url));
+    assert_string_equal(JSTR(payload, "status"), "deactivated");
+}
+
+static void all_that_others_have_proven_goes_at_once(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    int64_t next = 0;
+    open_order(&s);
+    plan_first(&s);
+    acme_scene_post(&s, "/authz/3", 200, "", AUTHZ("c.test", "valid"));
+    acme_scene_post(&s, "/authz/3", 200, "", AUTHZ("c.test", "deactivated"));
+    size_t last = s.world.planned - 1;
+    plan_rest(&s);
+    expect_ok(order_reconcile((void *)(uintptr_t)s.env, &name, &next));
+    expect_deactivation(&s, last, "/authz/3");
+    expect_deactivation(&s, last + 4, "/authz/1");
+}
+
+/* The first one is the last to go: it says what is to be done. */
+static void a_pass_that_is_cut_short_is_made_again(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    int64_t next = 0;
+    open_order(&s);
+    plan_first(&s);
+    acme_scene_post(&s, "/authz/3", 200, "", AUTHZ("c.test", "valid"));
+    acme_scene_post(&s, "/authz/3", 503, "", "");
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, NULL, "503");
+    plan_first(&s);
+    acme_scene_post(&s, "/authz/3", 200, "", AUTHZ("c.test", "deactivated"));
+    plan_rest(&s);
+    expect_ok(order_reconcile((void *)(uintptr_t)s.env, &name, &next));
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    scene_prepare();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_that_others_have_proven_goes_at_once),
+        cmocka_unit_test(a_pass_that_is_cut_short_is_made_again),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
