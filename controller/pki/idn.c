@@ -3,6 +3,7 @@
 #include <idn2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/str.h"
 #include "pki/internal.h"
@@ -55,4 +56,23 @@ struct err *pki_names_to_ascii(struct pki_names *n)
         n->common_name = TAKE(ascii);
     }
     return NULL;
+}
+
+/* The same name or address in other words: in U-labels, or IPv6. */
+static bool means(const char *written, const char *name)
+{
+    auto_free char *ip = NULL, *ascii = NULL;
+    err_drop(pki_ip_canonical(written, &ip)); /* a name, then */
+    if (ip != NULL)
+        return str_eq(ip, name);
+    AUTO_ERR unusable = to_ascii(written, &ascii);
+    return unusable == NULL && strcasecmp(ascii, name) == 0;
+}
+
+bool pki_name_is(const char *written, const char *name)
+{
+    if (strcasecmp(written, name) == 0)
+        return true;
+    bool plain = is_ascii(written) && strchr(written, ':') == NULL;
+    return !plain && means(written, name);
 }

@@ -40,6 +40,8 @@ struct err *pki_names_normalize(struct pki_names *n) MUST_CHECK;
 struct err *pki_names_to_ascii(struct pki_names *n) MUST_CHECK;
 /* "192.0.2.1", "2001:db8::1" in canonical text, an IPv4-mapped address as IPv4. Owned. */
 struct err *pki_ip_canonical(const char *text, char **ret_text) MUST_CHECK;
+/* Has a person written that name or address, which is canonical, in any case, in U-labels or another form of IPv6? */
+bool pki_name_is(const char *written, const char *name);
 
 /* NULL when have answers want (both normalized), else words that name the first difference, owned:
  * SANs must be equal as sets (a common name that is a host name counts as a DNS name, wherever the CA

@@ -8,47 +8,19 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "pki/cert.h"
+#include "pki/names.h"
 #include "reconcilers/request.h"
 
 /* A route that works is seen within moments; what takes longer than this waits for a person. */
 #define PROVEN_BY (10 * NS_PER_MIN)
 
-/* The same name or address in other words: in U-labels, or IPv6. */
-static bool means(const char *written, const char *name)
-{
-    AUTO(pki_names_release) struct pki_names one = {0};
-    auto_free char *ip = NULL;
-    err_drop(pki_ip_canonical(written, &ip)); /* a name, then */
-    if (ip != NULL)
-        return str_eq(ip, name);
-    strlist_add(&one.dns, written);
-    AUTO_ERR unusable = pki_names_to_ascii(&one);
-    return unusable == NULL && strcasecmp(one.dns.items[0], name) == 0;
-}
-
-static bool is_ascii(const char *text)
-{
-    while (*text != '\0' && (unsigned char)*text < 0x80)
-        text++;
-    return *text == '\0';
-}
-
-/* written is a person's, name is as certificates have it. */
-static bool is_named(const char *written, const char *name)
-{
-    if (strcasecmp(written, name) == 0)
-        return true;
-    bool plain = is_ascii(written) && strchr(written, ':') == NULL;
-    return !plain && means(written, name);
-}
-
 bool certificate_names(const struct certificate_spec *spec, const char *name)
 {
-    bool named = spec->common_name != NULL && is_named(spec->common_name, name);
+    bool named = spec->common_name != NULL && pki_name_is(spec->common_name, name);
     for (size_t i = 0; i < spec->dns_names.len && !named; i++)
-        named = is_named(spec->dns_names.items[i], name);
+        named = pki_name_is(spec->dns_names.items[i], name);
     for (size_t i = 0; i < spec->ip_addresses.len && !named; i++)
-        named = is_named(spec->ip_addresses.items[i], name);
+        named = pki_name_is(spec->ip_addresses.items[i], name);
     return named;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "json/json.h"
+#include "pki/names.h"
 #include "reconcilers/solver.h"
 
 /* By the name as it is written, and for DNS-01 by where its _acme-challenge leads when nothing better fits: that is where
@@ -13,20 +14,25 @@
 #define FITS 1
 #define NAMED 1000
 
+static bool has_name(const struct bind_strings *written, const char *dns_name)
+{
+    for (size_t i = 0; i < written->len; i++)
+        if (pki_name_is(written->items[i], dns_name))
+            return true;
+    return false;
+}
+
 /* The length of the longest zone that the name is in; 0 = in none. */
 static size_t zone_score(const struct solver_selector *s, const char *dns_name)
 {
-    size_t best = 0;
-    for (size_t i = 0; i < s->dns_zones.len; i++) {
-        const char *zone = s->dns_zones.items[i];
-        size_t zone_len = strlen(zone);
-        size_t name_len = strlen(dns_name);
-        bool inside = str_eq(dns_name, zone) || (str_ends(dns_name, zone) && name_len > zone_len &&
-                                                 dns_name[name_len - zone_len - 1] == '.');
-        if (inside && zone_len > best)
-            best = zone_len;
+    const char *zone = dns_name;
+    while (!has_name(&s->dns_zones, zone)) {
+        zone = strchr(zone, '.');
+        if (zone == NULL)
+            return 0;
+        zone++;
     }
-    return best;
+    return strlen(zone);
 }
 
 static bool labels_match(const struct bind_map *want, const struct bind_map *have)
@@ -42,7 +48,7 @@ static bool is_for(const struct solver_selector *s, const char *dns_name,
                    const struct bind_map *labels)
 {
     return labels_match(&s->match_labels, labels) &&
-           (s->dns_names.len == 0 || bind_strings_has(&s->dns_names, dns_name));
+           (s->dns_names.len == 0 || has_name(&s->dns_names, dns_name));
 }
 
 /* Higher is better; 0 = does not match. What is written must fit, names and zones alike. An exact name

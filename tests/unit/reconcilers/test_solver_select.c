@@ -98,6 +98,17 @@ static void the_most_exact_solver_wins(void **state)
     }
 }
 
+static void names_are_written_in_whatever_way(void **state)
+{
+    (void)state;
+    static const char idn[] = "www.xn--bcher-kva.test", wildcard[] = "*.xn--bcher-kva.test";
+    assert_int_equal(chosen(ZONES("\"b\u00fccher.test\"") "," ANY, idn, &bare), 0);
+    assert_int_equal(chosen(ANY "," NAMES("\"WWW.B\u00fccher.test\""), idn, &bare), 1);
+    assert_int_equal(chosen(NAMES("\"*.b\u00fccher.test\"") "," ANY, wildcard, &bare), 0);
+    assert_int_equal(chosen(ZONES("\"Test\"") "," ANY, "a.test", &bare), 0);
+    assert_int_equal(chosen(ZONES("\"-\u00fc-\"") "," ANY, "a.test", &bare), 1);
+}
+
 #define DNS(zones, strategy)                                                                       \
     "{\"selector\":{\"dnsZones\":[" zones "]},\"dns01\":{" strategy "\"cloudflare\":{}}}"
 #define NO_FOLLOW "\"cnameStrategy\":\"None\","
@@ -194,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_exact_solver_wins),
+        cmocka_unit_test(names_are_written_in_whatever_way),
         cmocka_unit_test(an_alias_leads_to_a_solver_where_no_name_does),
         cmocka_unit_test(only_a_namespaced_issuer_owns_its_solver),
         cmocka_unit_test(only_a_cluster_issuer_annotates_routes_of_certroll_s),
