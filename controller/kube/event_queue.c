@@ -21,6 +21,14 @@ static const struct kube_resource res_event = {"events.k8s.io", "v1", "events", 
 static const struct backoff retry_backoff = {
     .base = NS_PER_SEC, .cap = 30 * NS_PER_SEC, .jitter_percent = 50};
 
+/* What an Event is made of, while it waits: hundreds may, and as JSON they take ten times as much. */
+struct told {
+    struct event event;
+    struct object_meta about; /* what an Event says of it */
+    int64_t time;             /* wall */
+    char text[];              /* of both */
+};
+
 /* One Event object: what happened first, and how often it did since. */
 struct series {
     TAILQ_ENTRY(series) by_age;
@@ -28,7 +36,7 @@ struct series {
     char *key;
     char *ns;
     char *name;
-    json_t *event; /* to be created; NULL once it was. The writer's, without the lock */
+    struct told *told; /* to be created; NULL once it was. The writer's, without the lock */
     int64_t count;
     int64_t written; /* the count that the server knows */
     int64_t last_mono;
@@ -71,24 +79,57 @@ static char *event_name(const char *regarding)
                     rng_u64(rng_system()));
 }
 
-static json_t *event_json(const struct event_queue *q, const struct series *s,
-                          const struct event *e)
+/* One block. */
+static struct told *tell(const struct event *e, int64_t time)
 {
-    const struct object_meta *about = e->regarding;
-    char version[KUBE_NAME_MAX], now[RFC3339_MAX];
-    resource_api_version(e->res, version);
-    rfc3339_format_micro(s->last_wall, now);
+    const struct object_meta *m = e->regarding;
     auto_free char *note = cut(str_or(e->note, ""), NOTE_MAX);
     auto_free char *reason = cut(e->reason, FIELD_MAX);
     auto_free char *action = cut(e->action, FIELD_MAX);
+    struct told t = {.event = {.res = e->res, .warning = e->warning}, .time = time};
+    const struct {
+        const char *from, **to;
+    } texts[] = {
+        {note, &t.event.note},
+        {reason, &t.event.reason},
+        {action, &t.event.action},
+        {m->name, &t.about.name},
+        {m->namespace, &t.about.namespace},
+        {m->uid, &t.about.uid},
+        {m->resource_version, &t.about.resource_version},
+    };
+    size_t size = sizeof(t);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        size += texts[i].from != NULL ? strlen(texts[i].from) + 1 : 0;
+    struct told *told = x_alloc(size);
+    char *end = told->text;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i].from == NULL)
+            continue;
+        size_t len = strlen(texts[i].from) + 1;
+        *texts[i].to = memcpy(end, texts[i].from, len);
+        end += len;
+    }
+    *told = t;
+    told->event.regarding = &told->about;
+    return told;
+}
+
+static json_t *event_json(const struct event_queue *q, const struct series *s)
+{
+    const struct event *e = &s->told->event;
+    const struct object_meta *about = e->regarding;
+    char version[KUBE_NAME_MAX], then[RFC3339_MAX];
+    resource_api_version(e->res, version);
+    rfc3339_format_micro(s->told->time, then);
     json_t *regarding = json_build("{s:s,s:s,s:s,s:s*,s:s*,s:s*}", "apiVersion", version, "kind",
                                    e->res->kind, "name", about->name, "namespace", about->namespace,
                                    "uid", about->uid, "resourceVersion", about->resource_version);
     return json_build("{s:s,s:s,s:{s:s,s:s},s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s}", "apiVersion",
                       "events.k8s.io/v1", "kind", "Event", "metadata", "name", s->name, "namespace",
-                      s->ns, "eventTime", now, "reportingController", q->controller,
-                      "reportingInstance", q->instance, "action", action, "reason", reason,
-                      "regarding", regarding, "note", note, "type",
+                      s->ns, "eventTime", then, "reportingController", q->controller,
+                      "reportingInstance", q->instance, "action", e->action, "reason", e->reason,
+                      "regarding", regarding, "note", e->note, "type",
                       e->warning ? "Warning" : "Normal");
 }
 
@@ -107,7 +148,7 @@ static void series_free(struct series *s)
     free(s->key);
     free(s->ns);
     free(s->name);
-    json_decref(s->event);
+    free(s->told);
     free(s);
 }
 
@@ -153,7 +194,7 @@ static struct series *begin(struct event_queue *q, const struct event *e, char *
     s->ns = x_strdup(str_or(e->regarding->namespace, "default"));
     s->name = event_name(e->regarding->name);
     s->last_wall = clock_wall(q->clock);
-    s->event = event_json(q, s, e);
+    s->told = tell(e, s->last_wall);
     TAILQ_INSERT_TAIL(&q->by_age, s, by_age);
     map_put(&q->by_key, s->key, s);
     return s;
@@ -214,9 +255,10 @@ static struct err *send_series(struct event_queue *q, const struct series *s, in
 {
     const struct kube_ref ref = {.res = &res_event, .ns = s->ns, .name = s->name};
     json_auto_t *repeats = counted > 1 ? repeats_json(counted, last_wall) : json_new_object();
-    if (s->event != NULL) {
-        json_merge_patch(s->event, repeats);
-        struct err *err = kube_create(q->client, &ref, 0, s->event, NULL);
+    if (s->told != NULL) {
+        json_auto_t *event = event_json(q, s);
+        json_merge_patch(event, repeats);
+        struct err *err = kube_create(q->client, &ref, 0, event, NULL);
         if (!err_is(err, ERR_CONFLICT))
             return err;
         err_free(err); /* it is there: the answer to an earlier try was lost */
@@ -242,7 +284,7 @@ static int64_t retry_time(const struct event_queue *q, const struct series *s, c
 static void settle(struct event_queue *q, struct series *s, const struct err *e, bool flush)
 {
     if (e == NULL) {
-        json_decref(TAKE(s->event));
+        free(TAKE(s->told));
         s->tries = 0;
         s->due = clock_mono(q->clock) + EVENT_REPEAT_PERIOD;
         if (s->count > s->written)

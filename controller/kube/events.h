@@ -10,7 +10,7 @@
 #include "kube/client.h"
 
 struct event {
-    const struct kube_resource *res;
+    const struct kube_resource *res; /* lives on */
     const struct object_meta *regarding;
     bool warning;       /* type Warning, else Normal */
     const char *reason; /* CamelCase */
@@ -18,7 +18,7 @@ struct event {
     const char *note;   /* at most 1 KiB, longer is cut */
 };
 
-/* The seam: reconcilers emit into a sink; the simulator collects. Everything is copied. */
+/* The seam: reconcilers emit into a sink; the simulator collects. Everything but res is copied. */
 struct event_sink {
     void (*emit)(void *ctx, const struct event *e);
     void *ctx;

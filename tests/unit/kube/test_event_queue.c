@@ -116,6 +116,22 @@ static void test_what_is_sent(void **state)
     close_scene(&s);
 }
 
+static void test_what_waits_tells_of_its_first_time(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    add(&s, "web", "all is well");
+    clock_manual_advance(&s.hands, NS_PER_MIN);
+    add(&s, "web", "all is well");
+    assert_int_equal(drain(&s), 1);
+    json_auto_t *e = fake_api_sent(&s.api, 0);
+    assert_string_equal(JSTR(e, "eventTime"), "2026-09-21T14:13:20.000000Z");
+    assert_int_equal(JINT(e, 0, "series", "count"), 2);
+    assert_string_equal(JSTR(e, "series", "lastObservedTime"), "2026-09-21T14:14:20.000000Z");
+    close_scene(&s);
+}
+
 static void test_cluster_scoped_and_long(void **state)
 {
     (void)state;
@@ -462,6 +478,7 @@ int main(void)
     json_room_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_sent),
+        cmocka_unit_test(test_what_waits_tells_of_its_first_time),
         cmocka_unit_test(test_cluster_scoped_and_long),
         cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_repeats_before_the_first_write),
