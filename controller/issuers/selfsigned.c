@@ -86,7 +86,7 @@ static struct err *issue(const struct issuer_env *env, const struct issuance *is
         ret_result->message = x_strdup("Waiting for the Certificate to make its key anew");
         return NULL;
     }
-    if (!pki_key_equal(key, issuance->csr->public_key)) {
+    if (!pki_csr_is_for(issuance->csr, key)) {
         ret_result->state = ISSUANCE_FAILED;
         ret_result->message = x_strdup("the private key does not belong to the request");
         return NULL;

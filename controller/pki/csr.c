@@ -27,19 +27,13 @@ static struct err *fill_request(const struct pki_csr_spec *spec, const struct pk
     return NULL;
 }
 
-static struct err *read_fields(X509_REQ *req, struct pki_csr *csr);
+static struct err *read_fields(X509_REQ *req, const struct pki_key *key, struct pki_csr *csr);
 
 /* It is read at each step of an order: what was written here need not be decoded and verified for that. */
 static void remember(const struct pki_key *key, X509_REQ *req)
 {
     AUTO(pki_csr_release) struct pki_csr csr = {0};
-    if (key->curve == NULL)
-        return;
-    EVP_PKEY *public = pki_ec_public(key); /* the private half does not stay in memory for it */
-    AUTO_ERR odd = pki_key_wrap(public, "InvalidRequest", &csr.public_key);
-    EVP_PKEY_free(public);
-    if (odd == NULL)
-        odd = read_fields(req, &csr);
+    AUTO_ERR odd = read_fields(req, key, &csr);
     if (odd == NULL)
         recent_csr_add(csr.der, csr.der_len, &csr);
 }
@@ -94,9 +88,11 @@ static struct err *decode_request(const struct pem_block *b, X509_REQ **ret_req)
     return NULL;
 }
 
-/* All but the key. */
-static struct err *read_fields(X509_REQ *req, struct pki_csr *csr)
+/* Of the key stays what it is compared by: OpenSSL's would take 2 kB. */
+static struct err *read_fields(X509_REQ *req, const struct pki_key *key, struct pki_csr *csr)
 {
+    csr->key_spec = (struct pki_key_spec){key->algorithm, key->size};
+    pki_key_id(key, csr->key_id);
     TRY(pki_subject_read(X509_REQ_get_subject_name(req), PKI_STRICT, &csr->names));
     AUTO(x509_extensions_freep) x509_extensions *list = X509_REQ_get_extensions(req);
     const struct pki_extensions out = {&csr->names, &csr->usages, &csr->is_ca};
@@ -113,10 +109,11 @@ static struct err *read_fields(X509_REQ *req, struct pki_csr *csr)
 
 static struct err *read_request(X509_REQ *req, struct pki_csr *csr)
 {
-    TRY(pki_key_wrap(X509_REQ_get0_pubkey(req), "InvalidRequest", &csr->public_key));
-    if (X509_REQ_verify(req, csr->public_key->evp) != 1)
+    AUTO_KEY key = NULL;
+    TRY(pki_key_wrap(X509_REQ_get0_pubkey(req), "InvalidRequest", &key));
+    if (X509_REQ_verify(req, key->evp) != 1)
         return openssl_err(ERR_INVALID, "InvalidRequest", "its signature does not verify");
-    return read_fields(req, csr);
+    return read_fields(req, key, csr);
 }
 
 struct err *pki_csr_parse(const void *pem, size_t len, struct pki_csr *ret_csr)
@@ -140,7 +137,13 @@ void pki_csr_release(struct pki_csr *csr)
 {
     pki_names_release(&csr->names);
     pki_usages_release(&csr->usages);
-    pki_key_free(csr->public_key);
     free(csr->der);
     *csr = (struct pki_csr){0};
+}
+
+bool pki_csr_is_for(const struct pki_csr *csr, const struct pki_key *key)
+{
+    unsigned char id[PKI_KEY_ID];
+    pki_key_id(key, id);
+    return pki_key_matches(key, &csr->key_spec) && memcmp(id, csr->key_id, sizeof(id)) == 0;
 }

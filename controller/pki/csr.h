@@ -26,13 +26,16 @@ struct pki_csr {
     struct pki_names names; /* normalized */
     bool is_ca;
     struct pki_usages usages;
-    struct pki_key *public_key;
-    char *der; /* owned, der_len bytes: what ACME's finalize sends */
+    struct pki_key_spec key_spec;
+    unsigned char key_id[PKI_KEY_ID]; /* which key of these; for pki_csr_is_for() */
+    char *der;                        /* owned, der_len bytes: what ACME's finalize sends */
     size_t der_len;
 };
 /* Parses and verifies the self-signature; ERR_INVALID, reason InvalidRequest. Subject attributes and
  * SANs that struct pki_names cannot hold are refused, never dropped. */
 struct err *pki_csr_parse(const void *pem, size_t len, struct pki_csr *ret_csr) MUST_CHECK;
 void pki_csr_release(struct pki_csr *csr);
+/* Is it for this key, or its public half? */
+bool pki_csr_is_for(const struct pki_csr *csr, const struct pki_key *key);
 
 #endif

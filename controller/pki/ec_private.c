@@ -96,26 +96,23 @@ static bool read_parts(struct bytes der, struct parts *parts)
            take_point(&all, parts) && all.p == all.end;
 }
 
-/* native: the private number in the machine's byte order; NULL for a public key. */
-static EVP_PKEY *make(const struct pki_curve *curve, const void *point, size_t point_len,
-                      unsigned char *native)
+/* native: the private number in the machine's byte order. */
+static EVP_PKEY *make(const struct parts *parts, unsigned char *native)
 {
     AUTO(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
     openssl_must(ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1);
     /* OpenSSL only reads them; the fields are not const because others are written through them. */
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-                                         (char *)(uintptr_t)curve->group, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point,
-                                          point_len),
-        native != NULL
-            ? OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, curve->coordinate)
-            : OSSL_PARAM_construct_end(),
+                                         (char *)(uintptr_t)parts->curve->group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                          (void *)(uintptr_t)parts->point.p,
+                                          (size_t)(parts->point.end - parts->point.p)),
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, parts->curve->coordinate),
         OSSL_PARAM_construct_end(),
     };
     EVP_PKEY *evp = NULL;
-    int selection = native != NULL ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
-    return EVP_PKEY_fromdata(ctx, &evp, selection, params) == 1 ? evp : NULL;
+    return EVP_PKEY_fromdata(ctx, &evp, EVP_PKEY_KEYPAIR, params) == 1 ? evp : NULL;
 }
 
 static EVP_PKEY *import(const struct parts *parts)
@@ -125,8 +122,7 @@ static EVP_PKEY *import(const struct parts *parts)
     unsigned char native[COORDINATE_MAX];
     openssl_must(n != NULL &&
                  BN_bn2nativepad(n, native, (int)curve->coordinate) == (int)curve->coordinate);
-    EVP_PKEY *evp =
-        make(curve, parts->point.p, (size_t)(parts->point.end - parts->point.p), native);
+    EVP_PKEY *evp = make(parts, native);
     wipe(native, sizeof(native));
     BN_clear_free(n);
     return evp;
@@ -156,6 +152,8 @@ EVP_PKEY *pki_ec_sec1_decode(const unsigned char *der, size_t len)
     return read_parts((struct bytes){der, der + len}, &parts) ? import(&parts) : NULL;
 }
 
+/* ---- writing ---- */
+
 static void read_point(const struct pki_key *key, unsigned char point[POINT_MAX])
 {
     size_t len = 0;
@@ -163,17 +161,6 @@ static void read_point(const struct pki_key *key, unsigned char point[POINT_MAX]
                                                  POINT_MAX, &len) == 1 &&
                  len == 2 * key->curve->coordinate + 1);
 }
-
-EVP_PKEY *pki_ec_public(const struct pki_key *key)
-{
-    unsigned char point[POINT_MAX];
-    read_point(key, point);
-    EVP_PKEY *evp = make(key->curve, point, 2 * key->curve->coordinate + 1, NULL);
-    openssl_must(evp != NULL);
-    return evp;
-}
-
-/* ---- writing ---- */
 
 /* curve: its OID, of curve_len bytes with its header; none where the algorithm around it names it. */
 struct content {

@@ -114,8 +114,6 @@ void pki_key_put(const struct pki_key *key, X509_PUBKEY *out);
 EVP_PKEY *pki_ec_private_decode(const PKCS8_PRIV_KEY_INFO *info);
 /* The same of SEC1. */
 EVP_PKEY *pki_ec_sec1_decode(const unsigned char *der, size_t len);
-/* The public half of an ECDSA key alone; owned. */
-EVP_PKEY *pki_ec_public(const struct pki_key *key);
 /* Writes an ECDSA private key as PEM of PKCS#8, or of SEC1. */
 void pki_ec_private_write(const struct pki_key *key, BIO *bio);
 void pki_ec_sec1_write(const struct pki_key *key, BIO *bio);

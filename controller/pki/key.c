@@ -23,7 +23,9 @@ PKI_DEFINE_FREEP(EVP_PKEY_CTX)
 #define RSA_BITS_MAX 8192
 #define RSA_EXPONENT_BITS_MAX 64
 #define CURVE_DEFAULT 256
-#define POINT_MAX 133 /* P-521, uncompressed */
+#define POINT_MAX 133           /* P-521, uncompressed */
+#define POINT_COMPRESSED_EVEN 2 /* SEC 1 section 2.3.3: and y is odd or even, and x */
+#define POINT_COMPRESSED_ODD 3
 
 static const struct pki_curve curves[] = {
     {256, "prime256v1", "P-256", "ES256", 32, EVP_sha256},
@@ -227,6 +229,19 @@ void pki_key_put(const struct pki_key *key, X509_PUBKEY *out)
         X509_PUBKEY_set0_param(out, OBJ_nid2obj(nid), parameter_type, parameter, bytes, len) == 1);
 }
 
+void pki_key_id(const struct pki_key *key, unsigned char out[PKI_KEY_ID])
+{
+    OPENSSL_SCOPE;
+    int len = 0;
+    unsigned char *bytes = public_bytes(key, &len);
+    if (key->algorithm == PKI_ECDSA && bytes[0] > POINT_COMPRESSED_ODD) {
+        bytes[0] = POINT_COMPRESSED_EVEN | (bytes[len - 1] & 1);
+        len = 1 + (int)key->curve->coordinate;
+    }
+    pki_sha256(bytes, (size_t)len, out);
+    OPENSSL_free(bytes);
+}
+
 static struct err *check_spec(const struct pki_key_spec *spec, int size)
 {
     if (spec->algorithm == PKI_RSA && !rsa_bits_ok(size))
@@ -388,9 +403,14 @@ bool pki_key_equal(const struct pki_key *a, const struct pki_key *b)
     return EVP_PKEY_eq(a->evp, b->evp) == 1;
 }
 
+bool pki_key_spec_same(const struct pki_key_spec *a, const struct pki_key_spec *b)
+{
+    return a->algorithm == b->algorithm && spec_size(a) == spec_size(b);
+}
+
 bool pki_key_matches(const struct pki_key *key, const struct pki_key_spec *spec)
 {
-    return key->algorithm == spec->algorithm && key->size == spec_size(spec);
+    return pki_key_spec_same(&(struct pki_key_spec){key->algorithm, key->size}, spec);
 }
 
 static char *spki_sha256(const struct pki_key *key)

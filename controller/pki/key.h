@@ -44,8 +44,12 @@ struct err *pki_key_pem(const struct pki_key *key, enum pki_key_encoding encodin
 
 /* The same public key? */
 bool pki_key_equal(const struct pki_key *a, const struct pki_key *b);
-/* Does the key have this algorithm and size? */
+/* The same algorithm and size, a size of 0 being the usual one? And does the key have them? */
+bool pki_key_spec_same(const struct pki_key_spec *a, const struct pki_key_spec *b);
 bool pki_key_matches(const struct pki_key *key, const struct pki_key_spec *spec);
+/* Equal for the same public key, however it was written, and for no other of the same algorithm and size. */
+#define PKI_KEY_ID 32
+void pki_key_id(const struct pki_key *key, unsigned char out[PKI_KEY_ID]);
 /* SHA-256 of the DER SubjectPublicKeyInfo, lower-case hex. */
 #define PKI_SHA256_HEX 65
 void pki_key_spki_sha256(const struct pki_key *key, char out[PKI_SHA256_HEX]);

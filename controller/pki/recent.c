@@ -10,7 +10,7 @@
 #include "base/str.h"
 
 /* A leaf is read several times within moments, and its issuers are the same for all. A request is read at each step
- * of an order, and hundreds of orders may be under way: some 2.5 kB each with its key and names. */
+ * of an order, and hundreds of orders may be under way: some 1.3 kB each with its names. */
 #define CERTS_MAX 48
 #define CSRS_MAX 2048
 #define CSRS_BYTES_MAX (512 * 1024) /* of DER */
@@ -181,9 +181,10 @@ static struct pki_csr copy_csr(const struct pki_csr *from)
 {
     struct pki_csr to = {.is_ca = from->is_ca,
                          .usages = {.key_usage = from->usages.key_usage},
-                         .public_key = pki_key_ref(from->public_key),
+                         .key_spec = from->key_spec,
                          .der = x_memdup(from->der, from->der_len),
                          .der_len = from->der_len};
+    memcpy(to.key_id, from->key_id, sizeof(to.key_id));
     copy_names(&to.names, &from->names);
     strlist_add_all(&to.usages.extended, &from->usages.extended);
     return to;

@@ -60,7 +60,7 @@ static struct err *add_extensions(X509 *cert, const struct pki_self_sign_spec *s
 struct err *pki_cert_self_sign(const struct pki_self_sign_spec *spec, char **ret_pem)
 {
     OPENSSL_SCOPE;
-    if (!pki_key_equal(spec->csr->public_key, spec->key))
+    if (!pki_csr_is_for(spec->csr, spec->key))
         return err_new(ERR_INVALID, "InvalidRequest",
                        "the private key does not belong to the certificate request");
     AUTO(X509_freep) X509 *cert = X509_new();

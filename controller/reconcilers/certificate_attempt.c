@@ -74,7 +74,7 @@ struct err *request_difference(struct certificate_pass *p,
         return NULL;
     }
     *ret_difference = pki_names_difference(&p->wanted.names, &csr.names);
-    if (*ret_difference == NULL && !pki_key_matches(csr.public_key, &p->wanted.key))
+    if (*ret_difference == NULL && !pki_key_spec_same(&csr.key_spec, &p->wanted.key))
         *ret_difference = x_strdup("spec.privateKey");
     return NULL;
 }

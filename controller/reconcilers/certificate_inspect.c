@@ -144,7 +144,7 @@ static struct err *compare_request(struct certificate_pass *p,
 {
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     struct err *e = request_csr(request, &csr);
-    if (e == NULL && !pki_key_equal(key, csr.public_key)) {
+    if (e == NULL && !pki_csr_is_for(&csr, key)) {
         pass_violation(p, "SecretMismatch",
                        "Secret %s: its key pair is not that of CertificateRequest %s",
                        p->crt->spec.secret_name, request->obj.meta.name);

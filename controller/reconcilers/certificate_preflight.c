@@ -112,7 +112,7 @@ static struct err *check_certificate(struct certificate_pass *p)
                        "the staging CA's certificate differs from the spec: %s", difference);
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     TRY(request_csr(p->attempt, &csr));
-    if (!pki_key_equal(csr.public_key, leaf.public_key))
+    if (!pki_csr_is_for(&csr, leaf.public_key))
         return err_new(ERR_INVALID, "InvalidCertificate",
                        "the staging CA's certificate has another key than the request");
     if (leaf.not_after <= p->now)

@@ -179,7 +179,7 @@ static struct err *check_solvers(const struct order_pass *p, const struct acme_i
 /* RFC 8555 section 11.1: who serves with the account's key could order with it. */
 static struct err *check_key(const struct order_pass *p, const struct pki_csr *csr)
 {
-    if (!pki_key_equal(csr->public_key, p->chain.account.account.key))
+    if (!pki_csr_is_for(csr, p->chain.account.account.key))
         return NULL;
     return err_new(ERR_INVALID, "InvalidOrder",
                    "the request is for the key of the ACME account itself: make it with another "

@@ -69,7 +69,6 @@ static void try_request(const char *text, size_t len)
     AUTO_ERR refused = pki_csr_parse(text, len, &csr);
     if (refused != NULL)
         return;
-    use_public_key(csr.public_key);
     auto_free char *diff = pki_names_difference(&csr.names, &csr.names);
     check_that(diff == NULL && pki_usages_equal(&csr.usages, &csr.usages));
     auto_free char *pem = pem_of("CERTIFICATE REQUEST", csr.der, csr.der_len);

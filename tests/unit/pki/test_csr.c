@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/csr.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -14,6 +15,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "pki/internal.h"
 #include "testca.h"
 
 static char *make(const struct pki_csr_spec *spec, const struct pki_key *key)
@@ -70,7 +72,7 @@ static void what_is_asked_is_what_is_read(void **state)
     assert_string_equal(csr.names.common_name, "*.Example.com");
     assert_true(csr.is_ca);
     assert_true(pki_usages_equal(&csr.usages, &usages));
-    assert_true(pki_key_equal(csr.public_key, key));
+    assert_true(pki_csr_is_for(&csr, key));
 
     X509_REQ *req = request_from_pem(pem);
     unsigned char *der = NULL;
@@ -167,7 +169,7 @@ static void every_kind_of_key_signs_with_its_digest(void **state)
         AUTO_KEY key = new_key(cases[i].spec.algorithm, cases[i].spec.size);
         auto_free char *pem = make(&(struct pki_csr_spec){.names = &names}, key);
         AUTO(pki_csr_release) struct pki_csr csr = parse(pem);
-        assert_true(pki_key_matches(csr.public_key, &cases[i].spec));
+        assert_true(pki_key_spec_same(&csr.key_spec, &cases[i].spec));
         X509_REQ *req = request_from_pem(pem);
         assert_int_equal(X509_REQ_get_signature_nid(req), cases[i].signature);
         /* The public key was written by our own hand: is it what OpenSSL writes? */
@@ -179,6 +181,26 @@ static void every_kind_of_key_signs_with_its_digest(void **state)
         OPENSSL_free(ours);
         OPENSSL_free(theirs);
         X509_REQ_free(req);
+    }
+}
+
+static void a_request_is_for_its_key_alone(void **state)
+{
+    (void)state;
+    static const struct pki_key_spec specs[] = {
+        {PKI_RSA, 2048}, {PKI_ECDSA, 256}, {PKI_ED25519, 0}};
+    AUTO(pki_names_release) struct pki_names names = new_names(NULL, "a.example.com");
+    for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+        AUTO_KEY key = new_key(specs[i].algorithm, specs[i].size);
+        AUTO_KEY other = new_key(specs[i].algorithm, specs[i].size);
+        AUTO(secret_release) struct secret text = {0};
+        assert_ok(pki_key_pem(key, PKI_PKCS8, &text));
+        AUTO_KEY again = NULL;
+        assert_ok(pki_key_parse(text.data, text.len, &again));
+        auto_free char *pem = make(&(struct pki_csr_spec){.names = &names}, key);
+        AUTO(pki_csr_release) struct pki_csr csr = parse(pem);
+        assert_true(pki_csr_is_for(&csr, again));
+        assert_false(pki_csr_is_for(&csr, other));
     }
 }
 
@@ -201,7 +223,6 @@ static void assert_request_refused(const char *pem, const char *message)
     struct pki_csr csr = {0};
     assert_refused(pki_csr_parse(pem, strlen(pem), &csr), "InvalidRequest", message);
     assert_null(csr.der);
-    assert_null(csr.public_key);
 }
 
 static void hostile_text_is_refused(void **state)
@@ -387,6 +408,31 @@ static void a_nul_within_a_name_is_refused(void **state)
     EVP_PKEY_free(key);
 }
 
+/* A point may be written with x and one bit of y. */
+static void a_request_is_for_its_key_however_it_writes_the_point(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        EVP_PKEY *evp = EVP_EC_gen("P-256");
+        AUTO_KEY key = NULL;
+        assert_ok(pki_key_wrap(evp, "InvalidKey", &key));
+        AUTO(secret_release) struct secret text = {0};
+        assert_ok(pki_key_pem(key, PKI_PKCS8, &text));
+        AUTO_KEY plain = NULL;
+        assert_ok(pki_key_parse(text.data, text.len, &plain));
+        assert_int_equal(EVP_PKEY_set_utf8_string_param(evp,
+                                                        OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                                        i % 2 == 0 ? "compressed" : "hybrid"),
+                         1);
+        auto_free char *pem = finish(bare_request(evp), evp);
+        AUTO(pki_csr_release) struct pki_csr csr = parse(pem);
+        assert_true(pki_csr_is_for(&csr, plain));
+        AUTO_KEY other = new_key(PKI_ECDSA, 256);
+        assert_false(pki_csr_is_for(&csr, other));
+        EVP_PKEY_free(evp);
+    }
+}
+
 static void a_second_common_name_is_refused(void **state)
 {
     (void)state;
@@ -416,6 +462,8 @@ int main(void)
         cmocka_unit_test(the_subject_has_the_order_and_types_of_go),
         cmocka_unit_test(extensions_are_there_only_when_asked_for),
         cmocka_unit_test(every_kind_of_key_signs_with_its_digest),
+        cmocka_unit_test(a_request_is_for_its_key_alone),
+        cmocka_unit_test(a_request_is_for_its_key_however_it_writes_the_point),
         cmocka_unit_test(a_request_that_grows_too_big_is_refused),
         cmocka_unit_test(hostile_text_is_refused),
         cmocka_unit_test(a_false_signature_is_refused),
