@@ -334,11 +334,32 @@ static struct err *choose_chain(const struct order_pass *p, const struct strlist
     return NULL;
 }
 
+/* A CA may hand one order to all who ask for its names with an account, also to another cluster: the certificate is for
+ * the key of whoever finalized it. One that cannot be read is refused where it is installed. */
+static struct err *is_of_request(const struct order_pass *p, const char *pem, bool *ret_is)
+{
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    AUTO(pki_cert_release) struct pki_cert leaf = {0};
+    TRY(request_csr(p->chain.request, &csr));
+    AUTO_ERR unreadable = pki_cert_parse(pem, strlen(pem), &leaf);
+    *ret_is = unreadable != NULL || pki_csr_is_for(&csr, leaf.public_key);
+    return NULL;
+}
+
 static struct err *download(struct order_pass *p, const struct acme_order *o)
 {
+    bool ours = false;
     auto_free char *pem = NULL;
     AUTO(strlist_release) struct strlist others = {0};
     TRY(acme_certificate_get(&p->chain.account.account, o->certificate, &pem, &others));
+    TRY(is_of_request(p, pem, &ours));
+    if (!ours) {
+        order_fail(p, "errored",
+                   "the certificate of the CA's order is for another key: somebody else who uses "
+                   "this account, "
+                   "another cluster maybe, has finalized it; give each its own account");
+        return NULL;
+    }
     TRY(choose_chain(p, &others, &pem));
     p->owned[1] = base64_encode(pem, strlen(pem));
     p->status.certificate = p->owned[1];

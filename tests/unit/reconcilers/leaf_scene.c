@@ -39,6 +39,18 @@ static char *pem_of(X509 *cert)
     return pem;
 }
 
+static struct pki_key *key_of(EVP_PKEY *key)
+{
+    struct pki_key *parsed = NULL;
+    BIO *out = BIO_new(BIO_s_mem());
+    char *pem = NULL;
+    assert_int_equal(PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
+    long len = BIO_get_mem_data(out, &pem);
+    expect_ok(pki_key_parse(pem, (size_t)len, &parsed));
+    BIO_free(out);
+    return parsed;
+}
+
 void leaf_issue(const char *sans, int64_t not_after, struct leaf *ret_leaf)
 {
     static long serial = 1000;
@@ -55,7 +67,7 @@ void leaf_issue(const char *sans, int64_t not_after, struct leaf *ret_leaf)
     add_extension(cert, NID_authority_key_identifier, "keyid:always");
     assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
     auto_free char *pem = pem_of(cert);
-    *ret_leaf = (struct leaf){.text = base64_encode(pem, strlen(pem))};
+    *ret_leaf = (struct leaf){.text = base64_encode(pem, strlen(pem)), .key = key_of(key)};
     expect_ok(pki_cert_parse(pem, strlen(pem), &ret_leaf->cert));
     assert_non_null(ret_leaf->cert.ari_id);
     X509_free(cert);
@@ -66,6 +78,7 @@ void leaf_release(struct leaf *l)
 {
     free(l->text);
     pki_cert_release(&l->cert);
+    pki_key_free(l->key);
 }
 
 void leaf_put_request(struct scene *s, const struct leaf_request *r, const struct leaf *leaf)

@@ -9,6 +9,7 @@
 struct leaf {
     char *text; /* as status.certificate of a request has it */
     struct pki_cert cert;
+    struct pki_key *key; /* the private one */
 };
 /* sans: "DNS:a.test,DNS:b.test". Written with OpenSSL alone; has an authority key identifier. */
 void leaf_issue(const char *sans, int64_t not_after, struct leaf *ret_leaf);

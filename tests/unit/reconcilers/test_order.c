@@ -31,14 +31,18 @@
     "/f\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]"
 #define PROFILES ",\"meta\":{\"profiles\":{\"classic\":\"90 days\",\"shortlived\":\"6 days\"}}"
 
-/* Puts a request for one name and this key, with these annotations, and its Order. */
+/* Puts a request for one name and this key, NULL for a new one, with these annotations, and its Order. */
 static void put_order_of(struct scene *s, const struct pki_key *key, const char *name,
                          const char *annotations, const char *issuer, const char *status)
 {
     AUTO(pki_names_release) struct pki_names names = {0};
+    AUTO_KEY own = NULL;
     auto_free char *pem = NULL;
+    if (key == NULL)
+        expect_ok(
+            pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &own));
     strlist_add(strspn(name, "0123456789.") == strlen(name) ? &names.ips : &names.dns, name);
-    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
+    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key != NULL ? key : own, &pem));
     auto_free char *csr = base64_encode(pem, strlen(pem));
     auto_free char *request = x_printf(
         "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
@@ -57,18 +61,9 @@ static void put_order_of(struct scene *s, const struct pki_key *key, const char 
     scene_put(&s->env->orders, order);
 }
 
-/* The same with a key of its own. */
-static void put_order_in(struct scene *s, const char *name, const char *annotations,
-                         const char *issuer, const char *status)
-{
-    AUTO_KEY key = NULL;
-    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
-    put_order_of(s, key, name, annotations, issuer, status);
-}
-
 static void put_order(struct scene *s, const char *name, const char *annotations)
 {
-    put_order_in(s, name, annotations, OF_ISSUER, "");
+    put_order_of(s, NULL, name, annotations, OF_ISSUER, "");
 }
 
 /* One pass with a write of status, and then a look at an authorization unless that is NULL; what was written. Owned. */
@@ -409,7 +404,7 @@ static void what_was_not_ordered_is_not_proven(void **state)
         SCENE s = {0};
         scene_open(&s);
         acme_scene_issuer(&s, HTTP01);
-        put_order_in(&s, rows[i].ordered, "", OF_ISSUER, AT_CA);
+        put_order_of(&s, NULL, rows[i].ordered, "", OF_ISSUER, AT_CA);
         auto_free char *authz =
             x_printf("{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"%s\"},"
                      "\"challenges\":[{\"type\":\"tls-alpn-01\",\"url\":\"" ACME_CA
@@ -427,12 +422,12 @@ static void what_was_not_ordered_is_not_proven(void **state)
     }
 }
 
-static void open_reused(struct scene *s, const char *order)
+static void open_reused(struct scene *s, const struct pki_key *key, const char *order)
 {
     auto_free char *answer = x_printf("{\"status\":\"%s\",\"finalize\":\"" ACME_CA "/f\"}", order);
     scene_open(s);
     acme_scene_cluster_issuer(s, HTTP01);
-    put_order_in(s, "a.test", "", OF_CLUSTER_ISSUER, AT_CA);
+    put_order_of(s, key, "a.test", "", OF_CLUSTER_ISSUER, AT_CA);
     acme_scene_directory(s, "");
     acme_scene_post(s, "/authz/1", 200, "",
                     "{\"status\":\"valid\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},"
@@ -447,14 +442,14 @@ static void a_proof_that_is_not_ours_ends_an_order_before_it_is_finalized(void *
     static const char *const before[] = {"pending", "ready"};
     for (size_t i = 0; i < ARRAY_LEN(before); i++) {
         SCENE s = {0};
-        open_reused(&s, before[i]);
+        open_reused(&s, NULL, before[i]);
         acme_scene_post(&s, "/authz/1", 200, "", "{\"status\":\"deactivated\"}");
         json_auto_t *status = pass_and_look(&s, "/authz/1");
         assert_string_equal(JSTR(status, "state"), "invalid");
         assert_non_null(strstr(JSTR(status, "reason"), "has not proven"));
     }
     SCENE s = {0};
-    open_reused(&s, "processing");
+    open_reused(&s, NULL, "processing");
     acme_scene_post(&s, "/order/1", 200, "",
                     "{\"status\":\"processing\",\"finalize\":\"" ACME_CA "/f\"}");
     const struct object_name name = {.ns = "shop", .name = "o"};
@@ -463,24 +458,42 @@ static void a_proof_that_is_not_ours_ends_an_order_before_it_is_finalized(void *
     assert_true(next > SCENE_NOW); /* it is waited for, and nothing is written */
 }
 
-static void an_order_that_was_issued_is_downloaded_on_whose_proof_ever(void **state)
+/* key: of the request; NULL for another than the certificate's. */
+static json_t *download(const struct leaf *leaf, const struct pki_key *key)
 {
-    (void)state;
     SCENE s = {0};
-    LEAF leaf = {0};
     char *pem = NULL;
     size_t len = 0;
-    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
-    expect_ok(base64_decode(leaf.text, strlen(leaf.text), &pem, &len));
-    open_reused(&s, "valid");
+    expect_ok(base64_decode(leaf->text, strlen(leaf->text), &pem, &len));
+    open_reused(&s, key, "valid");
     acme_scene_post(&s, "/order/1", 200, "",
                     "{\"status\":\"valid\",\"finalize\":\"" ACME_CA
                     "/f\",\"certificate\":\"" ACME_CA "/cert/1\"}");
     acme_scene_post(&s, "/cert/1", 200, "content-type: application/pem-certificate-chain\n", pem);
-    json_auto_t *status = pass(&s);
+    free(pem);
+    return key != NULL ? pass(&s) : pass_and_look(&s, "/authz/1");
+}
+
+static void an_order_that_was_issued_is_downloaded_on_whose_proof_ever(void **state)
+{
+    (void)state;
+    LEAF leaf = {0};
+    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    json_auto_t *status = download(&leaf, leaf.key);
     assert_string_equal(JSTR(status, "state"), "valid");
     assert_string_equal(JSTR(status, "certificate"), leaf.text);
-    free(pem);
+}
+
+/* The CA gave the order to another cluster with the same account, too. */
+static void a_certificate_for_the_key_of_another_is_not_taken(void **state)
+{
+    (void)state;
+    LEAF leaf = {0};
+    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    json_auto_t *status = download(&leaf, NULL);
+    assert_string_equal(JSTR(status, "state"), "errored");
+    assert_non_null(strstr(JSTR(status, "reason"), "for another key"));
+    assert_null(JSTR(status, "certificate"));
 }
 
 /* An order whose one name was proven a moment ago. */
@@ -488,7 +501,7 @@ static void open_proven(struct scene *s)
 {
     scene_open(s);
     acme_scene_issuer(s, HTTP01);
-    put_order_in(s, "a.test", "", OF_ISSUER, AT_CA);
+    put_order_of(s, NULL, "a.test", "", OF_ISSUER, AT_CA);
     acme_scene_directory(s, "");
     scene_put(&s->env->challenges,
               "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\","
@@ -577,6 +590,7 @@ int main(void)
         cmocka_unit_test(an_order_that_is_not_ready_after_all_is_read),
         cmocka_unit_test(a_finalize_without_an_answer_is_not_repeated_blindly),
         cmocka_unit_test(an_order_that_was_issued_is_downloaded_on_whose_proof_ever),
+        cmocka_unit_test(a_certificate_for_the_key_of_another_is_not_taken),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
