@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 
-# In the order they start; `down` goes the other way.
-no_node_components=(etcd challtestsrv pebble kube-apiserver kube-controller-manager)
+# In the order they start.
+no_node_components=(etcd challtestsrv pebble kube-apiserver)
 node_components=(etcd challtestsrv pebble containerd kube-apiserver)
 api_clients=(kube-controller-manager kube-scheduler kubelet kube-proxy coredns haproxy-ingress)
 
@@ -70,6 +70,8 @@ up_no_node() {
   make_pki
   run "${no_node_components[@]}"
   await "${no_node_components[@]}"
+  run kube-controller-manager # gives up when the API server is not healthy within 10 s
+  await kube-controller-manager
 }
 
 up_node() {
