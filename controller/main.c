@@ -400,7 +400,8 @@ static int wait_for_signal(const struct app *app)
         if (signal > 0)
             return signal;
         pki_trim();
-        reconcilers_trim(app->reconcilers);
+        if (app->reconcilers != NULL) /* a solver has none */
+            reconcilers_trim(app->reconcilers);
         malloc_trim(0);
     }
 }

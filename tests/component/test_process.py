@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lib.controller import binary
+from lib.controller import binary, free_port
 from lib.objects import acme, certificate, self_signed
 from lib.wait import stays, wait_for
 
@@ -121,6 +121,17 @@ def test_probes_and_metrics(api, ns, leader):
     assert leader.reconciles("certificate") >= 1
     status, text = leader.get("/metrics")
     assert status == 200 and text.count("# TYPE ") >= 5 and "certroll_events_dropped_total " in text
+
+
+def test_a_solver_lives_on_when_it_has_looked_at_its_memory():
+    """What is unused goes back to the system every 30 s, in a process without reconcilers, too."""
+    one = subprocess.Popen([binary(), "solver", f"--listen=127.0.0.1:{free_port()}", "--thumbprint=" + "A" * 43],
+                           stdin=subprocess.DEVNULL)
+    try:
+        stays("the solver to run", lambda: one.poll() is None, 31)
+    finally:
+        one.terminate()
+        assert one.wait(timeout=10) == 0
 
 
 # ---- flags
