@@ -112,8 +112,8 @@ struct err *dns_session_open_token(const struct dns_env *env, const void *config
                                    const char *scheme, dns_refusal refusal,
                                    struct dns_session *ret_session) MUST_CHECK;
 
-/* One call with JSON both ways; body and ret_reply may be NULL, *ret_reply is when the answer has none. Owned. A 404 without JSON
- * is somebody else's, ERR_TRANSIENT ProviderFailed: it is not believed that something is gone. */
+/* One call with JSON both ways; body and ret_reply may be NULL, and *ret_reply is where the answer has none. Owned. A 404
+ * without JSON is somebody else's, ERR_TRANSIENT ProviderFailed: it is not believed that something is gone. */
 struct err *dns_session_call(const struct dns_session *s, const char *method, const char *url,
                              const json_t *body, const char *what, json_t **ret_reply) MUST_CHECK;
 /* DELETE; what is not there is success. */
