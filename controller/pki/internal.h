@@ -46,9 +46,6 @@ static inline void x509_extensions_freep(x509_extensions **p)
     sk_X509_EXTENSION_pop_free(*p, X509_EXTENSION_free);
 }
 
-/* Once, before any other use of OpenSSL. */
-void pki_provider_init(void);
-
 /* OpenSSL's per-thread error queue is empty from here on, and again when the scope is left: nothing
  * leaks into the next call or into libcurl. First line of each public function that uses OpenSSL. */
 #define OPENSSL_SCOPE                                                                              \

@@ -13,7 +13,6 @@
 void pki_init(void)
 {
     openssl_must(OPENSSL_init_ssl(0, NULL) == 1);
-    pki_provider_init();
 #ifndef CERTROLL_SANITIZED
     /* A core dump would hold every key in memory. A leak checker needs
      * ptrace, which this forbids: hence the guard. */
