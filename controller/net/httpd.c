@@ -2,6 +2,7 @@
 #include "net/httpd.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <libwebsockets.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -292,9 +293,42 @@ static bool has_ipv6(void)
     return true;
 }
 
+static bool is_ipv6(const struct endpoint *ep)
+{
+    return *ep->ip != '\0' ? strchr(ep->ip, ':') != NULL : has_ipv6();
+}
+
+static int try_to_bind(int fd, const struct endpoint *ep)
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)ep->port)};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)ep->port)};
+    int on = 1, off = 0;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (!is_ipv6(ep)) {
+        inet_pton(AF_INET, *ep->ip != '\0' ? ep->ip : "0.0.0.0", &v4.sin_addr);
+        return bind(fd, (const struct sockaddr *)&v4, sizeof(v4));
+    }
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    inet_pton(AF_INET6, *ep->ip != '\0' ? ep->ip : "::", &v6.sin6_addr);
+    return bind(fd, (const struct sockaddr *)&v6, sizeof(v6));
+}
+
+/* libwebsockets does not say why it cannot listen, and 4.3 tries for ever where the address is not of this host (its
+ * issue 3307). */
+static struct err *check_bind(const char *listen, const struct endpoint *ep)
+{
+    int fd = socket(is_ipv6(ep) ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int why = fd < 0 || try_to_bind(fd, ep) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (why == 0)
+        return NULL;
+    return err_new(ERR_TRANSIENT, "ListenFailed", "cannot listen on %s: %s", listen,
+                   strerrordesc_np(why));
+}
+
 static struct lws_context *make_context(struct httpd *h, const struct endpoint *ep)
 {
-    bool v6 = *ep->ip != '\0' ? strchr(ep->ip, ':') != NULL : has_ipv6();
     struct lws_context_creation_info info = {
         .port = ep->port,
         .iface = *ep->ip != '\0' ? ep->ip : NULL,
@@ -302,8 +336,8 @@ static struct lws_context *make_context(struct httpd *h, const struct endpoint *
         .user = h,
         .server_string = "certroll",
         .vhost_name = "default",
-        .gid = -1,
-        .uid = -1,
+        .gid = (__typeof__(info.gid))-1,
+        .uid = (__typeof__(info.uid))-1,
         .fd_limit_per_thread = CONNECTIONS_MAX + FDS_OF_LWS,
         .max_http_header_data = HEADERS_SIZE,
         .timeout_secs = REQUEST_SECONDS,
@@ -311,7 +345,8 @@ static struct lws_context *make_context(struct httpd *h, const struct endpoint *
         .keepalive_timeout = IDLE_SECONDS,
         /* Dual stack whatever net.ipv6.bindv6only says: V6ONLY_VALUE is left out. */
         .options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
-                   LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY | (v6 ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6),
+                   LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY |
+                   (is_ipv6(ep) ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6),
     };
     lws_set_log_level(0, NULL);
     return lws_create_context(&info);
@@ -332,6 +367,7 @@ struct err *httpd_start(const char *listen, httpd_handler handler, void *arg,
 {
     struct endpoint ep;
     TRY(parse_listen(listen, &ep));
+    TRY(check_bind(listen, &ep));
     struct httpd *h = x_calloc(1, sizeof(*h));
     h->handler = handler;
     h->arg = arg;
@@ -341,8 +377,7 @@ struct err *httpd_start(const char *listen, httpd_handler handler, void *arg,
     if (h->lws == NULL) {
         free(h);
         return err_new(ERR_TRANSIENT, "ListenFailed",
-                       "cannot listen on %s: the address may be in use or not of this host",
-                       listen);
+                       "cannot listen on %s: the HTTP server does not start", listen);
     }
     h->port = lws_get_vhost_listen_port(lws_get_vhost_by_name(h->lws, "default"));
     int rc = start_thread(h);
