@@ -72,11 +72,18 @@ static struct err *judge(const struct dns_update *u, const struct dns_update_rep
                        "answered REFUSED: allow %s to change TXT records of %s there",
                        u->tsig == NULL ? "updates without a key" : "the key", u->name);
     case NOTAUTH:
-        /* BIND says so of zones that it does not have, Knot also of updates that need a key. */
+        /* BIND says so of zones that it does not have, Knot also of updates that need a key, or, since 3.4 and without
+         * TSIG, another key: that must not pass for a zone that is gone and so is clean. */
         if (u->tsig == NULL)
             return err_new(ERR_DENIED, "NotAuthorized",
                            "answered NOTAUTH: the server is not the primary of the zone, or takes "
                            "no updates without a key");
+        if (r->signature != DNS_SIGNED)
+            return err_new(
+                ERR_DENIED, "NotAuthorized",
+                "answered NOTAUTH, not signed: the server is not the primary of the zone, or does "
+                "not accept this key with %s for this name",
+                u->tsig->algorithm);
         return err_new(ERR_NOT_FOUND, "ZoneNotFound",
                        "answered NOTAUTH: the server is not the primary of the zone: let the "
                        "solver's nameserver be that");

@@ -77,8 +77,10 @@ static bool split(const char *text, struct server *s, const char **ret_port)
     if (inet_pton(AF_INET6, text, address) == 1)
         len = strlen(text);
     const char *rest = host + len;
-    if (len == 0 || len >= sizeof(s->host) || (bracketed && *rest++ != ']') ||
-        (*rest != '\0' && *rest != ':'))
+    if (len == 0 || len >= sizeof(s->host) || (bracketed && *rest != ']'))
+        return false;
+    rest += bracketed;
+    if (*rest != '\0' && *rest != ':')
         return false;
     memcpy(s->host, host, len);
     bool is_v6 = inet_pton(AF_INET6, s->host, address) == 1;

@@ -199,7 +199,7 @@ static void a_zone_that_is_gone_is_clean(void **state)
         enum err_kind present;
         bool clean;
     } rows[] = {
-        {9, ERR_NOT_FOUND, true},  /* NOTAUTH */
+        {9, ERR_DENIED, false},    /* NOTAUTH, not signed: the key may be another one */
         {10, ERR_NOT_FOUND, true}, /* NOTZONE */
         {5, ERR_DENIED, false},    /* REFUSED */
         {2, ERR_TRANSIENT, false}, /* SERVFAIL */

@@ -282,7 +282,7 @@ static const struct {
      "NotAuthorized",
      "error 22"},
     {"NOTAUTH", {.rcode = 9, .is_signed = true}, ERR_NOT_FOUND, "ZoneNotFound", "let the solver's"},
-    {"NOTAUTH alone", {.rcode = 9}, ERR_NOT_FOUND, "ZoneNotFound", "let the solver's"},
+    {"NOTAUTH alone", {.rcode = 9}, ERR_DENIED, "NotAuthorized", "not accept this key with hmac"},
     {"NOTZONE", {.rcode = 10, .is_signed = true}, ERR_NOT_FOUND, "NotZone", NAME " is not in"},
     {"REFUSED", {.rcode = 5, .is_signed = true}, ERR_DENIED, "Refused", "allow the key"},
     {"SERVFAIL", {.rcode = 2}, ERR_TRANSIENT, "DNSFailed", "answered SERVFAIL: look"},
