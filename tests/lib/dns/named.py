@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """BIND as a process of a test's own."""
 import contextlib
+import functools
 import signal
 import subprocess
 
@@ -12,7 +13,7 @@ from .query import ask
 OPTIONS = """\
 options {{
   directory "{folder}";
-  pid-file none; lock-file none; session-keyfile none;
+  pid-file none; {lock} session-keyfile none;
   listen-on port 53 {{ {address}; }}; listen-on-v6 {{ none; }};
   allow-query {{ any; }}; allow-transfer {{ any; }};
   dnssec-validation no; empty-zones-enable no; max-cache-size 16m;
@@ -21,6 +22,14 @@ options {{
 controls {{ }};
 {zones}
 """
+
+
+@functools.cache
+def lock_option():
+    """Two servers of BIND 9.18 may not run beside each other while they have a lock file; 9.20 has none, and no option for
+    it."""
+    version = subprocess.run(["/usr/sbin/named", "-v"], check=True, capture_output=True, text=True, timeout=10).stdout
+    return "lock-file none;" if version.startswith("BIND 9.18") else ""
 
 
 _reachable = []  # addresses that pods reach, while there are any
@@ -84,7 +93,7 @@ class Named(Server):
 
     def _write(self):
         file = self.folder / "named.conf"
-        file.write_text(OPTIONS.format(folder=self.folder, address=self.address, options=self.options(),
+        file.write_text(OPTIONS.format(folder=self.folder, address=self.address, lock=lock_option(), options=self.options(),
                                        zones=self.zones()))
         return file
 

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "net/dns_ask.h"
 #include "net/dns_client.h"
 #include "support/temp.h"
@@ -76,12 +77,36 @@ static void add_identity(struct dns_server *s)
     tls_identity_release(&own);
 }
 
+static pid_t run(const char *log, const char *const *command)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    execv(command[0], (char *const *)(uintptr_t)command);
+    _exit(127);
+}
+
+/* Two servers of BIND 9.18 may not run beside each other while they have a lock file; 9.20 has none, and no option for it. */
+static const char *lock_option(const struct temp *temp)
+{
+    auto_free char *path = temp_path(temp, "version");
+    auto_free char *text = NULL;
+    const char *const command[] = {"/usr/sbin/named", "-v", NULL};
+    waitpid(run(path, command), NULL, 0);
+    AUTO_ERR e = file_read(path, 4096, &text);
+    return e == NULL && str_starts(text, "BIND 9.18") ? "lock-file none;" : "";
+}
+
 static char *bind_config(const struct dns_server *s)
 {
     AUTO(buf_release) struct buf b = BUF_INIT(CONFIG_MAX);
     buf_putf(&b,
              "options {\n"
-             "  directory \"%s\"; pid-file none; lock-file none; session-keyfile none;\n"
+             "  directory \"%s\"; pid-file none; %s session-keyfile none;\n"
              "  listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; };\n"
              "  listen-on port %d tls of-the-test http default { 127.0.0.1; };\n"
              "  recursion no; notify no; dnssec-validation no; empty-zones-enable no;\n"
@@ -90,7 +115,7 @@ static char *bind_config(const struct dns_server *s)
              "tls of-the-test { cert-file \"cert.pem\"; key-file \"key.pem\"; };\n"
              "key \"" DNS_SERVER_GUEST "\" { algorithm hmac-sha256; secret \"" DNS_SERVER_SECRET
              "\"; };\n",
-             s->temp.dir, s->port, s->https_port);
+             s->temp.dir, lock_option(&s->temp), s->port, s->https_port);
     for (size_t i = 0; i < DNS_SERVER_ALGORITHMS; i++)
         buf_putf(&b, "key \"%s.key\" { algorithm %s; secret \"" DNS_SERVER_SECRET "\"; };\n",
                  dns_server_algorithms[i], dns_server_algorithms[i]);
@@ -153,19 +178,6 @@ static int free_port(void)
         if (both)
             return ntohs(a.sin_port);
     }
-}
-
-static pid_t run(const char *log, const char *const *command)
-{
-    pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    dup2(fd, STDOUT_FILENO);
-    dup2(fd, STDERR_FILENO);
-    execv(command[0], (char *const *)(uintptr_t)command);
-    _exit(127);
 }
 
 static void spawn(struct dns_server *s, enum dns_server_kind kind)
