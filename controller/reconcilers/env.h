@@ -107,6 +107,7 @@ struct env {
     struct memo *polls; /* by uid: how often an order or challenge was looked at */
     struct memo
         *proven; /* Challenges by uid that are valid, and names that a namespace has proven */
+    struct memo *reused;  /* see order_challenges.c: authorizations that the CA has reused */
     struct memo *placed;  /* by uid of the Order: URL of an ACME order that is not in status yet */
     struct memo *aliases; /* see order_solvers.c: where names lead, of Orders that are not placed */
     struct memo *lost;    /* see order_recall.c: orders that the CA may have, without a URL here */

@@ -523,6 +523,7 @@ static struct err *settle(struct order_pass *p)
     TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner,
                        p->order->obj.meta.uid, &p->challenges));
     TRY(order_clean_up(p));
+    order_challenges_forget(p);
     memo_drop(p->env->aliases, p->order->obj.meta.uid);
     return order_prepare_undo(p);
 }

@@ -67,6 +67,8 @@ struct err *order_profile(const struct order_pass *p, const struct acme_director
 struct err *ensure_solvers(struct order_pass *p) MUST_CHECK;
 struct err *ensure_allowed(struct order_pass *p) MUST_CHECK;
 struct err *ensure_challenges(struct order_pass *p) MUST_CHECK;
+/* What is remembered of the authorizations of an Order that is over. */
+void order_challenges_forget(const struct order_pass *p);
 struct err *ensure_presented(struct order_pass *p) MUST_CHECK;
 /* Removes routes and Challenges of an Order that needs them no more. */
 struct err *order_clean_up(struct order_pass *p) MUST_CHECK;

@@ -189,10 +189,48 @@ static void fail_authz(struct order_pass *p, const char *identifier, const char 
     order_fail(p, "invalid", reason);
 }
 
+/* ---- authorizations that the CA has reused ---- */
+
+/* With the Order's uid: no CA can name the authorizations of another one's order. */
+static char *reused_key(const struct order_pass *p, const char *authz_url)
+{
+    return x_printf("%s %s", p->order->obj.meta.uid, authz_url);
+}
+
+static char *ordered_name(const struct acme_authz *a)
+{
+    return x_printf("%s%s", a->wildcard ? "*." : "", a->identifier);
+}
+
+static void note_reused(const struct order_pass *p, const char *authz_url,
+                        const struct acme_authz *a)
+{
+    auto_free char *key = reused_key(p, authz_url), *name = ordered_name(a);
+    memo_set_text(p->env->reused, key, name);
+}
+
+/* What was found valid is not read again at each look: an Order waits for its other names, and a CA in trouble would
+ * have to answer for all of them in one pass. Whether this namespace may build on it is asked each time. */
+static struct err *is_reused(const struct order_pass *p, const char *authz_url, bool *ret_reused)
+{
+    auto_free char *key = reused_key(p, authz_url);
+    auto_free char *name = memo_text(p->env->reused, key);
+    *ret_reused = false;
+    return name != NULL ? names_may_reuse(p->env, &p->chain, name, ret_reused) : NULL;
+}
+
+void order_challenges_forget(const struct order_pass *p)
+{
+    for (size_t i = 0; i < p->order->status.authorizations.len; i++) {
+        auto_free char *key = reused_key(p, p->order->status.authorizations.items[i].url);
+        memo_drop(p->env->reused, key);
+    }
+}
+
 static struct err *may_build_on(const struct order_pass *p, const struct acme_authz *a,
                                 bool *ret_may)
 {
-    auto_free char *name = x_printf("%s%s", a->wildcard ? "*." : "", a->identifier);
+    auto_free char *name = ordered_name(a);
     return names_may_reuse(p->env, &p->chain, name, ret_may);
 }
 
@@ -262,12 +300,17 @@ static struct err *was_finalized(const struct order_pass *p, bool *ret_finalized
 static struct err *look_at_authz(struct order_pass *p, size_t index, bool *ret_created)
 {
     const char *url = p->order->status.authorizations.items[index].url;
+    bool may = false;
+    TRY(is_reused(p, url, &may));
+    if (may)
+        return NULL;
     AUTO(acme_authz_release) struct acme_authz a = {0};
     TRY(acme_authz_get(&p->chain.account.account, url, &a));
     if (str_eq(a.status, "valid")) {
-        bool may = false;
         TRY(may_build_on(p, &a, &may));
-        if (!may)
+        if (may)
+            note_reused(p, url, &a);
+        else
             TRY(was_finalized(p, &may));
         return may ? NULL : refuse_reuse(p, index, &a);
     }
@@ -283,16 +326,13 @@ static struct err *look_at_authz(struct order_pass *p, size_t index, bool *ret_c
 struct err *ensure_challenges(struct order_pass *p)
 {
     bool created = false;
-    size_t pending = 0;
     for (size_t i = 0; i < p->order->status.authorizations.len && !p->stop; i++) {
         const char *url = p->order->status.authorizations.items[i].url;
         const struct challenge *c = find_challenge(p, url);
         const char *state = c != NULL ? challenge_state(p->env, c) : NULL;
         if (c == NULL)
             TRY(look_at_authz(p, i, &created));
-        else if (!order_state_is_final(state))
-            pending++;
-        else if (!str_eq(state, "valid"))
+        else if (order_state_is_final(state) && !str_eq(state, "valid"))
             fail_authz(p, c->spec.dns_name, state, c->status.reason);
     }
     if (!created)

@@ -360,6 +360,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
     env->fresh_keys = fresh_keys_new(o->clock);
     env->polls = memo_new();
     env->proven = memo_new();
+    env->reused = memo_new();
     env->placed = memo_new();
     env->aliases = memo_new();
     env->lost = memo_new();
@@ -441,6 +442,7 @@ void reconcilers_free(struct reconcilers *r)
     fresh_keys_free(r->env.fresh_keys);
     memo_free(r->env.polls);
     memo_free(r->env.proven);
+    memo_free(r->env.reused);
     memo_free(r->env.placed);
     memo_free(r->env.aliases);
     memo_free(r->env.lost);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An order that the CA has built on what others have proven: all of it goes with the first attempt. */
+/* An order that the CA has built on what was proven before. What others have proven goes with the first attempt. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,6 +86,24 @@ static void all_that_others_have_proven_goes_at_once(void **state)
     expect_deactivation(&s, last + 4, "/authz/1");
 }
 
+/* Of an Issuer of the namespace's own, who may build on all that its account has proven: what was found valid is not asked for
+ * again, or a CA in trouble would have to answer for all names in one pass. */
+static void what_is_valid_is_asked_for_once(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    int64_t next = 0;
+    scene_open(&s);
+    acme_scene_issuer(&s, "");
+    acme_scene_pending_order(&s);
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/authz/1", 200, "", AUTHZ("a.test", "valid"));
+    acme_scene_post(&s, "/order/1", 503, "", "");
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, NULL, "503");
+    acme_scene_post(&s, "/order/1", 503, "", "");
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, NULL, "503");
+}
+
 /* The first one is the last to go: it says what is to be done. */
 static void a_pass_that_is_cut_short_is_made_again(void **state)
 {
@@ -115,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_others_have_proven_goes_at_once),
         cmocka_unit_test(a_pass_that_is_cut_short_is_made_again),
+        cmocka_unit_test(what_is_valid_is_asked_for_once),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
