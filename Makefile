@@ -97,12 +97,13 @@ endif
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS := $(shell pkg-config --libs $(PKGS))
 # Flags that only some compilers know are tried once, here.
-PROBED := $(shell for f in -Wduplicated-cond -Wduplicated-branches -Wlogical-op -ftrivial-auto-var-init=zero \
-		-fcf-protection -fstack-clash-protection; do \
-	$(CC) -Werror $$f -c -x c /dev/null -o /dev/null 2>/dev/null && echo "$$f"; done)
+probe = $(shell for f in $1; do $(CC) -Werror $$f -c -x c /dev/null -o /dev/null 2>/dev/null && echo "$$f"; done)
+PROBED := $(call probe,-Wduplicated-cond -Wduplicated-branches -Wlogical-op -ftrivial-auto-var-init=zero \
+	-fcf-protection -fstack-clash-protection)
 ifneq ($(shell $(CC) --version 2>/dev/null | grep -c clang),0)
-# clang calls a variable unused that has only a clean-up; gcc knows better, and is asked too.
-PROBED += -Wno-gnu-zero-variadic-macro-arguments -Wno-unused-variable
+# clang calls a variable unused that has only a clean-up; gcc knows better, and is asked too. Macros with "..." and nothing
+# for it are C23, as clang 19 says.
+PROBED += -Wno-gnu-zero-variadic-macro-arguments -Wno-unused-variable $(call probe,-Wno-c23-extensions)
 endif
 endif
 

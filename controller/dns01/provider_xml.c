@@ -103,13 +103,17 @@ bool xml_next(struct xml *rest, const char *name, struct xml *ret_content)
             *rest = (struct xml){t.end, (size_t)(end - t.end)};
             return true;
         }
-        if (t.type == TAG_OPEN && depth++ == 0)
+        if (t.type == TAG_OPEN && depth == 0)
             content = t.end;
-        if (t.type == TAG_CLOSE && depth > 0 && --depth == 0) {
+        if (t.type == TAG_CLOSE && depth == 1) {
             *ret_content = (struct xml){content, (size_t)(t.start - content)};
             *rest = (struct xml){t.end, (size_t)(end - t.end)};
             return true;
         }
+        if (t.type == TAG_OPEN)
+            depth++;
+        else if (t.type == TAG_CLOSE && depth > 0)
+            depth--;
     }
     return false;
 }

@@ -145,9 +145,12 @@ void ca_list_orders(struct ca_call *c, size_t n)
     for (size_t i = 0; i < ca->order_count; i++) {
         size_t at = ca->lists == LISTS_NEWEST_FIRST ? ca->order_count - 1 - i : i;
         const struct order *o = &ca->orders[at];
-        if (o->account != c->account || str_eq(ca_order_status(ca, o), "invalid") ||
-            (skip > 0 && skip-- > 0))
+        if (o->account != c->account || str_eq(ca_order_status(ca, o), "invalid"))
             continue;
+        if (skip > 0) {
+            skip--;
+            continue;
+        }
         if (left-- == 0) {
             auto_free char *next = x_printf("<%s/orders/%zu>;rel=\"next\"", c->base, n + 1);
             ca_add_header(c, "link", next);

@@ -87,7 +87,9 @@ static void *take(size_t size)
     struct block *b = unused[number];
     if (b != NULL)
         unused[number] = b->next;
-    else if ((b = cut(number)) == NULL)
+    else
+        b = cut(number);
+    if (b == NULL)
         errno = ENOMEM;
     return b != NULL ? b + 1 : NULL;
 }
