@@ -74,7 +74,7 @@ void acme_answer_release(struct acme_answer *a);
 
 /* Signs and sends (section 6.2); payload NULL = POST-as-GET (6.3). Uses a nonce of the pool or
  * asks for one, keeps the one that each answer brings; badNonce re-signs with the answer's nonce,
- * at most 10 times and 20 s. A status that is not 2xx becomes an error (problem.h). action names
+ * at most 20 times and 20 s. A status that is not 2xx becomes an error (problem.h). action names
  * the step in metrics and messages. Answers at most 1 MiB. */
 struct err *acme_post(const struct acme_account *account, const char *action, const char *url,
                       const json_t *payload, struct acme_answer *ret_answer) MUST_CHECK;

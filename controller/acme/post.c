@@ -10,7 +10,7 @@
 #include "pki/jws.h"
 
 #define PAYLOAD_MAX (512 * 1024)
-#define NONCE_RETRIES 10
+#define NONCE_RETRIES 20
 #define NONCE_RETRY_TIME (20 * NS_PER_SEC)
 
 /* What stays the same over the tries. */

@@ -164,7 +164,7 @@ static void retries_are_counted(void **state)
     fake_ca_init(&f);
     AUTO(acme_answer_release) struct acme_answer a = {0};
     assert_error(post(&f, "/order/1", NULL, &a), ERR_TRANSIENT, "BadNonce", "try again");
-    assert_int_equal(f.posts, 11);
+    assert_int_equal(f.posts, 21);
     /* The last refusal's nonce is good for the next call. */
     f.bad_nonces = 0;
     fake_answer(&f, 200, "", "{}");
