@@ -68,7 +68,7 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     else
         respond(ret_response, s->status, s->headers, s->body, s->body_len);
     s->posts += str_eq(req->method, "POST");
-    MUST(s->posts <= (s->what == 'l' ? 21 + 10 : 11)); /* the account, 20 pages, a nonce refused */
+    MUST(s->posts <= (s->what == 'l' ? 21 + 20 : 21)); /* the account, 20 pages, nonces refused */
     return NULL;
 }
 
