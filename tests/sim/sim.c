@@ -28,8 +28,8 @@
 #include "sim/sim_zone.h"
 
 #define EPOCH (INT64_C(1767225600) * NS_PER_SEC) /* 2026-01-01 */
-/* Between two acts of users: a life of years has hundreds a day, and months between them. */
-#define STEPS_MAX 400000 /* within an hour: who sleeps for days sees leases renewed all the time */
+/* Within an hour: users sleep for days, and leases are renewed all the time. */
+#define STEPS_MAX 400000
 /* Once faults and users have stopped. Back-offs go up to 1000 s. */
 #define CALM_MAX (2 * NS_PER_HOUR)
 #define RENEWAL_MAX (2 * NS_PER_MIN)
