@@ -11,6 +11,8 @@
 /* An outage is no event, and changes of the issuers that take over wake nobody here: while a certificate is due,
  * issuers that can be failed over from are looked at this often. */
 #define LOOK_AGAIN NS_PER_MIN
+/* A CA that did not answer is asked again, by a new attempt, after this. */
+#define ASK_AGAIN (10 * NS_PER_MIN)
 
 /* ---- who may issue ---- */
 
@@ -49,6 +51,15 @@ const struct issuer_ref *issuers_find(const struct certificate_pass *p,
     return NULL;
 }
 
+/* Where the attempt is that runs, or NULL. */
+static const struct issuer_ref *running_at(const struct certificate_pass *p)
+{
+    const char *why = NULL;
+    if (p->attempt == NULL || p->preflight || request_has_failed(p->attempt, &why))
+        return NULL;
+    return issuers_find(p, &p->attempt->spec.issuer_ref);
+}
+
 /* ---- who can ---- */
 
 static const struct condition *readiness(const struct issuer *issuer)
@@ -65,10 +76,17 @@ static int64_t down_since(const struct certificate_pass *p, const struct issuer 
     return outage_since(p->env, issuer);
 }
 
-static bool is_out(const struct certificate_pass *p, const struct issuer *issuer)
+/* An attempt that runs goes by what it has heard itself. A new one may ask a CA that was left alone for a while: nobody
+ * else would find out that an outage is over. */
+static bool is_out(const struct certificate_pass *p, const struct issuer_ref *ref,
+                   const struct issuer *issuer)
 {
     int64_t since = down_since(p, issuer);
-    return since != 0 && p->now - since >= p->primary->spec.acme->failover_outage;
+    if (since == 0 || p->now - since < p->primary->spec.acme->failover_outage)
+        return false;
+    int64_t from =
+        running_at(p) == ref ? p->attempt->obj.meta.creation_timestamp : p->now - ASK_AGAIN;
+    return !issuer_is_ready(issuer) || outage_last(p->env, issuer) >= from;
 }
 
 /* References the issuer. usable: it is there, Ready, and not out of order. */
@@ -77,7 +95,7 @@ static struct err *look_at(const struct certificate_pass *p, const struct issuer
 {
     TRY(env_issuer(p->env, ref, p->crt->obj.meta.namespace, ret_issuer));
     *ret_usable = *ret_issuer != NULL && issuer_driver_of(&(*ret_issuer)->spec) != NULL &&
-                  issuer_is_ready(*ret_issuer) && !is_out(p, *ret_issuer);
+                  issuer_is_ready(*ret_issuer) && !is_out(p, ref, *ret_issuer);
     return NULL;
 }
 
@@ -93,9 +111,7 @@ static int64_t failures(const struct certificate_pass *p)
 /* Where to begin: an attempt stays where it is; the next one goes on after so many failures. */
 static size_t first_choice(const struct certificate_pass *p)
 {
-    const char *why = NULL;
-    bool running = p->attempt != NULL && !p->preflight && !request_has_failed(p->attempt, &why);
-    const struct issuer_ref *at = running ? issuers_find(p, &p->attempt->spec.issuer_ref) : NULL;
+    const struct issuer_ref *at = running_at(p);
     for (size_t i = 0; i < p->ref_count; i++)
         if (p->refs[i] == at)
             return i;
@@ -115,7 +131,7 @@ static struct err *choose(struct certificate_pass *p)
         AUTO_OBJECT(struct issuer) issuer = NULL;
         bool usable = false;
         TRY(look_at(p, ref, &issuer, &usable));
-        bool is_waited_for = i == 0 && issuer != NULL && !is_out(p, issuer);
+        bool is_waited_for = i == 0 && issuer != NULL && !is_out(p, ref, issuer);
         if (!usable && !is_waited_for)
             continue;
         p->ref = ref;
@@ -128,10 +144,7 @@ static struct err *choose(struct certificate_pass *p)
  * left to its back-off. */
 static struct err *follow_choice(struct certificate_pass *p)
 {
-    const char *why = NULL;
-    if (p->attempt == NULL || p->preflight || request_has_failed(p->attempt, &why))
-        return NULL;
-    const struct issuer_ref *at = issuers_find(p, &p->attempt->spec.issuer_ref);
+    const struct issuer_ref *at = running_at(p);
     return at == NULL || at == p->ref ? NULL : drop_attempt(p);
 }
 

@@ -12,10 +12,11 @@ static char *last_key(const struct issuer *issuer)
     return x_printf("%s/last", issuer->obj.meta.uid);
 }
 
-static bool is_recent(const struct env *env, const char *last)
+/* 0 = it is forgotten. */
+static int64_t last_silence(const struct env *env, const char *last)
 {
     int64_t at = memo_get(env->outages, last).time;
-    return at != 0 && clock_wall(env->clock) - at < FORGOTTEN_AFTER;
+    return at != 0 && clock_wall(env->clock) - at < FORGOTTEN_AFTER ? at : 0;
 }
 
 void outage_note(const struct env *env, const struct issuer *issuer, const struct err *e)
@@ -27,7 +28,7 @@ void outage_note(const struct env *env, const struct issuer *issuer, const struc
         memo_drop(env->outages, last);
     } else if (e->kind == ERR_TRANSIENT) {
         int64_t now = clock_wall(env->clock);
-        if (!is_recent(env, last))
+        if (last_silence(env, last) == 0)
             memo_set(env->outages, issuer->obj.meta.uid, now);
         memo_set(env->outages, last, now);
     }
@@ -36,5 +37,11 @@ void outage_note(const struct env *env, const struct issuer *issuer, const struc
 int64_t outage_since(const struct env *env, const struct issuer *issuer)
 {
     auto_free char *last = last_key(issuer);
-    return is_recent(env, last) ? memo_get(env->outages, issuer->obj.meta.uid).time : 0;
+    return last_silence(env, last) != 0 ? memo_get(env->outages, issuer->obj.meta.uid).time : 0;
+}
+
+int64_t outage_last(const struct env *env, const struct issuer *issuer)
+{
+    auto_free char *last = last_key(issuer);
+    return last_silence(env, last);
 }

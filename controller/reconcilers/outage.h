@@ -2,7 +2,7 @@
 /*
  * Is the CA of an issuer out of order? What its orders see tells: no answer, or a 5xx, from the first one on until an
  * answer comes. Remembered only in memory, and only while somebody asks: after an hour without a question nothing is
- * known any more, so the issuer is tried again.
+ * known any more.
  */
 #ifndef CERTROLL_RECONCILERS_OUTAGE_H
 #define CERTROLL_RECONCILERS_OUTAGE_H
@@ -14,5 +14,7 @@
 void outage_note(const struct env *env, const struct issuer *issuer, const struct err *e);
 /* Since when the CA has not answered, wall ns; 0 = it did, or nobody asked lately. */
 int64_t outage_since(const struct env *env, const struct issuer *issuer);
+/* And when it was last asked in vain. */
+int64_t outage_last(const struct env *env, const struct issuer *issuer);
 
 #endif

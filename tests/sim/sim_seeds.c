@@ -31,5 +31,6 @@ const struct sim_named_seed sim_named_seeds[] = {
     {23170, "what an order takes of a rate limit came back while it was on its way to the CA"},
     {100888, "a standing route stayed for a Certificate that had gone over to an issuer of others"},
     {200097, "names that another namespace had proven took an attempt each"},
+    {327797, "a CA that had not answered once was passed over for an hour, though it was back"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -31,9 +31,12 @@ struct story {
     int64_t failures;    /* status.failedIssuanceAttempts */
     int64_t trials;      /* status.failedPreflights */
     int64_t not_ready;   /* ns that "acme" is not Ready; 0 = it is */
-    int64_t silent;      /* ns that its CA does not answer; 0 = it does */
+    int64_t silent;      /* ns that a CA does not answer; 0 = all do */
+    int64_t asked;       /* ns since it was asked last; 0 = a second */
+    const char *whose;   /* the issuer with that CA; NULL = "acme" */
     bool one_is_missing; /* there is no such issuer */
     const char *attempt; /* issuer of an attempt that runs; NULL = there is none */
+    int64_t begun;       /* ns that it does; 0 = a day */
 };
 
 static void put_issuer(struct scene *s, const char *name, const char *spec, int64_t not_ready)
@@ -59,17 +62,19 @@ static char *request_text(void)
     return base64_encode(pem, strlen(pem));
 }
 
-static void put_attempt(struct scene *s, const char *issuer)
+static void put_attempt(struct scene *s, const struct story *t)
 {
     auto_free char *csr = request_text();
+    char begun[RFC3339_MAX];
+    rfc3339_format(SCENE_NOW - (t->begun != 0 ? t->begun : NS_PER_DAY), begun);
     auto_free char *text = x_printf(
         "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"request\","
-        "\"resourceVersion\":\"5\",\"creationTimestamp\":\"2025-12-31T00:00:00Z\","
+        "\"resourceVersion\":\"5\",\"creationTimestamp\":\"%s\","
         "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"Certificate\","
         "\"name\":\"web\",\"uid\":\"crt\",\"controller\":true}]},\"spec\":{\"request\":\"%s\","
         "\"issuerRef\":{\"name\":\"%s\"},\"usages\":[\"digital signature\",\"key "
         "encipherment\"]}}",
-        csr, issuer);
+        begun, csr, t->attempt);
     scene_put(&s->env->requests, text);
 }
 
@@ -93,17 +98,17 @@ static void open_story(struct scene *s, const struct story *t)
                  (long long)t->failures, (long long)t->trials);
     scene_put(&s->env->certificates, crt);
     if (t->attempt != NULL)
-        put_attempt(s, t->attempt);
+        put_attempt(s, t);
     if (t->silent == 0)
         return;
-    const struct issuer acme = {.obj.meta.uid = "acme"};
+    auto_free char *uid = x_strdup(str_or(t->whose, "acme"));
+    const struct issuer mute = {.obj.meta.uid = uid};
     AUTO_ERR e = err_new(ERR_TRANSIENT, "Timeout", "nobody there");
     int64_t now = s->hands.wall_ns;
     s->hands.wall_ns = now - t->silent;
-    outage_note(s->env, &acme, e);
-    s->hands.wall_ns = now - NS_PER_SEC;
-    if (t->silent < NS_PER_HOUR)
-        outage_note(s->env, &acme, e);
+    outage_note(s->env, &mute, e);
+    s->hands.wall_ns = now - (t->asked != 0 ? t->asked : NS_PER_SEC);
+    outage_note(s->env, &mute, e);
     s->hands.wall_ns = now;
 }
 
@@ -180,6 +185,23 @@ static void an_outage_moves_it_on(void **state)
     expect_wait(&(struct story){.not_ready = 9 * NS_PER_MIN});
 }
 
+/* An outage ends without a word: who begins asks again after ten minutes, and goes by what comes of that. */
+static void a_silence_that_is_old_is_tried(void **state)
+{
+    (void)state;
+    struct story begins = {.failures = 3, .whose = "one", .silent = 30 * NS_PER_MIN};
+    begins.asked = 10 * NS_PER_MIN + NS_PER_SEC;
+    expect_issuer(&begins, "one");
+    begins.asked -= NS_PER_SEC;
+    expect_issuer(&begins, "two");
+    struct story runs = {.attempt = "one", .whose = "one", .silent = 30 * NS_PER_MIN};
+    runs.asked = runs.begun = 5 * NS_PER_MIN;
+    runs.begun -= NS_PER_SEC;
+    expect_issuer(&runs, "one");
+    runs = (struct story){.attempt = "acme", .silent = 50 * NS_PER_MIN, .asked = 40 * NS_PER_MIN};
+    expect_issuer(&runs, "one");
+}
+
 /* Whose failures are its own is not given up for the one that is back. */
 static void a_running_attempt_stays(void **state)
 {
@@ -233,6 +255,7 @@ int main(void)
         cmocka_unit_test(failures_move_it_on),
         cmocka_unit_test(failures_of_a_preflight_move_nothing),
         cmocka_unit_test(an_outage_moves_it_on),
+        cmocka_unit_test(a_silence_that_is_old_is_tried),
         cmocka_unit_test(a_running_attempt_stays),
         cmocka_unit_test(silence_is_forgotten),
     };
