@@ -12,11 +12,12 @@ from lib.audit import Audit
 from lib import ca as ca_kinds
 from lib.ca import Authority, Names
 from lib.cluster import ROOT, Cluster, install_crds, service_account
-from lib.controller import Controller, free_port
+from lib.controller import Controller
 from lib.dns import Bind, Secondary, Tree
 from lib.http01 import Responder
 from lib.objects import acme, self_signed
 from lib.pebble import Dns, Pebble
+from lib.ports import free_port
 from lib.proxy import Proxy
 from lib.wait import wait_for
 

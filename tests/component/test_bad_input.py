@@ -9,8 +9,8 @@ import time
 import pytest
 
 from lib.api import ApiError, condition, secret_data
-from lib.controller import free_port
 from lib.objects import acme, certificate, self_signed
+from lib.ports import free_port
 from lib.wait import wait_for
 
 

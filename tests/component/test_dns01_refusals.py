@@ -10,11 +10,11 @@ import pytest
 from lib.api import condition
 from lib.audit import Audit
 from lib.ca import Pebble
-from lib.controller import free_port
 from lib.dns import NXDOMAIN, Bind, Front, Inside
 from lib.dns.front import (AA, NOTZONE, REFUSED, SERVFAIL, badly_signed, no_authority, place, says, silent,
                            truncated, unsigned, updates, values_of_challenges)
 from lib.objects import certificate, dns01_acme
+from lib.ports import free_port
 from lib.wait import wait_for
 
 AHEAD = 3600

@@ -11,6 +11,7 @@ import pytest
 
 from lib.connect_proxy import ConnectProxy
 from lib.objects import acme, certificate
+from lib.ports import free_port
 from lib.wait import wait_for
 
 
@@ -32,7 +33,7 @@ class Echo:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()

@@ -8,8 +8,9 @@ import subprocess
 import pytest
 
 from lib import ca as ca_kinds
-from lib.controller import binary, free_port
+from lib.controller import binary
 from lib.objects import acme, certificate, dns01_acme
+from lib.ports import free_port
 from lib.wait import wait_for
 
 FEATURES = "DNSAccount01=true,DNSPersist01=true"

@@ -8,8 +8,8 @@ from test_shared import HOME, SERVICE, port_of, publish
 from lib.api import condition
 from lib.audit import Audit
 from lib.cluster import service_account
-from lib.controller import free_port
 from lib.objects import certificate, gateway, gateway_acme, route
+from lib.ports import free_port
 from lib.wait import wait_for
 
 GATEWAY = {"name": "gateway"}

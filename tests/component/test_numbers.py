@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from lib.controller import free_port
 from lib.dns import Bind, Secondary
 from lib.many import Ready, issue, writes_only
 from lib.objects import acme, certificate, dns01_acme, route, self_signed
+from lib.ports import free_port
 from lib.wait import wait_for
 from test_shared import HOME, SERVICE, publish
 

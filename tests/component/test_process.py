@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from lib.controller import binary, free_port
+from lib.controller import binary
 from lib.objects import acme, certificate, self_signed
+from lib.ports import free_port
 from lib.wait import stays, wait_for
 
 HOME, LEASE = "certroll", "certroll-controller"

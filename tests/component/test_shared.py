@@ -13,8 +13,9 @@ import pytest
 from lib.api import condition
 from lib.audit import Audit
 from lib.cluster import service_account
-from lib.controller import binary, free_port
+from lib.controller import binary
 from lib.objects import acme, certificate, route, shared_acme
+from lib.ports import free_port
 from lib.wait import stays, wait_for
 
 HOME, SERVICE = "certroll", "certroll-http01"

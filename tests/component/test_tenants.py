@@ -7,9 +7,9 @@ import pytest
 
 from lib.api import condition
 from lib.cluster import service_account
-from lib.controller import free_port
 from lib import objects
 from lib.objects import acme, certificate
+from lib.ports import free_port
 from lib.wait import stays, wait_for
 from test_shared import HOME, SERVICE, publish
 

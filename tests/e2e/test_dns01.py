@@ -10,9 +10,9 @@ import pytest
 from conftest import VALUES, leaf_of, renew
 from lib.ca import Authority, Pebble
 from lib.cluster import ROOT
-from lib.controller import free_port
 from lib.dns import Bind, PowerDns, Tree, Webhook, beside
 from lib.objects import certificate, dns01_acme
+from lib.ports import free_port
 from lib.serving import NamedContext, tls_serial
 from lib.wait import wait_for
 from lib.workloads import TLS, State, nginx, settled

@@ -9,6 +9,7 @@ audit.py       Audit: who wrote what, from the API server's audit log
 ca/            real CAs that a test starts with settings of its own: Pebble, Debian's Pebble, step-ca, acme2certifier
 pebble.py      Pebble, Dns: the cluster's ACME server and its DNS server
 http01.py      Responder: stands in for ingress controller, gateway and solver pods where no pods run
+ports.py       free_port(): each time another
 proxy.py       Proxy: between the controller and a server; sees each request, can hold, fail, change or cut it
 faults.py      what such a proxy can do to a CA's answers, and at which of them
 tls.py         Leaf: what openssl says of a certificate

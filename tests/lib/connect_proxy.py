@@ -5,6 +5,7 @@ import http.server
 import socket
 import threading
 
+from lib.ports import free_port
 from lib.wait import readable
 
 
@@ -25,7 +26,7 @@ class ConnectProxy:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
         self.server.daemon_threads = True
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
         self.url = f"http://{user + '@' if user else ''}{self.address}"

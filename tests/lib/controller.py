@@ -5,9 +5,9 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 
+from .ports import free_port
 from .wait import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -17,12 +17,6 @@ SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime er
 def binary():
     """CERTROLL_BIN picks the program (hack/run-tests: the sanitized one), build/certroll else."""
     return os.environ.get("CERTROLL_BIN") or str(ROOT / "build/certroll")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Controller:

@@ -8,7 +8,7 @@ import urllib.request
 
 from lib.ca import build_tool
 from lib.ca.server import Server
-from lib.controller import free_port
+from lib.ports import free_port
 
 # moto 5.2.5 takes the query of a GET for its body as well, and so refuses what AWS's own SDK has signed: here a GET has no
 # body. All else of the signature is left to it.

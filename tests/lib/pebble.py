@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import urllib.request
 
-from .controller import free_port
+from .ports import free_port
 from .wait import wait_for
 
 

@@ -12,6 +12,8 @@ import threading
 import time
 import urllib.parse
 
+from .ports import free_port
+
 DROPPED = {"connection", "transfer-encoding", "content-length"}
 
 
@@ -78,7 +80,7 @@ class Proxy:
             def handle_error(self, *_):
                 pass  # a controller that was killed leaves broken connections
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", free_port()), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(str(certificate), str(key))
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)

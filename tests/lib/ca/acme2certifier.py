@@ -3,7 +3,7 @@
 a configuration file; it asks DNS servers on port 53 and validates HTTP-01 on port 80."""
 import json
 
-from lib.controller import free_port
+from lib.ports import free_port
 
 from .server import AcmeServer, build_tool
 

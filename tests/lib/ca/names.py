@@ -2,8 +2,8 @@
 """challtestsrv as a DNS server of the test's own."""
 import socket
 
-from lib.controller import free_port
 from lib.pebble import Dns
+from lib.ports import free_port
 
 from .server import Server, build_tool
 

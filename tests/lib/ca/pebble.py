@@ -4,7 +4,7 @@ import json
 import pathlib
 import urllib.request
 
-from lib.controller import free_port
+from lib.ports import free_port
 
 from .server import AcmeServer, build_tool
 

@@ -4,7 +4,7 @@ accounts, no Retry-After, no renewalInfo, no profiles."""
 import json
 import shutil
 
-from lib.controller import free_port
+from lib.ports import free_port
 
 from .server import AcmeServer, build_tool
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from lib.ca.server import Server
-from lib.controller import free_port
+from lib.ports import free_port
 
 from .query import ask
 

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 from lib.ca.server import Server
-from lib.controller import free_port
+from lib.ports import free_port
 
 from .named import own_address
 from .query import values

@@ -5,7 +5,7 @@ import base64
 
 from lib.api import condition
 from lib.ca.server import Server, build_tool
-from lib.controller import free_port
+from lib.ports import free_port
 
 SERVICE = "dns-webhook"
 
