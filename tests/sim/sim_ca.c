@@ -395,7 +395,9 @@ static bool check_message(struct ca_call *c)
 
 static void get_order(struct ca_call *c, size_t n)
 {
-    if (c->ca->forgets && has_expired(c->ca, &c->ca->orders[n]))
+    struct order *o = &c->ca->orders[n];
+    o->gone = c->ca->forgets && has_expired(c->ca, o);
+    if (o->gone)
         ca_refuse(c, 404, "malformed", "there is no such order");
     else
         show_order(c, n, 200);
@@ -515,6 +517,11 @@ bool sim_ca_order_is_lost(const struct sim_ca *ca, const char *order_url)
 {
     size_t n = sim_ca_order_number(order_url);
     return n < ca->order_count && ca->orders[n].account < ca->forgotten;
+}
+
+bool sim_ca_order_is_gone(const struct sim_ca *ca, size_t n)
+{
+    return ca->orders[n].gone;
 }
 
 void sim_ca_heard(struct sim_ca *ca, const char *url)

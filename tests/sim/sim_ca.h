@@ -58,6 +58,8 @@ void sim_ca_heard(struct sim_ca *ca, const char *url);
 int64_t sim_ca_last_heard(const struct sim_ca *ca, const char *order_url);
 /* Was it of an account that the CA has forgotten? Then nobody can fetch what came of it. */
 bool sim_ca_order_is_lost(const struct sim_ca *ca, const char *order_url);
+/* Was the order of this number asked for when it had expired, at a CA that does not find those any more? */
+bool sim_ca_order_is_gone(const struct sim_ca *ca, size_t n);
 /* The number of an order in its URL, or SIZE_MAX. */
 size_t sim_ca_order_number(const char *order_url);
 

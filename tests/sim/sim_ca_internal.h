@@ -43,6 +43,7 @@ struct order {
     int64_t expires; /* wall ns; unless it is finalized before */
     int64_t sign_at; /* SIM_NEVER */
     int64_t heard;   /* wall ns: when certroll last had an answer about it */
+    bool gone;       /* certroll has asked for it, and it was not found any more */
     char *certificate;
 };
 

@@ -6,6 +6,9 @@
 #include "base/str.h"
 #include "sim/sim_api.h"
 #include "sim/sim_ca.h"
+#include "sim/sim_check.h"
+#include "sim/sim_net.h"
+#include "sim/sim_process.h"
 
 /* Nobody acts on one that is over, and a CA may lend it: the request of that Order is gone, which the CA does not know. */
 static bool is_over(const json_t *order)
@@ -32,4 +35,17 @@ bool sim_orders_awaited(struct sim *s, size_t n)
             !order_state_is_final(JSTR(all[i]->json, "status", "state")))
             return true;
     return false;
+}
+
+/* One that the API server would not store, and that expired while the CA was away, is not there any more: certroll has to
+ * have asked for it, since it goes on with that one wherever it can. */
+void sim_orders_check_stored(struct sim *s, unsigned torn)
+{
+    unsigned excused = sim_process_deaths(s->process) + sim_net_lost_orders(s->net) + torn;
+    unsigned lost = 0;
+    for (size_t n = 0; n < sim_ca_order_count(s->ca); n++)
+        if (!sim_check_order_is_stored(s, n) && !sim_ca_order_is_gone(s->ca, n))
+            lost++;
+    if (lost > excused)
+        sim_fail(s, "%u orders were made and never stored, where %u may be", lost, excused);
 }

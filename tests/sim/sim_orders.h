@@ -10,5 +10,7 @@
 void sim_orders_check_alone(struct sim *s, const json_t *order);
 /* Does an Order that is not finished have the CA's order of this number? */
 bool sim_orders_awaited(struct sim *s, size_t n);
+/* At the end: the URL of each order was stored, but for what nobody could store. torn: Orders that were deleted before. */
+void sim_orders_check_stored(struct sim *s, unsigned torn);
 
 #endif

@@ -32,5 +32,7 @@ const struct sim_named_seed sim_named_seeds[] = {
     {100888, "a standing route stayed for a Certificate that had gone over to an issuer of others"},
     {200097, "names that another namespace had proven took an attempt each"},
     {327797, "a CA that had not answered once was passed over for an hour, though it was back"},
+    {326589, "an order expired before its URL could be stored, at a CA that was away: that is no "
+             "loss, as the rule once said"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
