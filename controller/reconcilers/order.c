@@ -235,9 +235,12 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
 /* An order that was placed and whose URL could not be stored is not placed again. */
 static struct err *recall_order(struct order_pass *p, const char *url, struct acme_order *ret_order)
 {
+    const char *uid = p->order->obj.meta.uid;
     struct err *e = acme_order_get(&p->chain.account.account, url, ret_order);
-    if (err_is(e, ERR_NOT_FOUND))
-        memo_drop(p->env->placed, p->order->obj.meta.uid);
+    if (err_is(e, ERR_NOT_FOUND)) {
+        memo_drop(p->env->placed, uid);
+        budgets_settle(p->env->budgets, uid, BUDGET_FAILED); /* the CA has counted it */
+    }
     return e;
 }
 

@@ -180,6 +180,25 @@ static void a_lost_order_is_counted_once(void **state)
     assert_int_equal(orders_left(&gone), 0);
 }
 
+/* The CA has counted it, so the next one waits for the limit. */
+static void an_order_that_went_before_it_was_stored_is_counted(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    int64_t next = 0;
+    open_with(&s, ONE_AN_HOUR, "", "");
+    plan_new_order(&s);
+    scripted_plan(&s.world, STATUS, 503, "");
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, NULL,
+               "its URL could not be stored");
+    acme_scene_post(&s, "/order/9", 404, "content-type: application/problem+json\n",
+                    ACME_PROBLEM("malformed"));
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_NOT_FOUND, NULL, NULL);
+    auto_free char *url = pass(&s);
+    assert_string_equal(url, "");
+    assert_int_equal(orders_left(&s), 0);
+}
+
 /* What an earlier process has placed and not stored is counted when it is found. */
 static void an_order_of_an_earlier_process_is_found_and_counted(void **state)
 {
@@ -427,6 +446,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lost_order_is_found_again),
         cmocka_unit_test(a_lost_order_is_counted_once),
+        cmocka_unit_test(an_order_that_went_before_it_was_stored_is_counted),
         cmocka_unit_test(an_order_of_an_earlier_process_is_found_and_counted),
         cmocka_unit_test(a_found_order_is_exempt_only_if_it_renews),
         cmocka_unit_test(only_orders_that_may_be_placed_are_looked_for),
