@@ -6,7 +6,7 @@ from conftest import leaf_of, renew
 from lib.objects import acme, certificate
 from lib.serving import NamedContext, imaps_serial, smtp_serial
 from lib.wait import wait_for
-from lib.workloads import State, body, service, settled
+from lib.workloads import DRAIN, State, body, service, settled
 
 TLS = "/etc/mail-tls"
 
@@ -24,10 +24,10 @@ def mail_deployment(ns, image, host):
     def container(name, port):
         return {"name": name, "image": image, "imagePullPolicy": "IfNotPresent", "args": [name],
                 "env": [{"name": "MAIL_HOSTNAME", "value": host}], "volumeMounts": mounts,
-                "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1}}
+                "lifecycle": DRAIN, "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1}}
 
     return body("Deployment", ns, "mail", {
-        "securityContext": {}, "terminationGracePeriodSeconds": 5,
+        "securityContext": {}, "terminationGracePeriodSeconds": 10,
         "containers": [container("postfix", 25), container("dovecot", 993)],
         "volumes": [{"name": "tls", "secret": {"secretName": "mail-tls"}}, {"name": "spool", "emptyDir": {}}],
     }, "true", replicas=1)

@@ -38,6 +38,15 @@ def test_counts(tree):
     assert "FAILED unit-asan: unit/base/test_b b" in out and "1 != 2" in out
 
 
+def test_of_a_traceback_the_places_are_shown(tree):
+    lines = ["def test_b():", *[f"    word_{n}()" for n in range(20)], '>   ask("b")', "test_b.py:22: ", "def ask(name):",
+             ">   raise OSError(name)", "lib/ask.py:3: OSError"]
+    binary(tree, "test_b", 1, group(FAILED.replace("1 != 2\nx.c:3: error", "\n".join(lines))))
+    code, out, _ = total(tree)
+    assert code == 1 and "word_" not in out
+    assert all(word in out for word in ['>   ask("b")', "test_b.py:22:", ">   raise OSError(name)", "lib/ask.py:3: OSError"])
+
+
 def test_two_groups_in_one_file(tree):
     binary(tree, "test_a", 0, group(PASSED) + group(PASSED))
     assert total(tree)[2] == "2 passed, 0 failed"

@@ -6,6 +6,9 @@ ROLLOUT, MARK = "certroll.dev/rollout", "certroll.dev/certificates"
 MOUNT = "/etc/tls"
 PROBE = "/.well-known/acme-challenge/certroll-readiness-probe"
 
+# Until nobody sends to a pod that ends: its EndpointSlice and the proxy's rules follow within a second each, and one or
+# two seconds later when the slice was changed just before.
+DRAIN = {"preStop": {"sleep": {"seconds": 5}}}
 RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 RESTRICTED_POD = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
 
@@ -81,7 +84,7 @@ def body(kind, namespace, name, pod_spec, rollout=None, replicas=2):
 
 def nginx(api, namespace, name, image, listen, port, secret=None, rollout=None):
     """Two pods of nginx and their Service; its address. For a roll without failed requests: one pod more than wanted,
-    a probe that says when a pod can be asked, and a sleep before the end in which proxies forget it."""
+    a probe that says when a pod can be asked, and a wait before the end in which proxies forget it."""
     api.apply({"kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace},
                "data": {"nginx.conf": NGINX % listen}})
     volumes = [{"name": "conf", "configMap": {"name": name}}]
@@ -90,7 +93,7 @@ def nginx(api, namespace, name, image, listen, port, secret=None, rollout=None):
         volumes.append({"name": "tls", "secret": {"secretName": secret}})
         mounts += _mount()["volumeMounts"]
     container = {"name": "nginx", "image": image, "imagePullPolicy": "IfNotPresent", "securityContext": RESTRICTED,
-                 "volumeMounts": mounts, "lifecycle": {"preStop": {"exec": {"command": ["sleep", "2"]}}},
+                 "volumeMounts": mounts, "lifecycle": DRAIN,
                  "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1}}
     api.apply(body("Deployment", namespace, name, {
         "terminationGracePeriodSeconds": 10, "containers": [container], "volumes": volumes}, rollout))
