@@ -59,6 +59,8 @@ struct sim_net *sim_net_new(struct sim *s)
     n->sim = s;
     n->faults = fault_rates[sim_pick(s, ARRAY_LEN(fault_rates))];
     n->kills = kill_rates[sim_pick(s, ARRAY_LEN(kill_rates))];
+    if (sim_is_long(s)) /* who is killed in most starts is busy for all of its months */
+        n->kills /= 10;
     return n;
 }
 
