@@ -181,12 +181,31 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
     return store_create(&p->env->challenges, p->order->obj.meta.namespace, name, body);
 }
 
-static void fail_authz(struct order_pass *p, const char *identifier, const char *state,
-                       const char *why)
+/* An order that is finalized was judged before that, by a process that knew what had been proven; its certificate is not
+ * thrown away, whatever became of its authorizations since. Nobody but certroll finalizes it. */
+static struct err *was_finalized(const struct order_pass *p, bool *ret_finalized)
 {
+    AUTO(acme_order_release) struct acme_order o = {0};
+    struct err *e = acme_order_get(&p->chain.account.account, p->order->status.url, &o);
+    *ret_finalized = str_eq(o.status, "processing") || str_eq(o.status, "valid");
+    if (!err_is(e, ERR_NOT_FOUND))
+        return e;
+    err_free(e); /* the CA has forgotten it: then its authorizations say why it failed */
+    return NULL;
+}
+
+/* Unless it was proven before: another namespace's Order may have ended it since. */
+static struct err *fail_authz(struct order_pass *p, const char *identifier, const char *state,
+                              const char *why)
+{
+    bool finalized = false;
+    TRY(was_finalized(p, &finalized));
+    if (finalized)
+        return NULL;
     auto_free char *reason = x_printf("authorization of %s is %s: %s", identifier, state,
                                       str_or(why, "the CA gives no reason"));
     order_fail(p, "invalid", reason);
+    return NULL;
 }
 
 /* ---- authorizations that the CA has reused ---- */
@@ -286,16 +305,6 @@ static struct err *check_is_ordered(const struct order_pass *p, const struct acm
                    a->identifier);
 }
 
-/* An order that is finalized was judged before that, by a process that knew what had been proven; its certificate is not
- * thrown away. Nobody but certroll finalizes it. */
-static struct err *was_finalized(const struct order_pass *p, bool *ret_finalized)
-{
-    AUTO(acme_order_release) struct acme_order o = {0};
-    TRY(acme_order_get(&p->chain.account.account, p->order->status.url, &o));
-    *ret_finalized = str_eq(o.status, "processing") || str_eq(o.status, "valid");
-    return NULL;
-}
-
 /* An authorization without a Challenge: valid ones (reused by the CA) need none. */
 static struct err *look_at_authz(struct order_pass *p, size_t index, bool *ret_created)
 {
@@ -314,10 +323,8 @@ static struct err *look_at_authz(struct order_pass *p, size_t index, bool *ret_c
             TRY(was_finalized(p, &may));
         return may ? NULL : refuse_reuse(p, index, &a);
     }
-    if (!str_eq(a.status, "pending")) {
-        fail_authz(p, a.identifier, a.status, NULL);
-        return NULL;
-    }
+    if (!str_eq(a.status, "pending"))
+        return fail_authz(p, a.identifier, a.status, NULL);
     TRY(check_is_ordered(p, &a));
     *ret_created = true;
     return create_challenge(p, url, &a);
@@ -333,7 +340,7 @@ struct err *ensure_challenges(struct order_pass *p)
         if (c == NULL)
             TRY(look_at_authz(p, i, &created));
         else if (order_state_is_final(state) && !str_eq(state, "valid"))
-            fail_authz(p, c->spec.dns_name, state, c->status.reason);
+            TRY(fail_authz(p, c->spec.dns_name, state, c->status.reason));
     }
     if (!created)
         return NULL;

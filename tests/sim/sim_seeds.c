@@ -34,5 +34,6 @@ const struct sim_named_seed sim_named_seeds[] = {
     {327797, "a CA that had not answered once was passed over for an hour, though it was back"},
     {326589, "an order expired before its URL could be stored, at a CA that was away: that is no "
              "loss, as the rule once said"},
+    {401278, "a certificate was thrown away because its authorization was ended after it was made"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

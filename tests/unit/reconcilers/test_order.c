@@ -422,16 +422,20 @@ static void what_was_not_ordered_is_not_proven(void **state)
     }
 }
 
-static void open_reused(struct scene *s, const struct pki_key *key, const char *order)
+#define ORDER_IS(status) "{\"status\":\"" status "\",\"finalize\":\"" ACME_CA "/f\"}"
+#define AUTHZ_OF_A                                                                                 \
+    "{\"status\":\"%s\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},\"challenges\":[]}"
+
+static void open_reused(struct scene *s, const struct pki_key *key, const char *authz,
+                        const char *order)
 {
+    auto_free char *proof = x_printf(AUTHZ_OF_A, authz);
     auto_free char *answer = x_printf("{\"status\":\"%s\",\"finalize\":\"" ACME_CA "/f\"}", order);
     scene_open(s);
     acme_scene_cluster_issuer(s, HTTP01);
     put_order_of(s, key, "a.test", "", OF_CLUSTER_ISSUER, AT_CA);
     acme_scene_directory(s, "");
-    acme_scene_post(s, "/authz/1", 200, "",
-                    "{\"status\":\"valid\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},"
-                    "\"challenges\":[]}");
+    acme_scene_post(s, "/authz/1", 200, "", proof);
     acme_scene_post(s, "/order/1", 200, "", answer); /* is it finalized? */
 }
 
@@ -442,20 +446,21 @@ static void a_proof_that_is_not_ours_ends_an_order_before_it_is_finalized(void *
     static const char *const before[] = {"pending", "ready"};
     for (size_t i = 0; i < ARRAY_LEN(before); i++) {
         SCENE s = {0};
-        open_reused(&s, NULL, before[i]);
+        open_reused(&s, NULL, "valid", before[i]);
         acme_scene_post(&s, "/authz/1", 200, "", "{\"status\":\"deactivated\"}");
         json_auto_t *status = pass_and_look(&s, "/authz/1");
         assert_string_equal(JSTR(status, "state"), "invalid");
         assert_non_null(strstr(JSTR(status, "reason"), "has not proven"));
     }
-    SCENE s = {0};
-    open_reused(&s, NULL, "processing");
-    acme_scene_post(&s, "/order/1", 200, "",
-                    "{\"status\":\"processing\",\"finalize\":\"" ACME_CA "/f\"}");
-    const struct object_name name = {.ns = "shop", .name = "o"};
-    int64_t next = 0;
-    expect_ok(order_reconcile((void *)(uintptr_t)s.env, &name, &next));
-    assert_true(next > SCENE_NOW); /* it is waited for, and nothing is written */
+    for (int ended = 0; ended < 2; ended++) {
+        SCENE s = {0};
+        open_reused(&s, NULL, ended ? "deactivated" : "valid", "processing");
+        acme_scene_post(&s, "/order/1", 200, "", ORDER_IS("processing"));
+        const struct object_name name = {.ns = "shop", .name = "o"};
+        int64_t next = 0;
+        expect_ok(order_reconcile((void *)(uintptr_t)s.env, &name, &next));
+        assert_true(next > SCENE_NOW); /* it is waited for, and nothing is written */
+    }
 }
 
 /* key: of the request; NULL for another than the certificate's. */
@@ -465,7 +470,7 @@ static json_t *download(const struct leaf *leaf, const struct pki_key *key)
     char *pem = NULL;
     size_t len = 0;
     expect_ok(base64_decode(leaf->text, strlen(leaf->text), &pem, &len));
-    open_reused(&s, key, "valid");
+    open_reused(&s, key, "valid", "valid");
     acme_scene_post(&s, "/order/1", 200, "",
                     "{\"status\":\"valid\",\"finalize\":\"" ACME_CA
                     "/f\",\"certificate\":\"" ACME_CA "/cert/1\"}");
@@ -521,8 +526,6 @@ static int64_t pass_and_wait(struct scene *s)
     expect_ok(order_reconcile((void *)(uintptr_t)s->env, &name, &next));
     return next - SCENE_NOW;
 }
-
-#define ORDER_IS(status) "{\"status\":\"" status "\",\"finalize\":\"" ACME_CA "/f\"}"
 
 static void what_is_proven_is_finalized_without_a_question(void **state)
 {

@@ -59,6 +59,8 @@ static void reconcile(struct scene *s, int64_t *ret_next)
 static void plan_failure(struct scene *s)
 {
     acme_scene_post(s, "/authz/1", 200, "", AUTHZ("a.test", "invalid"));
+    acme_scene_post(s, "/order/1", 200, "",
+                    "{\"status\":\"invalid\",\"finalize\":\"" ACME_CA "/f\"}");
     scripted_plan(&s->world,
                   "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status", 200,
                   "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
