@@ -25,20 +25,20 @@ struct hook {
     char undo_job[KUBE_NAME_MAX + 1];
 };
 
+/* Without an issuer it says only what was made. */
 static void hook_init(const struct order_pass *p, const struct issuer *issuer, struct hook *h)
 {
     const struct object_meta *meta = &p->order->obj.meta;
     *h = (struct hook){
-        .spec = issuer->spec.acme->prepare,
-        .order = {.secret_ns = issuer_secret_namespace(&p->env->issuer_env, issuer),
-                  .ns = meta->namespace,
-                  .name = meta->name,
-                  .issuer = issuer->obj.meta.name,
-                  .names = p->order->spec.dns_names},
-    };
+        .order = {.ns = meta->namespace, .name = meta->name, .names = p->order->spec.dns_names}};
     /* A Job's name becomes a label. */
     name_join(meta->name, "prepare", KUBE_NAMESPACE_MAX, h->job);
     name_join(meta->name, "undo", KUBE_NAMESPACE_MAX, h->undo_job);
+    if (issuer == NULL)
+        return;
+    h->spec = issuer->spec.acme->prepare;
+    h->order.secret_ns = issuer_secret_namespace(&p->env->issuer_env, issuer);
+    h->order.issuer = issuer->obj.meta.name;
 }
 
 static bool needs_finalizer(const struct acme_prepare *spec)
@@ -216,13 +216,18 @@ static struct err *find_issuer(const struct order_pass *p, const struct issuer *
     return e;
 }
 
+static struct err *remove_job(const struct order_pass *p, const struct hook *h)
+{
+    enum job_state state;
+    TRY(prepare_job_state(p->env->kube, &h->order, h->job, p->order->obj.meta.uid, &state));
+    return state != JOB_ABSENT ? prepare_job_delete(p->env->kube, h->order.ns, h->job) : NULL;
+}
+
 static struct err *undo_job(struct order_pass *p, const struct hook *h)
 {
     const char *uid = p->order->obj.meta.uid;
     enum job_state state;
-    TRY(prepare_job_state(p->env->kube, &h->order, h->job, uid, &state));
-    if (state != JOB_ABSENT)
-        TRY(prepare_job_delete(p->env->kube, h->order.ns, h->job));
+    TRY(remove_job(p, h));
     if (h->spec->job->undo == NULL)
         return NULL;
     TRY(prepare_job_state(p->env->kube, &h->order, h->undo_job, uid, &state));
@@ -236,14 +241,25 @@ static struct err *undo_job(struct order_pass *p, const struct hook *h)
     return NULL;
 }
 
+/* The Job is the Order's: it goes when a deleted one goes, and else nobody but us takes it away while the Order is kept.
+ * Only what is more than that, and has a finalizer, takes an issuer that says how. */
+static struct err *undo_without_issuer(const struct order_pass *p, const struct hook *h)
+{
+    if (p->order->obj.meta.deletion_timestamp == 0)
+        TRY(remove_job(p, h));
+    return has_finalizer(p->order)
+               ? err_new(ERR_INVALID, "UndoFailed", "the issuer that says how is gone")
+               : NULL;
+}
+
 static struct err *undo(struct order_pass *p)
 {
     AUTO_OBJECT(struct issuer) issuer = NULL;
     TRY(find_issuer(p, &issuer));
-    if (issuer == NULL)
-        return err_new(ERR_INVALID, "UndoFailed", "the issuer that says how is gone");
     struct hook h;
     hook_init(p, issuer, &h);
+    if (h.spec == NULL)
+        return undo_without_issuer(p, &h);
     if (h.spec->http == NULL)
         return undo_job(p, &h);
     return prepare_http(p->env->kube, p->env->outside, p->env->stop, h.spec->http, "undo",

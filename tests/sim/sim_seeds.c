@@ -35,5 +35,7 @@ const struct sim_named_seed sim_named_seeds[] = {
     {326589, "an order expired before its URL could be stored, at a CA that was away: that is no "
              "loss, as the rule once said"},
     {401278, "a certificate was thrown away because its authorization was ended after it was made"},
+    {438182, "a Job that prepares was kept as long as its Order, because its issuer was gone when "
+             "the order was over"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -263,6 +263,33 @@ static void what_took_long_is_undone_as_patiently(void **state)
     assert_int_equal(s.told, 1);
 }
 
+/* A server that it runs would be kept as long as the Order is. */
+static void a_job_is_removed_though_its_issuer_is_gone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *meta;
+        unsigned told;
+    } rows[] = {
+        {"", 0},        /* the Job was all */
+        {FINALIZER, 1}, /* something else is to be undone */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        auto_free char *undone = order_text(9, rows[i].meta, "\"state\":\"valid\"");
+        scripted_plan(&s.world, "GET " JOBS "/o-prepare", 200,
+                      "{\"metadata\":{\"annotations\":{\"certroll.dev/prepare-order\":\"u\"}},"
+                      "\"status\":{\"ready\":1}}");
+        scripted_plan(&s.world, "DELETE " JOBS "/o-prepare", 200, "{}");
+        scripted_plan(&s.world, "PUT " ORDER "/status", 200, undone);
+        PASS t = {0};
+        pass_open(&s, &t, "shop", rows[i].meta, "\"state\":\"valid\"," STARTED);
+        expect_ok(order_prepare_undo(&t.p));
+        assert_int_equal(s.told, rows[i].told);
+    }
+}
+
 static void an_order_without_a_hook_costs_nothing(void **state)
 {
     (void)state;
@@ -291,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_namespace_that_is_ending_is_not_held),
         cmocka_unit_test(rights_may_come_back),
         cmocka_unit_test(what_took_long_is_undone_as_patiently),
+        cmocka_unit_test(a_job_is_removed_though_its_issuer_is_gone),
         cmocka_unit_test(an_order_without_a_hook_costs_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
