@@ -114,25 +114,27 @@ json_t *sim_ca_limits(const struct sim_ca *ca)
     return sim_limits_spec(&ca->limits);
 }
 
-static bool is_stored(struct sim *s, size_t n)
+/* How many Orders have it. */
+static unsigned stored(struct sim *s, size_t n)
 {
     auto_free struct sim_object **all = sim_api_all(s->api, "orders");
+    unsigned count = 0;
     for (size_t i = 0; all[i] != NULL; i++)
-        if (sim_ca_order_number(JSTR(all[i]->json, "status", "url")) == n)
-            return true;
-    return false;
+        count += sim_ca_order_number(JSTR(all[i]->json, "status", "url")) == n ? 1U : 0U;
+    return count;
 }
 
-/* Young orders of the account whose answer was lost, or whose Order is gone: a crash within a minute of that
- * forgets them. */
+/* Young orders of the account whose answer was lost, or whose Order is gone: a crash within a minute of that forgets
+ * them. One that is lent counts each time. */
 static unsigned unknown_orders(const struct sim_ca *ca, size_t account)
 {
     int64_t since = sim_now(ca->sim) - ca->limits.count * ca->limits.each - 2 * NS_PER_MIN;
     unsigned n = 0;
     for (size_t i = 0; i < ca->order_count; i++)
-        if (ca->orders[i].account == account && ca->orders[i].placed >= since &&
-            !is_stored(ca->sim, i))
-            n++;
+        if (ca->orders[i].account == account && ca->orders[i].given_at >= since) {
+            unsigned known = stored(ca->sim, i), given = ca->orders[i].given;
+            n += given > known ? given - known : 0;
+        }
     return n;
 }
 
@@ -235,6 +237,8 @@ static size_t lent_order(const struct sim_ca *ca, size_t account, const struct s
 
 static void show_new_order(struct ca_call *c, size_t n)
 {
+    c->ca->orders[n].given++;
+    c->ca->orders[n].given_at = sim_now(c->ca->sim);
     auto_free char *url = x_printf("%s/order/%zu", c->base, n);
     ca_add_header(c, "location", url);
     show_order(c, n, 201);
@@ -262,7 +266,6 @@ static void new_order(struct ca_call *c)
         return;
     }
     struct order o = {.account = c->account,
-                      .placed = sim_now(ca->sim),
                       .heard = sim_now(ca->sim),
                       .life = life_of(ca, JSTR(c->payload, "profile")),
                       .expires = sim_now(ca->sim) + ca->pending,

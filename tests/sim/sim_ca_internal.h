@@ -33,7 +33,8 @@ struct authz {
 };
 struct order {
     size_t account;
-    int64_t placed;
+    int64_t given_at; /* wall ns: when newOrder answered with it last, and how often it did */
+    unsigned given;
     int64_t life; /* of its certificate */
     struct strlist names;
     size_t *authz;

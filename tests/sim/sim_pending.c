@@ -80,11 +80,21 @@ static bool owner_is_planned(const struct look *l, const char *controller, const
     return sim_replica_plans(l->replica, controller, key);
 }
 
+/* A Certificate that waits for another issuer than this request's makes the key anew, or drops the request, when it is
+ * there. */
+static bool owner_waits_for_issuer(const struct look *l, const json_t *request)
+{
+    const json_t *crt =
+        sim_api_json(l->sim->api, "certificates", JSTR(request, "metadata", "namespace"),
+                     str_or(JSTR(request, "metadata", "ownerReferences", "0", "name"), ""));
+    return crt != NULL && waits_for_issuer(l, crt);
+}
+
 static bool request_is_waiting(const struct look *l, const json_t *r)
 {
     return str_eq(JSTR(r, "spec", "issuerRef", "group"), SIM_EXTERNAL_GROUP) || is_answered(r) ||
            is_planned(l, "certificaterequest", r) || waits_for_issuer(l, r) ||
-           unfinished_child(l, "orders", r) != NULL ||
+           unfinished_child(l, "orders", r) != NULL || owner_waits_for_issuer(l, r) ||
            owner_is_planned(l, "certificate", r); /* which makes its key anew */
 }
 
