@@ -14,9 +14,10 @@
 #define BODY_MAX 65536
 #define LAG_MAX (2 * NS_PER_SEC) /* of the first server */
 #define TTL NS_PER_MIN
-/* Certroll leaves a server alone that did not answer so many looks in a row, for a minute at a time. */
+/* Certroll leaves a server alone that did not answer so many looks in a row, each within ten minutes of the one before,
+ * for a minute at a time. */
 #define MISSES_ALLOWED 3
-#define LEFT_ALONE (5 * NS_PER_MIN)
+#define LEFT_ALONE (2 * 10 * NS_PER_MIN + NS_PER_MIN)
 /* One whose address was not found so often, each time within ten minutes, is left out while the zone is known. */
 #define LEFT_OUT (2 * 10 * NS_PER_MIN + TTL)
 #define PREFIX "_acme-challenge."
