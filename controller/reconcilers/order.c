@@ -29,17 +29,19 @@ static struct err *ensure_finalized(struct order_pass *p);
 static const struct {
     const char *name;
     struct err *(*ensure)(struct order_pass *p);
+    bool
+        gives_way; /* what waits here may wait for long, and has no claim on what rate limits leave */
 } steps[] = {
-    {"Solvers", ensure_solvers},       /* where aliases lead, as far as it decides on a solver */
-    {"Allowed", ensure_allowed},       /* the namespace may have these names */
-    {"Alone", ensure_alone},           /* no other Order has the same one under way */
-    {"Recalled", ensure_recalled},     /* an order that the CA made and we lost is found again */
-    {"Budget", ensure_budget},         /* rate limits leave one */
-    {"Prepared", ensure_prepared},     /* what the issuer wants done before is done */
-    {"Created", ensure_created},       /* the CA knows the order, and its URL is in status */
-    {"Challenges", ensure_challenges}, /* each pending authorization has a Challenge */
-    {"Presented", ensure_presented},   /* solver and route are up while one is pending */
-    {"Finalized", ensure_finalized},   /* CSR sent, certificate fetched */
+    {"Solvers", ensure_solvers, true},    /* where aliases lead, as far as it decides on a solver */
+    {"Allowed", ensure_allowed, true},    /* the namespace may have these names */
+    {"Alone", ensure_alone, true},        /* no other Order has the same one under way */
+    {"Recalled", ensure_recalled, false}, /* an order that the CA made and we lost is found again */
+    {"Budget", ensure_budget, false},     /* rate limits leave one */
+    {"Prepared", ensure_prepared, false}, /* what the issuer wants done before is done */
+    {"Created", ensure_created, false},   /* the CA knows the order, and its URL is in status */
+    {"Challenges", ensure_challenges, false}, /* each pending authorization has a Challenge */
+    {"Presented", ensure_presented, false},   /* solver and route are up while one is pending */
+    {"Finalized", ensure_finalized, false},   /* CSR sent, certificate fetched */
 };
 
 /* ---- helpers ---- */
@@ -256,13 +258,6 @@ bool order_is_placed(const struct env *env, const struct order *o)
     return url != NULL;
 }
 
-/* For long, perhaps: others may go meanwhile. */
-static void not_placed(const struct order_pass *p)
-{
-    if (!order_is_placed(p->env, p->order))
-        budgets_settle(p->env->budgets, p->order->obj.meta.uid, BUDGET_NOT_PLACED);
-}
-
 static struct err *create(struct order_pass *p)
 {
     const char *uid = p->order->obj.meta.uid;
@@ -273,7 +268,7 @@ static struct err *create(struct order_pass *p)
     else
         TRY(heard(p, recall_order(p, url, &o)));
     if (p->stop) {
-        not_placed(p);
+        budget_give_way(p);
         return NULL;
     }
     p->status.placed_time = budgets_placed(p->env->budgets, uid);
@@ -294,7 +289,7 @@ static struct err *ensure_created(struct order_pass *p)
     char *turn = NULL;
     TRY(order_alone_begin(p, &turn));
     if (turn == NULL) {
-        not_placed(p);
+        budget_give_way(p);
         return NULL;
     }
     struct err *e = create(p);
@@ -442,8 +437,11 @@ static struct err *run_steps(struct order_pass *p)
     order_abandon_note(p);
     TRY(cache_by_index(p->env->challenges.cache, p->env->challenges_by_owner,
                        p->order->obj.meta.uid, &p->challenges));
-    for (size_t i = 0; i < ARRAY_LEN(steps) && !p->stop; i++)
+    for (size_t i = 0; i < ARRAY_LEN(steps) && !p->stop; i++) {
         TRY(steps[i].ensure(p), "%s", steps[i].name);
+        if (p->stop && steps[i].gives_way)
+            budget_give_way(p);
+    }
     return NULL;
 }
 
@@ -457,7 +455,7 @@ static bool is_final(const struct err *e)
 /* Told once, in the words that it has then: those about a quota have numbers in them. */
 static void denied_here(struct order_pass *p, const struct err *failed)
 {
-    budget_denied(p);
+    budget_give_way(p);
     if (str_starts(p->order->status.reason, DENIED_HERE))
         return;
     free(p->owned[0]);
@@ -500,8 +498,10 @@ static struct err *judge(struct order_pass *p, struct err *failed)
     }
     if (str_eq(failed->reason, "AccountDoesNotExist"))
         return account_lost(p, failed);
-    if (str_eq(failed->reason, "IssuerNotReady"))
+    if (str_eq(failed->reason, "IssuerNotReady")) {
+        budget_give_way(p);
         return failed;
+    }
     if (str_eq(failed->reason, "Unauthorized") && str_empty(p->order->status.url))
         doubt_account(p); /* newOrder asks for nothing else that could be refused so */
     bool gone = is_gone(p, failed);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "reconcilers/budget_needs.h"
+#include "reconcilers/order_recall.h"
 #include "reconcilers/outage.h"
 
 /* Nobody knows when somebody visits the CA's page. */
@@ -224,10 +225,11 @@ static struct err *show_refusal(struct order_pass *p, struct err *failed)
     return failed;
 }
 
-void budget_denied(const struct order_pass *p)
+void budget_give_way(const struct order_pass *p)
 {
     if (!order_is_placed(p->env, p->order))
-        budgets_settle(p->env->budgets, p->order->obj.meta.uid, BUDGET_NOT_PLACED);
+        budgets_settle(p->env->budgets, p->order->obj.meta.uid,
+                       order_recall_is_due(p) ? BUDGET_FAILED : BUDGET_NOT_PLACED);
 }
 
 struct err *budget_failed(struct order_pass *p, struct err *failed)

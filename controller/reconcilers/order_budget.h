@@ -24,8 +24,9 @@ void budget_replaces_doubted(struct order_pass *p, const struct err *failed);
 /* The order was placed, and its URL was lost: what an earlier process has counted and did not store is counted here. The
  * pass waits while what was spent before is being read. */
 struct err *budget_recalled(struct order_pass *p) MUST_CHECK;
-/* The API server refuses something that this order needs, perhaps for long: before it is placed others may go. */
-void budget_denied(const struct order_pass *p);
+/* Something else than the limits is waited for, perhaps for long: what is reserved for an order that is not placed goes
+ * back, and others may go. What the CA may have counted stays counted. */
+void budget_give_way(const struct order_pass *p);
 /* A try failed and will be repeated. When the CA refused by a rate limit, status says until when, and the error when to
  * come again. Takes the error, which is never NULL, and returns it. */
 struct err *budget_failed(struct order_pass *p, struct err *failed) MUST_CHECK;

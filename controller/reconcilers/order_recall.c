@@ -222,11 +222,16 @@ void order_recall_note(const struct order_pass *p, const struct err *failed)
     memo_set(p->env->lost, uid, clock_wall(p->env->clock));
 }
 
+bool order_recall_is_due(const struct order_pass *p)
+{
+    return (memo_get(p->env->lost, p->order->obj.meta.uid).marks & NO_ANSWER) != 0;
+}
+
 /* The CA has counted what is lost for good, unless it says that it failed. */
-static void give_up(const struct order_pass *p, unsigned marks)
+static void give_up(const struct order_pass *p)
 {
     const char *uid = p->order->obj.meta.uid;
-    if ((marks & NO_ANSWER) != 0)
+    if (order_recall_is_due(p))
         budgets_settle(p->env->budgets, uid, BUDGET_FAILED);
     memo_drop(p->env->lost, uid);
 }
@@ -259,6 +264,6 @@ struct err *ensure_recalled(struct order_pass *p)
     err_free(e);
     if (url != NULL)
         return go_on_with(p, url);
-    give_up(p, lost.marks);
+    give_up(p);
     return NULL;
 }

@@ -37,5 +37,7 @@ const struct sim_named_seed sim_named_seeds[] = {
     {401278, "a certificate was thrown away because its authorization was ended after it was made"},
     {438182, "a Job that prepares was kept as long as its Order, because its issuer was gone when "
              "the order was over"},
+    {529720, "an order that could not be placed any more kept what was reserved for it, and others "
+             "of the account waited as long"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

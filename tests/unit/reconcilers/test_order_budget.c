@@ -16,6 +16,7 @@
 #include "kube/workqueue.h"
 #include "leaf_scene.h"
 #include "reconciler_scene.h"
+#include "reconcilers/order_recall.h"
 #include "support/scripted_kube.h"
 
 #define MAP_URL "https://api/api/v1/namespaces/certroll/configmaps/certroll-budgets"
@@ -183,27 +184,42 @@ static void a_refusal_is_shown_with_its_time(void **state)
     }
 }
 
-/* Whoever may not go for another reason, perhaps for long, takes no place from others; who is placed has it. */
-static void what_the_api_server_denies_holds_up_nobody(void **state)
+/* Whoever may not go for another reason, perhaps for long, takes no place from others; who is placed has it, and the CA
+ * may have counted what it has not answered. */
+static void who_may_not_go_holds_up_nobody(void **state)
 {
     (void)state;
-    SCENE s = {0};
-    scene_open(&s);
-    load_nothing(&s);
-    budget_put_issuer(&s, OTHER, ONE_AN_HOUR);
-    budget_put_request(&s, 2, budget_csr, "");
-    STEP denied = {0}, goes = {0}, waits = {0};
-    step_open(&s, &denied, "denied", "");
-    expect_ok(ensure_budget(&denied.p));
-    budget_denied(&denied.p);
-    step_open(&s, &goes, "goes", "");
-    expect_ok(ensure_budget(&goes.p));
-    assert_false(goes.p.stop);
-    memo_set_text(s.env->placed, "goes", "https://ca.test/order/1");
-    budget_denied(&goes.p);
-    step_open(&s, &waits, "waits", "");
-    expect_ok(ensure_budget(&waits.p));
-    assert_true(waits.p.stop);
+    static const struct {
+        const char *url;
+        const char *failed;
+        bool others_go;
+    } rows[] = {
+        {NULL, NULL, true},
+        {NULL, "ConnectFailed", true},
+        {NULL, "Timeout", false},
+        {"https://ca.test/order/1", NULL, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        load_nothing(&s);
+        budget_put_issuer(&s, OTHER, ONE_AN_HOUR);
+        budget_put_request(&s, 2, budget_csr, "");
+        STEP first = {0}, other = {0};
+        step_open(&s, &first, "first", "");
+        expect_ok(ensure_budget(&first.p));
+        assert_false(first.p.stop);
+        if (rows[i].url != NULL)
+            memo_set_text(s.env->placed, "first", rows[i].url);
+        AUTO_ERR failed =
+            rows[i].failed != NULL ? err_new(ERR_TRANSIENT, rows[i].failed, "x") : NULL;
+        if (failed != NULL)
+            order_recall_note(&first.p, failed);
+        budget_give_way(&first.p);
+        step_open(&s, &other, "other", "");
+        expect_ok(ensure_budget(&other.p));
+        assert_int_equal(!other.p.stop, rows[i].others_go);
+    }
 }
 
 /* Whether a lost answer was an order, order_recall.c finds out. */
@@ -498,7 +514,7 @@ int main(void)
         cmocka_unit_test(who_may_go_says_nothing_more),
         cmocka_unit_test(the_days_cap_has_its_own_reason),
         cmocka_unit_test(a_refusal_is_shown_with_its_time),
-        cmocka_unit_test(what_the_api_server_denies_holds_up_nobody),
+        cmocka_unit_test(who_may_not_go_holds_up_nobody),
         cmocka_unit_test(other_failures_pass_through),
         cmocka_unit_test(the_end_of_an_order_is_heard),
         cmocka_unit_test(what_was_placed_stays_counted),

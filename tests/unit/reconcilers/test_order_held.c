@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A CA that asks to wait. */
+/* What holds an Order: a CA that asks to wait, and another Order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,6 +31,13 @@ static char *order_text(const char *csr, const char *version)
                     version, csr);
 }
 
+static char *request_text(const char *csr)
+{
+    return x_printf("{" META("web-1", "r", "2") "},\"spec\":{\"request\":\"%s\",\"issuerRef\":{"
+                                                "\"name\":\"acme\"}}}",
+                    csr);
+}
+
 static char *csr_text(void)
 {
     AUTO(pki_names_release) struct pki_names names = {0};
@@ -58,10 +65,7 @@ static void another_issuer_is_not_waited_for(void **state)
     scene_open(&s);
     acme_scene_issuer(&s, "");
     auto_free char *csr = csr_text();
-    auto_free char *request =
-        x_printf("{" META("web-1", "r", "2") "},\"spec\":{\"request\":\"%s\",\"issuerRef\":{"
-                                             "\"name\":\"acme\"}}}",
-                 csr);
+    auto_free char *request = request_text(csr);
     auto_free char *order = order_text(csr, "2");
     auto_free char *told = order_text(csr, "3");
     scene_put(&s.env->requests, request);
@@ -86,6 +90,38 @@ static void another_issuer_is_not_waited_for(void **state)
     assert_string_equal(JSTR(sent, "status", "url"), ACME_CA "/order/1");
 }
 
+#define RIVAL                                                                                      \
+    "{" META(                                                                                      \
+        "rival", "rival",                                                                          \
+        "2") ",\"creationTimestamp\":\"2026-01-01T00:00:00Z\"},\"spec\":{\"request\":\"Q1NS\","    \
+             "\"issuerRef\":{\"name\":\"acme\"}},\"status\":{\"state\":"                           \
+             "\"pending\",\"url\":\"" ACME_CA "/order/2\"}}"
+
+/* It was granted, did not reach the CA, and by now it waits for something else, perhaps for days. */
+static void what_waits_keeps_nothing_of_a_limit(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    int64_t next = 0;
+    scene_open(&s);
+    acme_scene_issuer(&s, "");
+    auto_free char *csr = csr_text();
+    auto_free char *request = request_text(csr);
+    auto_free char *order = order_text(csr, "2");
+    scene_put(&s.env->requests, request);
+    scene_put(&s.env->orders, order);
+    scene_put(&s.env->orders, RIVAL);
+    const struct budget_need need = {.kind = BUDGET_ORDERS, .key = "k", .limit = {1, NS_PER_HOUR}};
+    const struct budget_ask ask = {
+        .id = "o", .ns = "shop", .server = "ca.test", .needs = &need, .count = 1};
+    struct budget_answer answer;
+    budgets_ask(s.env->budgets, &ask, &answer);
+    assert_true(answer.granted);
+    assert_int_equal(budgets_left(s.env->budgets, &need), 0);
+    expect_ok(reconcile(&s, &next));
+    assert_int_equal(budgets_left(s.env->budgets, &need), 1);
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -95,6 +131,9 @@ static int prepare(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(another_issuer_is_not_waited_for)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_issuer_is_not_waited_for),
+        cmocka_unit_test(what_waits_keeps_nothing_of_a_limit),
+    };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
