@@ -178,7 +178,7 @@ static struct err *issue(const struct issuer_env *env, const struct issuance *is
         return read_order(order, ret_result);
     ret_result->state = ISSUANCE_PENDING;
     ret_result->message = x_printf("Waiting for Order %s", name);
-    return create_order(env, issuance, name);
+    return issuance->may_begin ? create_order(env, issuance, name) : NULL;
 }
 
 const struct issuer_driver issuer_driver_acme = {

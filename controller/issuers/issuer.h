@@ -42,6 +42,7 @@ struct issuance {
     const struct issuer *issuer;
     const struct certificate_request *request;
     const struct pki_csr *csr;
+    bool may_begin;   /* the issuer is Ready; else only what is under way is looked at */
     int64_t duration; /* ns, defaulted */
     /* The Certificate behind the request, when its controller owner is one of ours: uid and revision
      * find the key in the keyring. */

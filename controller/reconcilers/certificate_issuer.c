@@ -159,6 +159,33 @@ void say_failed_over(const struct certificate_pass *p)
     env_event(p->env, &kind_certificate, p->crt, true, "FailedOver", note);
 }
 
+/* ---- what is issued ---- */
+
+/* The request has it, or its Order, a moment earlier. */
+static struct err *is_issued(const struct certificate_pass *p, bool *ret_issued)
+{
+    AUTO_OBJECT_LIST orders = {0};
+    *ret_issued = request_is_issued(p->attempt);
+    TRY(cache_by_index(p->env->orders.cache, p->env->orders_by_owner, p->attempt->obj.meta.uid,
+                       &orders));
+    for (size_t i = 0; i < orders.len; i++)
+        *ret_issued |= ((const struct order *)orders.items[i])->status.certificate != NULL;
+    return NULL;
+}
+
+/* A certificate that is there is taken, whatever has become of its issuer: then p->issuer is that one. */
+static struct err *stay_with_issued(struct certificate_pass *p)
+{
+    const struct issuer_ref *at = running_at(p);
+    bool issued = false;
+    if (at != NULL)
+        TRY(is_issued(p, &issued));
+    if (!issued)
+        return NULL;
+    p->ref = at;
+    return env_issuer(p->env, at, p->crt->obj.meta.namespace, &p->issuer);
+}
+
 /* ---- the step ---- */
 
 /* A wait is no wish: what was turned off after a failure stays so, else an issuer that comes and goes would skip the
@@ -202,12 +229,14 @@ struct err *ensure_issuer(struct certificate_pass *p)
     p->ref = p->refs[0];
     if (!issuer_ref_is_ours(p->ref))
         return NULL;
-    if (p->ref_count > 1) {
+    TRY(stay_with_issued(p));
+    if (p->issuer == NULL && p->ref_count > 1) {
         TRY(choose(p));
         TRY(follow_choice(p));
         p->next = earlier(p->next, p->now + LOOK_AGAIN);
     }
-    TRY(ready_issuer(p, p->ref, "spec.issuerRef", &p->issuer));
+    if (p->issuer == NULL)
+        TRY(ready_issuer(p, p->ref, "spec.issuerRef", &p->issuer));
     if (p->issuer != NULL)
         p->driver = issuer_driver_of(&p->issuer->spec);
     return NULL;

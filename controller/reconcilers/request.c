@@ -182,26 +182,36 @@ static void apply_result(struct request_pass *p, const struct issuance_result *r
     }
 }
 
+static void wait_for_ready(struct request_pass *p)
+{
+    set(p, "Ready", "False", "Pending", "Referenced issuer does not have a Ready status condition");
+}
+
+/* What is under way elsewhere may end, and is taken then, whatever has become of the issuer. */
 static struct err *ask_issuer(struct request_pass *p, const struct issuer *issuer,
                               const struct pki_csr *csr)
 {
     const struct issuer_driver *driver = issuer_driver_of(&issuer->spec);
-    if (driver == NULL || !issuer_is_ready(issuer)) {
-        set(p, "Ready", "False", "Pending",
-            "Referenced issuer does not have a Ready status condition");
+    bool ready = issuer_is_ready(issuer);
+    if (driver == NULL || (driver->in_process && !ready)) {
+        wait_for_ready(p);
         return NULL;
     }
     struct issuance i = {
         .issuer = issuer,
         .request = p->request,
         .csr = csr,
+        .may_begin = ready,
         .duration = p->request->spec.duration != 0 ? p->request->spec.duration
                                                    : CERTIFICATE_DEFAULT_DURATION,
     };
     TRY(find_certificate(p, &i));
     AUTO(issuance_result_release) struct issuance_result result = {0};
     TRY(driver->issue(&p->env->issuer_env, &i, &result), "issuer %s", issuer->obj.meta.name);
-    apply_result(p, &result);
+    if (ready || result.state != ISSUANCE_PENDING)
+        apply_result(p, &result);
+    else
+        wait_for_ready(p);
     return NULL;
 }
 

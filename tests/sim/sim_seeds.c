@@ -39,5 +39,8 @@ const struct sim_named_seed sim_named_seeds[] = {
              "the order was over"},
     {529720, "an order that could not be placed any more kept what was reserved for it, and others "
              "of the account waited as long"},
+    {543892,
+     "a certificate was thrown away, because its issuer was not ready when another one took "
+     "over"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

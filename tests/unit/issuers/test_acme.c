@@ -41,7 +41,8 @@ static void attempt_init(struct attempt *a)
 {
     *a = (struct attempt){.request = sample};
     strlist_add(&a->csr.names.dns, "a.test");
-    a->issuance = (struct issuance){.issuer = &issuer, .request = &a->request, .csr = &a->csr};
+    a->issuance = (struct issuance){
+        .issuer = &issuer, .request = &a->request, .csr = &a->csr, .may_begin = true};
 }
 
 static void attempt_release(struct attempt *a)

@@ -216,6 +216,36 @@ static void a_running_attempt_stays(void **state)
     assert_string_equal(JSTR(body, "spec", "issuerRef", "name"), "one");
 }
 
+#define ORDER                                                                                      \
+    "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\",\"resourceVersion\":"      \
+    "\"2\","                                                                                       \
+    "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"CertificateRequest\","    \
+    "\"name\":\"web-1\",\"uid\":\"request\",\"controller\":true}]},\"spec\":{\"request\":"         \
+    "\"Q1NS\","                                                                                    \
+    "\"issuerRef\":{\"name\":\"acme\"}},\"status\":{\"state\":\"valid\",\"certificate\":\"eA==\"}" \
+    "}"
+
+/* Its Order has the certificate, and the request is about to: nothing is deleted. */
+static void what_is_issued_is_not_given_up(void **state)
+{
+    (void)state;
+    static const struct story rows[] = {{.attempt = "acme", .silent = 11 * NS_PER_MIN},
+                                        {.attempt = "acme", .not_ready = 11 * NS_PER_MIN}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        open_story(&s, &rows[i]);
+        scene_put(&s.env->orders, ORDER);
+        scene_put(&s.env->secrets,
+                  "{\"metadata\":{\"name\":\"web-key-1\",\"namespace\":\"shop\",\"uid\":\"k\","
+                  "\"resourceVersion\":\"2\"}}");
+        int64_t next = 0;
+        scripted_plan(&s.world, STATUS, 409, STALE);
+        expect_err(reconcile(&s, &next), ERR_CONFLICT, NULL, NULL);
+        json_auto_t *sent = scripted_json(&s.world, 0);
+        assert_non_null(strstr(JSTR(sent, "status", "nextAction"), "CertificateRequest web-1"));
+    }
+}
+
 static void silence_is_forgotten(void **state)
 {
     (void)state;
@@ -257,6 +287,7 @@ int main(void)
         cmocka_unit_test(an_outage_moves_it_on),
         cmocka_unit_test(a_silence_that_is_old_is_tried),
         cmocka_unit_test(a_running_attempt_stays),
+        cmocka_unit_test(what_is_issued_is_not_given_up),
         cmocka_unit_test(silence_is_forgotten),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

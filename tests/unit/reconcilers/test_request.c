@@ -221,6 +221,11 @@ static void what_is_decided_stays(void **state)
 }
 
 #define ORDERS "https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders"
+#define ACME_ISSUER(ready)                                                                         \
+    "{\"metadata\":{\"name\":\"self\",\"namespace\":\"shop\",\"uid\":\"i\","                       \
+    "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","                    \
+    "\"privateKeySecretRef\":{\"name\":\"k\"}}},\"status\":{\"conditions\":[{"                     \
+    "\"type\":\"Ready\",\"status\":\"" ready "\"}]}}"
 
 /* One pass in which the Order cannot be made; what was written then of Ready, NULL for nothing. Owned. */
 static json_t *held_up(const char *request, const char *told, int status)
@@ -229,11 +234,7 @@ static json_t *held_up(const char *request, const char *told, int status)
     scene_open(&s);
     auto_free char *text = object_text(request, "", told);
     scene_put(&s.env->requests, text);
-    scene_put(&s.env->issuers,
-              "{\"metadata\":{\"name\":\"self\",\"namespace\":\"shop\",\"uid\":\"i\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
-              "\"privateKeySecretRef\":{\"name\":\"k\"}}},\"status\":{\"conditions\":[{"
-              "\"type\":\"Ready\",\"status\":\"True\"}]}}");
+    scene_put(&s.env->issuers, ACME_ISSUER("True"));
     scripted_plan(&s.world, "POST " ORDERS, status, "{\"message\":\"exceeded quota\"}");
     if (status == 403 && *told == '\0')
         scripted_plan(&s.world, STATUS, 200, text);
@@ -264,6 +265,53 @@ static void what_people_have_to_put_right_is_told(void **state)
                         403)); /* told already */
 }
 
+static void put_its_order(struct scene *s, const char *status)
+{
+    char name[KUBE_NAME_MAX + 1];
+    order_name(&(struct object_meta){.name = "web-1", .uid = "request"}, name);
+    auto_free char *text =
+        x_printf("{\"metadata\":{\"name\":\"%s\",\"namespace\":\"shop\",\"uid\":\"o\","
+                 "\"resourceVersion\":\"2\",\"ownerReferences\":[{\"apiVersion\":"
+                 "\"certroll.dev/v1\",\"kind\":\"CertificateRequest\",\"name\":\"web-1\",\"uid\":"
+                 "\"request\",\"controller\":true}]},\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{"
+                 "\"name\":\"self\"}},\"status\":{%s}}",
+                 name, status);
+    scene_put(&s->env->orders, text);
+}
+
+/* Nothing is begun, and what has come of an Order is taken all the same. */
+static void an_issuer_that_is_not_ready_begins_nothing(void **state)
+{
+    (void)state;
+    AUTO_KEY key = NULL;
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA}, &key));
+    auto_free char *request = request_text(key, false, NULL);
+    auto_free char *text = object_text(request, "", "");
+    static const struct {
+        const char *order, *reason, *message;
+    } rows[] = {
+        {NULL, "Pending", "Referenced issuer does not have a Ready status condition"},
+        {"\"state\":\"pending\"", "Pending", "Referenced issuer does not have a Ready status"},
+        {"\"state\":\"errored\",\"reason\":\"r\"", "Failed", "is errored: r"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        scene_put(&s.env->requests, text);
+        scene_put(&s.env->issuers, ACME_ISSUER("False"));
+        if (rows[i].order != NULL)
+            put_its_order(&s, rows[i].order);
+        scripted_plan(&s.world, STATUS, 200, text);
+        const struct object_name name = {.ns = "shop", .name = "web-1"};
+        int64_t next = 0;
+        expect_ok(request_reconcile((void *)(uintptr_t)s.env, &name, &next));
+        json_auto_t *sent = scripted_json(&s.world, 0);
+        const json_t *ready = condition_of(JGET(sent, "status"), "Ready");
+        assert_string_equal(JSTR(ready, "reason"), rows[i].reason);
+        assert_non_null(strstr(JSTR(ready, "message"), rows[i].message));
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -281,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_denied_request_gets_no_certificate),
         cmocka_unit_test(what_is_decided_stays),
         cmocka_unit_test(what_people_have_to_put_right_is_told),
+        cmocka_unit_test(an_issuer_that_is_not_ready_begins_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
