@@ -17,6 +17,8 @@
 struct hook {
     bool open;
     bool given_up;
+    bool ordered;
+    size_t number; /* ordered: of the CA's order */
 };
 
 struct sim_hooks {
@@ -93,7 +95,9 @@ void sim_hooks_serve(struct sim_hooks *h, const struct http_request *req, struct
         res->status = 403;
         return;
     }
-    *hook_of(h, JSTR(body, "namespace"), order) = (struct hook){.open = str_eq(action, "prepare")};
+    struct hook *hook = hook_of(h, JSTR(body, "namespace"), order);
+    hook->open = str_eq(action, "prepare");
+    hook->given_up = false;
     sim_note(h->sim, "the hook of %s: %s", order, action);
 }
 
@@ -163,36 +167,55 @@ static bool is_hooked(const struct sim *s, const json_t *order)
     return sim_issuers_prepare(s) && str_eq(JSTR(order, "spec", "issuerRef", "name"), "acme");
 }
 
-static bool is_open(struct sim *s, const json_t *order)
+static struct hook *hook_of_order(struct sim *s, const json_t *order)
 {
-    return hook_of(s->hooks, JSTR(order, "metadata", "namespace"), JSTR(order, "metadata", "name"))
-        ->open;
+    return hook_of(s->hooks, JSTR(order, "metadata", "namespace"), JSTR(order, "metadata", "name"));
 }
 
 void sim_hooks_check_order(struct sim *s, const json_t *old, const json_t *now)
 {
-    bool is_new = str_empty(JSTR(old, "status", "url")) && !str_empty(JSTR(now, "status", "url"));
-    if (is_new && is_hooked(s, now) && !is_open(s, now))
+    const char *url = JSTR(now, "status", "url");
+    bool is_new = str_empty(JSTR(old, "status", "url")) && !str_empty(url);
+    if (!is_new || !is_hooked(s, now))
+        return;
+    struct hook *hook = hook_of_order(s, now);
+    if (!hook->open)
         sim_fail(s, "Order %s was ordered without its hook", JSTR(now, "metadata", "name"));
+    hook->ordered = true;
+    hook->number = sim_ca_order_number(url);
 }
 
-/* A CA may lend an order of an Order that is over to the next one, which has a hook of its own. */
+struct user {
+    size_t number;
+    bool found;
+};
+
+static bool look_for_user(void *arg, const char *key, void *value)
+{
+    (void)key;
+    struct user *user = arg;
+    const struct hook *hook = value;
+    user->found = hook->open && hook->ordered && hook->number == user->number;
+    return !user->found;
+}
+
+/* A CA may lend an order of an Order that is over to the next one, which has a hook of its own, open also when that Order
+ * was deleted a moment ago. */
 void sim_hooks_check_used(struct sim *s, size_t order)
 {
     auto_free struct sim_object **all = sim_api_all(s->api, "orders");
     const char *closed = NULL;
-    bool open = false;
+    struct user user = {.number = order};
     for (size_t i = 0; all[i] != NULL; i++) {
         const json_t *o = all[i]->json;
         if (sim_ca_order_number(JSTR(o, "status", "url")) != order || !is_hooked(s, o) ||
             JSTR(o, "metadata", "deletionTimestamp") != NULL)
             continue;
-        if (is_open(s, o))
-            open = true;
-        else
+        if (!hook_of_order(s, o)->open)
             closed = JSTR(o, "metadata", "name");
     }
-    if (closed != NULL && !open)
+    map_each(&s->hooks->orders, look_for_user, &user);
+    if (closed != NULL && !user.found)
         sim_fail(s, "the CA was asked to validate Order %s when its hook was undone", closed);
 }
 
