@@ -326,6 +326,7 @@ void sim_check_write(struct sim *s, const struct sim_resource *res, const json_t
                      const json_t *now, const struct sim_writer *writer)
 {
     const char *kind = res->plural;
+    sim_tenants_note(s, kind, old, now);
     if (now != NULL && str_eq(kind, "orders")) {
         check_order(s, now);
         sim_hooks_check_order(s, old, now);

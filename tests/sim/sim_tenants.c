@@ -30,18 +30,33 @@ static const char *const namespaces[] = {"red", "blue"};
 
 struct sim_tenancy {
     struct map lost; /* "namespace/name" -> int64_t: when it was last routed */
+    struct map held; /* name -> struct hold */
 };
+
+struct hold {
+    char *ns; /* NULL: nobody has it */
+    int64_t since;
+};
+
+static void hold_free(void *value)
+{
+    struct hold *h = value;
+    free(h->ns);
+    free(h);
+}
 
 struct sim_tenancy *sim_tenancy_new(void)
 {
     struct sim_tenancy *t = x_calloc(1, sizeof(*t));
     t->lost = MAP_INIT(free);
+    t->held = MAP_INIT(hold_free);
     return t;
 }
 
 void sim_tenancy_free(struct sim_tenancy *t)
 {
     map_release(&t->lost);
+    map_release(&t->held);
     free(t);
 }
 
@@ -227,7 +242,6 @@ static bool is_granted(struct sim *s, const char *ns, const char *name)
 struct holder {
     const char *ns;          /* borrowed from an object */
     const char *since, *uid; /* who came first, within a second by uid */
-    bool young;              /* it may not be known yet */
 };
 
 static bool spec_names(const json_t *object, const char *name)
@@ -239,61 +253,88 @@ static bool spec_names(const json_t *object, const char *name)
     return false;
 }
 
-static bool same_issuer(const json_t *a, const json_t *b)
+static bool is_for_cluster(const json_t *object)
 {
-    return str_eq(JSTR(a, "spec", "issuerRef", "name"), JSTR(b, "spec", "issuerRef", "name")) &&
-           str_eq(JSTR(a, "spec", "issuerRef", "kind"), JSTR(b, "spec", "issuerRef", "kind"));
+    return str_eq(JSTR(object, "spec", "issuerRef", "kind"), "ClusterIssuer");
 }
 
-/* The Certificate that an issued request is of, when the name is its still; else NULL. */
-static const json_t *certificate_of(struct sim *s, const json_t *request, const char *name)
+static const json_t *owner_of(struct sim *s, const json_t *request)
 {
-    const json_t *owner = JGET(request, "metadata", "ownerReferences", "0");
-    const json_t *crt = sim_api_json(s->api, "certificates", JSTR(request, "metadata", "namespace"),
-                                     str_or(JSTR(owner, "name"), ""));
+    return sim_api_json(s->api, "certificates", JSTR(request, "metadata", "namespace"),
+                        str_or(JSTR(request, "metadata", "ownerReferences", "0", "name"), ""));
+}
+
+/* The Certificate that an issued request is of, when the name is its still and was not expired at that time; else NULL. */
+static const json_t *certificate_of(struct sim *s, const json_t *request, const char *name,
+                                    int64_t when)
+{
+    const json_t *crt = owner_of(s, request);
+    const char *uid = JSTR(request, "metadata", "ownerReferences", "0", "uid");
     const char *text = JSTR(request, "status", "certificate");
-    if (text == NULL || !str_eq(JSTR(crt, "metadata", "uid"), JSTR(owner, "uid")) ||
-        !spec_names(crt, name))
+    if (text == NULL || !str_eq(JSTR(crt, "metadata", "uid"), uid) || !spec_names(crt, name))
         return NULL;
     auto_free char *pem = NULL;
     size_t len = 0;
     AUTO(strlist_release) struct strlist names = {0};
     err_drop(base64_decode(text, strlen(text), &pem, &len)); /* then there is none */
-    return pem != NULL && sim_pki_read(pem, &names) > sim_now(s) && strlist_has(&names, name)
-               ? crt
-               : NULL;
+    return pem != NULL && sim_pki_read(pem, &names) > when && strlist_has(&names, name) ? crt
+                                                                                        : NULL;
 }
 
-static bool is_young(struct sim *s, const json_t *request)
-{
-    const char *text = JSTR(sim_condition(request, "Ready"), "lastTransitionTime");
-    int64_t issued = sim_now(s);
-    if (text != NULL)
-        err_drop(rfc3339_parse(text, &issued)); /* unreadable: now */
-    return sim_now(s) - issued <= SEEN_WITHIN + 2 * sim_process_greatest_skew(s->process);
-}
-
-/* The oldest Certificate that was issued for the name with the same ClusterIssuer as that object; ns is NULL for none. */
-static struct holder holder_of(struct sim *s, const json_t *object, const char *name)
+/* The oldest Certificate that was issued for the name with the ClusterIssuer, of which there is one; ns is NULL for none. */
+static struct holder holder_of(struct sim *s, const char *name, int64_t when)
 {
     auto_free struct sim_object **all = sim_api_all(s->api, "certificaterequests");
     struct holder first = {0};
     for (size_t i = 0; all[i] != NULL; i++) {
         const json_t *r = all[i]->json;
-        const json_t *crt = same_issuer(r, object) ? certificate_of(s, r, name) : NULL;
+        const json_t *crt = is_for_cluster(r) ? certificate_of(s, r, name, when) : NULL;
         const char *since = JSTR(crt, "metadata", "creationTimestamp");
         const char *uid = JSTR(crt, "metadata", "uid");
         int order = crt != NULL && first.ns != NULL ? strcmp(since, first.since) : -1;
         if (crt == NULL || order > 0 || (order == 0 && strcmp(uid, first.uid) > 0))
             continue;
-        first = (struct holder){JSTR(crt, "metadata", "namespace"), since, uid, is_young(s, r)};
+        first = (struct holder){JSTR(crt, "metadata", "namespace"), since, uid};
     }
     return first;
 }
 
-static bool is_for_cluster(const json_t *object)
+static void note_holders(struct sim *s, const json_t *crt)
 {
-    return str_eq(JSTR(object, "spec", "issuerRef", "kind"), "ClusterIssuer");
+    const json_t *names = JGET(crt, "spec", "dnsNames");
+    for (size_t i = 0; i < json_count(names); i++) {
+        const char *name = json_text(json_item(names, i));
+        const struct holder h = holder_of(s, name, sim_now(s));
+        const struct hold *old = map_get(&s->tenancy->held, name);
+        if (old != NULL && str_eq(old->ns, h.ns))
+            continue;
+        struct hold *now = x_calloc(1, sizeof(*now));
+        *now = (struct hold){.ns = x_strdup_or_null(h.ns), .since = sim_now(s)};
+        map_put(&s->tenancy->held, name, now);
+    }
+}
+
+void sim_tenants_note(struct sim *s, const char *plural, const json_t *old, const json_t *now)
+{
+    if (sim_tenants(s) == SIM_TENANTS_OFF)
+        return;
+    if (str_eq(plural, "certificates")) {
+        note_holders(s, old);
+        note_holders(s, now);
+    } else if (str_eq(plural, "certificaterequests")) {
+        note_holders(s, owner_of(s, now != NULL ? now : old));
+    }
+}
+
+/* Its namespace; NULL also where certroll may not know yet, as the holder is another one since a write, or since a
+ * certificate has expired, which a clock that is behind sees later. */
+static const char *known_holder(struct sim *s, const char *name)
+{
+    int64_t before = sim_now(s) - SEEN_WITHIN - sim_process_greatest_skew(s->process);
+    const char *ns = holder_of(s, name, sim_now(s)).ns;
+    const struct hold *h = map_get(&s->tenancy->held, name);
+    bool is_new = h != NULL && h->since > before && str_eq(h->ns, ns);
+    return is_new || !str_eq(holder_of(s, name, before).ns, ns) ? NULL : ns;
 }
 
 /* ---- rules ---- */
@@ -307,11 +348,11 @@ void sim_tenants_check_order(struct sim *s, const json_t *old, const json_t *now
     const json_t *names = JGET(now, "spec", "dnsNames");
     for (size_t i = 0; i < json_count(names); i++) {
         const char *name = json_text(json_item(names, i));
-        const struct holder h = holder_of(s, now, name);
+        const char *holder = known_holder(s, name);
         if (!is_granted(s, ns, name) && !was_routed(s, ns, name))
             sim_fail(s, "namespace %s ordered %s, which nobody has granted it", ns, name);
-        if (h.ns != NULL && !h.young && !str_eq(h.ns, ns))
-            sim_fail(s, "namespace %s ordered %s, which %s holds", ns, name, h.ns);
+        if (holder != NULL && !str_eq(holder, ns))
+            sim_fail(s, "namespace %s ordered %s, which %s holds", ns, name, holder);
     }
 }
 
@@ -323,7 +364,7 @@ bool sim_tenants_excuse(struct sim *s, const json_t *crt)
         return false;
     for (size_t i = 0; i < json_count(names); i++) {
         const char *name = json_text(json_item(names, i));
-        const struct holder h = holder_of(s, crt, name);
+        const struct holder h = holder_of(s, name, sim_now(s));
         if (!is_granted(s, ns, name) || (h.ns != NULL && !str_eq(h.ns, ns)))
             return true;
     }

@@ -32,7 +32,7 @@ static inline bool sim_tenants_share(const struct sim *s)
     return sim_tenants(s) >= SIM_TENANTS_SHARED;
 }
 
-/* What only these lives have: an opinion of who has routed which names, and since when no more. */
+/* What only these lives have: an opinion of who has routed which names, and since when no more; who holds which. */
 struct sim_tenancy;
 struct sim_tenancy *sim_tenancy_new(void);
 void sim_tenancy_free(struct sim_tenancy *t);
@@ -51,6 +51,8 @@ int sim_tenants_answer(struct sim *s, const char *host, const char *path, struct
 int sim_tenants_ask(struct sim *s, const char *address, const char *host, const char *path,
                     struct buf *body);
 
+/* With each write: who holds the names of that object from now on? Either version may be NULL. */
+void sim_tenants_note(struct sim *s, const char *plural, const json_t *old, const json_t *now);
 /* When an Order has been placed at the CA: may its namespace have its names? old may be NULL. */
 void sim_tenants_check_order(struct sim *s, const json_t *old, const json_t *now);
 /* May this Certificate wait without end, as a name of it is not granted or another namespace's? */
