@@ -90,6 +90,9 @@ struct err *acme_keys_read(const struct issuer_env *env, const struct issuer *is
     TRY(kube_get(env->kube, &ref, KUBE_SECRET, &secret));
     struct acme_keys keys = {0};
     struct err *e = take_keys(env, issuer, secret, &keys);
+    /* A list misses only what the cache has: it may be deleted before the stream has brought it. */
+    if (e == NULL)
+        e = cache_note_write(env->secrets.cache, secret);
     if (e == NULL)
         *ret_keys = keys;
     else

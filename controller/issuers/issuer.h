@@ -26,6 +26,7 @@ struct issuer_env {
     const struct stop *stop;
     struct kube_client *kube;
     const struct http_transport *outside; /* to CAs */
+    struct store secrets;                 /* metadata only */
     struct store orders;
     int orders_by_owner;  /* index: uid of the controller owner */
     int orders_by_issuer; /* index: "ns/name" of the issuer, "/name" of a ClusterIssuer */

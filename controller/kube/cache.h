@@ -76,8 +76,8 @@ bool cache_synced(struct cache *c);
 
 /* ---- our own writes: any thread ---- */
 
-/* The server's answer to our create, update, patch or apply: visible at once, unless the stream has
- * brought something newer already. Objects outside the streams' namespaces are left out; what a
+/* The server's answer to our create, update, patch or apply, or to a get: visible at once, unless the stream
+ * has brought something newer already. Objects outside the streams' namespaces are left out; what a
  * stream's label selector would leave out may not be given. ERR_INVALID when the answer cannot be
  * decoded: then it is expected as by cache_expect(). */
 struct err *cache_note_write(struct cache *c, const json_t *answer) MUST_CHECK;

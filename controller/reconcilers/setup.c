@@ -403,6 +403,7 @@ static void make_issuer_env(struct env *env)
         .stop = env->stop,
         .kube = env->kube,
         .outside = env->outside,
+        .secrets = env->secrets,
         .orders = env->orders,
         .orders_by_owner = env->orders_by_owner,
         .orders_by_issuer = env->orders_by_issuer,

@@ -42,5 +42,6 @@ const struct sim_named_seed sim_named_seeds[] = {
     {543892,
      "a certificate was thrown away, because its issuer was not ready when another one took "
      "over"},
+    {541475, "an account key that was deleted before the watch had brought it was not missed"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -12,6 +12,7 @@
 #include "api/group.h"
 #include "api/kinds.h"
 #include "api/order.h"
+#include "api/tls_secret.h"
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -63,6 +64,7 @@ void scene_open(struct issuer_scene *s)
         .rng = rng_system(),
         .kube = kube,
         .outside = &s->world.transport,
+        .secrets = scene_store(kube, &kind_secret),
         .orders = scene_store(kube, &kind_order),
         .issuers = scene_store(kube, &kind_issuer),
         .cluster_issuers = scene_store(kube, &kind_cluster_issuer),
@@ -73,6 +75,7 @@ void scene_open(struct issuer_scene *s)
     s->env.orders_by_issuer = cache_add_index(s->env.orders.cache, order_issuer);
     s->env.issuers_by_secret = cache_add_index(s->env.issuers.cache, issuer_secret);
     s->env.cluster_issuers_by_secret = cache_add_index(s->env.cluster_issuers.cache, issuer_secret);
+    fill_empty(s->env.secrets.cache);
     fill_empty(s->env.orders.cache);
     fill_empty(s->env.issuers.cache);
     fill_empty(s->env.cluster_issuers.cache);
@@ -80,6 +83,7 @@ void scene_open(struct issuer_scene *s)
 
 void scene_close(struct issuer_scene *s)
 {
+    cache_free(s->env.secrets.cache);
     cache_free(s->env.orders.cache);
     cache_free(s->env.issuers.cache);
     cache_free(s->env.cluster_issuers.cache);
@@ -125,5 +129,7 @@ char *scene_key_secret(const struct pki_key *key, const char *data_key)
     AUTO(secret_release) struct secret pem = {0};
     expect_ok(pki_key_pem(key, PKI_PKCS8, &pem));
     auto_free char *text = base64_encode(pem.data, pem.len);
-    return x_printf("{\"metadata\":{\"name\":\"k\"},\"data\":{\"%s\":\"%s\"}}", data_key, text);
+    return x_printf(
+        "{\"metadata\":{\"name\":\"k\",\"resourceVersion\":\"2\"},\"data\":{\"%s\":\"%s\"}}",
+        data_key, text);
 }

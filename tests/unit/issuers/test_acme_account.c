@@ -59,6 +59,29 @@ static void a_new_issuer_makes_a_key_and_registers(void **state)
     assert_string_equal(JSTR(sent, "contact", "0"), "mailto:a@b.test");
 }
 
+static void count_deletion(void *arg, const struct cache_change *change)
+{
+    *(size_t *)arg += change->now == NULL;
+}
+
+/* The stream may have brought neither that the Secret was made nor that it was deleted, when it lists again. */
+static void a_key_that_is_used_is_missed_by_the_next_list(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    size_t deleted = 0;
+    cache_add_handler(s.env.secrets.cache, count_deletion, &deleted);
+    struct subject x;
+    subject_init(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0};
+    registered(&s, &x, key, &r);
+    cache_replace_begin(s.env.secrets.cache);
+    cache_replace_end(s.env.secrets.cache, "3");
+    assert_int_equal(deleted, 1);
+}
+
 /* Of two writers one wins, and both register the winner's key. */
 static void a_lost_race_reads_the_winners_key(void **state)
 {
@@ -517,6 +540,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_issuer_makes_a_key_and_registers),
+        cmocka_unit_test(a_key_that_is_used_is_missed_by_the_next_list),
         cmocka_unit_test(a_lost_race_reads_the_winners_key),
         cmocka_unit_test(no_key_is_made_when_that_is_forbidden),
         cmocka_unit_test(a_secret_without_the_key_is_left_alone),

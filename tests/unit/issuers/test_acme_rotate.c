@@ -40,10 +40,10 @@ static void plan_keys(struct issuer_scene *s, const struct pki_key *key, const s
     expect_ok(pki_key_pem(next, PKI_PKCS8, &two));
     auto_free char *a = base64_encode(one.data, one.len);
     auto_free char *b = base64_encode(two.data, two.len);
-    auto_free char *body =
-        x_printf("{\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"7\"},\"data\":{\"tls.key\":"
-                 "\"%s\",\"tls.key.next\":\"%s\"}}",
-                 a, b);
+    auto_free char *body = x_printf("{\"metadata\":{\"name\":\"account\",\"uid\":\"u\","
+                                    "\"resourceVersion\":\"7\"},\"data\":{\"tls.key\":"
+                                    "\"%s\",\"tls.key.next\":\"%s\"}}",
+                                    a, b);
     scripted_plan(&s->world, GET_KEY, 200, body);
 }
 

@@ -41,7 +41,10 @@ static void put_issuer(struct scene *s, const struct store *store, const char *n
         metadata, more, hash);
     scene_put(store, issuer);
     auto_free char *data = base64_encode(pem.data, pem.len);
-    auto_free char *secret = x_printf("{\"data\":{\"tls.key\":\"%s\"}}", data);
+    auto_free char *secret =
+        x_printf("{\"metadata\":{\"name\":\"key\",\"namespace\":\"%s\",\"resourceVersion\":"
+                 "\"2\"},\"data\":{\"tls.key\":\"%s\"}}",
+                 ns, data);
     auto_free char *read = x_printf("GET https://api/api/v1/namespaces/%s/secrets/key", ns);
     scripted_plan(&s->world, read, 200, secret);
 }
