@@ -183,6 +183,15 @@ static void hear_ca(struct sim *s, int64_t before)
         sim_converge(s);
 }
 
+/* Whoever waits for a name that its holder may not renew sees it come free, and says so or goes on. */
+static void see_expiry(struct sim *s, int64_t expiry)
+{
+    sim_note(s, "what was issued to a tenant is about to expire");
+    sim_live(s, expiry);
+    if (!sim_failed(s))
+        sim_converge(s);
+}
+
 static void calm_down(struct sim *s)
 {
     s->calm = true;
@@ -215,6 +224,8 @@ static void come_to_rest(struct sim *s)
         int64_t soon = sim_now(s) + settled_within(s) + REST + NS_PER_MIN;
         if (sim_check_next_renewal(s) < soon)
             see_renewal(s);
+        else if (sim_tenants_next_expiry(s) < soon)
+            see_expiry(s, sim_tenants_next_expiry(s));
         else if (sim_check_unheard(s, soon) != NULL)
             hear_ca(s, soon);
         else

@@ -43,5 +43,7 @@ const struct sim_named_seed sim_named_seeds[] = {
      "a certificate was thrown away, because its issuer was not ready when another one took "
      "over"},
     {541475, "an account key that was deleted before the watch had brought it was not missed"},
+    {541024, "what a tenant held expired in the hour of rest, and the other one had another reason "
+             "to wait"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -264,21 +264,27 @@ static const json_t *owner_of(struct sim *s, const json_t *request)
                         str_or(JSTR(request, "metadata", "ownerReferences", "0", "name"), ""));
 }
 
+/* Of what was issued for a request; 0 when nothing was. */
+static int64_t expiry_of(const json_t *request, struct strlist *ret_names)
+{
+    const char *text = JSTR(request, "status", "certificate");
+    auto_free char *pem = NULL;
+    size_t len = 0;
+    if (text != NULL)
+        err_drop(base64_decode(text, strlen(text), &pem, &len)); /* then there is none */
+    return pem != NULL ? sim_pki_read(pem, ret_names) : 0;
+}
+
 /* The Certificate that an issued request is of, when the name is its still and was not expired at that time; else NULL. */
 static const json_t *certificate_of(struct sim *s, const json_t *request, const char *name,
                                     int64_t when)
 {
     const json_t *crt = owner_of(s, request);
     const char *uid = JSTR(request, "metadata", "ownerReferences", "0", "uid");
-    const char *text = JSTR(request, "status", "certificate");
-    if (text == NULL || !str_eq(JSTR(crt, "metadata", "uid"), uid) || !spec_names(crt, name))
-        return NULL;
-    auto_free char *pem = NULL;
-    size_t len = 0;
     AUTO(strlist_release) struct strlist names = {0};
-    err_drop(base64_decode(text, strlen(text), &pem, &len)); /* then there is none */
-    return pem != NULL && sim_pki_read(pem, &names) > when && strlist_has(&names, name) ? crt
-                                                                                        : NULL;
+    if (!str_eq(JSTR(crt, "metadata", "uid"), uid) || !spec_names(crt, name))
+        return NULL;
+    return expiry_of(request, &names) > when && strlist_has(&names, name) ? crt : NULL;
 }
 
 /* The oldest Certificate that was issued for the name with the ClusterIssuer, of which there is one; ns is NULL for none. */
@@ -297,6 +303,22 @@ static struct holder holder_of(struct sim *s, const char *name, int64_t when)
         first = (struct holder){JSTR(crt, "metadata", "namespace"), since, uid};
     }
     return first;
+}
+
+/* By its request a Certificate holds names; its own status tells of the end, too, when somebody has deleted that. */
+int64_t sim_tenants_next_expiry(struct sim *s)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, NULL);
+    int64_t next = SIM_NEVER;
+    for (size_t i = 0; all[i] != NULL && sim_tenants(s) != SIM_TENANTS_OFF; i++) {
+        AUTO(strlist_release) struct strlist names = {0};
+        const char *text = JSTR(all[i]->json, "status", "notAfter");
+        int64_t at = expiry_of(all[i]->json, &names);
+        if (text != NULL)
+            err_drop(rfc3339_parse(text, &at)); /* ours */
+        next = at > sim_now(s) && at < next ? at : next;
+    }
+    return next;
 }
 
 static void note_holders(struct sim *s, const json_t *crt)

@@ -61,6 +61,8 @@ bool sim_tenants_excuse(struct sim *s, const json_t *certificate);
 bool sim_tenants_is_told(struct sim *s, const json_t *certificate);
 /* The same of whatever was made for one. */
 bool sim_tenants_excuse_object(struct sim *s, const json_t *object);
+/* When what was issued next expires: a name is held no longer, and whoever may not have it again says so. */
+int64_t sim_tenants_next_expiry(struct sim *s);
 /* May authorizations of the CA's n-th order be deactivated while it needs them? What a namespace could not prove for long is
  * taken back for another one. */
 bool sim_tenants_take_back(struct sim *s, size_t n);
