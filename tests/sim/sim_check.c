@@ -427,30 +427,6 @@ static bool is_due(struct sim *s, const json_t *crt)
            condition_is(crt, "Issuing", "True");
 }
 
-/* What waits for a name is not heard of while it waits. */
-static bool is_unheard(struct sim *s, const json_t *crt, int64_t before)
-{
-    const char *ns = JSTR(crt, "metadata", "namespace");
-    const json_t *secret = sim_api_json(s->api, "secrets", ns, JSTR(crt, "spec", "secretName"));
-    auto_free char *pem = secret_text(secret, "tls.crt");
-    int64_t begin = pem != NULL ? sim_ca_renew_at(s->ca, pem) : SIM_NEVER;
-    char text[RFC3339_MAX];
-    bool waits = is_due(s, crt) && sim_tenants_excuse(s, crt);
-    if (begin >= before || waits || belongs_to_rival(s, crt, secret))
-        return false;
-    rfc3339_format(begin, text);
-    return !str_eq(JSTR(crt, "status", "renewalInfo", "windowStart"), text);
-}
-
-const char *sim_check_unheard(struct sim *s, int64_t before)
-{
-    auto_free struct sim_object **all = sim_api_all(s->api, "certificates");
-    for (size_t i = 0; all[i] != NULL; i++)
-        if (is_unheard(s, all[i]->json, before))
-            return JSTR(all[i]->json, "metadata", "name");
-    return NULL;
-}
-
 /* Another Certificate is to write the Secret, and waits for a name. */
 static bool is_behind_waiting_rival(struct sim *s, const json_t *crt)
 {
@@ -465,6 +441,31 @@ static bool is_behind_waiting_rival(struct sim *s, const json_t *crt)
             return true;
     }
     return false;
+}
+
+/* What waits for a name is not heard of while it waits, and only the Certificate that has the Secret asks. */
+static bool is_unheard(struct sim *s, const json_t *crt, int64_t before)
+{
+    const char *ns = JSTR(crt, "metadata", "namespace");
+    const json_t *secret = sim_api_json(s->api, "secrets", ns, JSTR(crt, "spec", "secretName"));
+    auto_free char *pem = secret_text(secret, "tls.crt");
+    int64_t begin = pem != NULL ? sim_ca_renew_at(s->ca, pem) : SIM_NEVER;
+    char text[RFC3339_MAX];
+    bool waits = is_due(s, crt) && sim_tenants_excuse(s, crt);
+    if (begin >= before || waits || belongs_to_rival(s, crt, secret) ||
+        is_behind_waiting_rival(s, crt))
+        return false;
+    rfc3339_format(begin, text);
+    return !str_eq(JSTR(crt, "status", "renewalInfo", "windowStart"), text);
+}
+
+const char *sim_check_unheard(struct sim *s, int64_t before)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, "certificates");
+    for (size_t i = 0; all[i] != NULL; i++)
+        if (is_unheard(s, all[i]->json, before))
+            return JSTR(all[i]->json, "metadata", "name");
+    return NULL;
 }
 
 static char *unfinished_certificate(struct sim *s, const json_t *crt)

@@ -45,5 +45,8 @@ const struct sim_named_seed sim_named_seeds[] = {
     {541475, "an account key that was deleted before the watch had brought it was not missed"},
     {541024, "what a tenant held expired in the hour of rest, and the other one had another reason "
              "to wait"},
+    {538090,
+     "what the CA wishes for a Secret whose Certificate waits for a name was to be heard by "
+     "another one that names that Secret"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
