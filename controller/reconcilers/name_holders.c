@@ -146,12 +146,23 @@ static struct err *take_back(const struct rivals *r, const struct order *o, cons
     return NULL;
 }
 
+/* Does the request not say yet what the CA has issued? Then it does not show who holds the names, and the order, which
+ * is over, has to. */
+static bool is_unanswered(const struct rivals *r, const struct order *o)
+{
+    AUTO_OBJECT(struct certificate_request) request = NULL;
+    const char *why = NULL;
+    err_drop(acme_request_of_order(r->env, o, &request)); /* it is gone: nobody will have them */
+    return request != NULL && !request_is_issued(request) && !request_has_failed(request, &why);
+}
+
 static struct err *look_at_order(void *arg, const void *object)
 {
     struct rivals *r = arg;
     const struct order *o = object;
-    if (r->name != NULL || str_empty(o->status.url) || order_state_is_final(o->status.state) ||
-        !is_elsewhere(r, o))
+    bool over = order_state_is_final(o->status.state);
+    if (r->name != NULL || str_empty(o->status.url) || !is_elsewhere(r, o) ||
+        (over && !str_eq(o->status.state, "valid")))
         return NULL;
     bool young = clock_wall(r->env->clock) - o->obj.meta.creation_timestamp < PROVEN_BY;
     for (size_t i = 0; i < r->names->len && r->name == NULL; i++) {
@@ -159,9 +170,9 @@ static struct err *look_at_order(void *arg, const void *object)
         bool ordered = bind_strings_has(&o->spec.dns_names, name) ||
                        bind_strings_has(&o->spec.ip_addresses, name) ||
                        str_eq(o->spec.common_name, name);
-        if (ordered && young)
+        if (ordered && (over ? is_unanswered(r, o) : young))
             r->name = name;
-        else if (ordered)
+        else if (ordered && !over)
             TRY(take_back(r, o, name));
     }
     return NULL;

@@ -18,8 +18,9 @@ struct err *name_holders(const struct env *env, const struct issuer *issuer,
                          const struct strlist *names, const struct certificate **first) MUST_CHECK;
 
 /* *ret_name: the first of the names that another namespace has a young order for, at the CA and not over, with the same
- * account; borrowed, NULL for none. CAs hand a pending order or authorization to whoever asks with its account, so
- * what one proves the other would get. What could not be proven for long stands in nobody's way: it is deactivated. */
+ * account, or one whose certificate the request does not have yet; borrowed, NULL for none. CAs hand a pending order or
+ * authorization to whoever asks with its account, so what one proves the other would get. What could not be proven for
+ * long stands in nobody's way: it is deactivated. */
 struct err *name_is_ordered(const struct env *env, const struct acme_chain *chain,
                             const struct strlist *names, const char **ret_name) MUST_CHECK;
 /* Is the authorization one of an Order of another namespace, too? */

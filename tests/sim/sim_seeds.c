@@ -42,6 +42,9 @@ const struct sim_named_seed sim_named_seeds[] = {
     {543892,
      "a certificate was thrown away, because its issuer was not ready when another one took "
      "over"},
+    {531094,
+     "two namespaces had a certificate for one name: the first one's order was over, and its "
+     "request did not say so yet"},
     {541475, "an account key that was deleted before the watch had brought it was not missed"},
     {541024, "what a tenant held expired in the hour of rest, and the other one had another reason "
              "to wait"},

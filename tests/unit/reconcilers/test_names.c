@@ -38,10 +38,11 @@
     "\"dnsNames\":[" names "],\"issuerRef\":{\"name\":\"" issuer                                   \
     "\",\"kind\":\"ClusterIssuer\"}},"                                                             \
     "\"status\":{\"revision\":1,\"notAfter\":\"" until "\"}}"
+#define OF_REQUEST ACME_OWNED("CertificateRequest", "web-1", "web-1")
 #define ORDER(ns, uid, names, status)                                                              \
     "{\"metadata\":{\"name\":\"" uid "\",\"namespace\":\"" ns "\",\"uid\":\"" uid                  \
-    "\",\"resourceVersion\":\"2\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\"},\"spec\":{"      \
-    "\"request\":\"Q1NS\",\"dnsNames\":[" names "],\"issuerRef\":{\"name\":\"ca\","                \
+    "\",\"resourceVersion\":\"2\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\"," OF_REQUEST      \
+    "},\"spec\":{\"request\":\"Q1NS\",\"dnsNames\":[" names "],\"issuerRef\":{\"name\":\"ca\","    \
     "\"kind\":\"ClusterIssuer\"}},\"status\":{" status "}}"
 #define REQUEST                                                                                    \
     "{\"metadata\":{\"name\":\"r\",\"namespace\":\"b\",\"uid\":\"r\"},"                            \
@@ -313,6 +314,35 @@ static void what_another_orders_is_waited_for(void **state)
     }
 }
 
+/* However old its order: what proves it is there. */
+static void what_was_issued_is_waited_for_until_the_request_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *ready, *owner, *want;
+    } rows[] = {
+        {"not said yet", "False", "1", NAME_HELD_ELSEWHERE},
+        {"said", "True", "1", NAME_HELD_ELSEWHERE},
+        {"said, for a Certificate before", "True", "0", NULL},
+        {"no request", NULL, NULL, NULL},
+    };
+    LEAF leaf = {0};
+    leaf_issue("DNS:a.test", SCENE_NOW + NS_PER_DAY, &leaf);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        print_message("%s\n", rows[i].what);
+        scene_put(&s.env->certificates, CERTIFICATE("a", "1", OLD, "ca", "\"a.test\"", VALID));
+        scene_put(&s.env->orders,
+                  ORDER("a", "o", "\"a.test\"", "\"state\":\"valid\",\"url\":\"u\""));
+        const struct leaf_request request = {"a", "web-1", rows[i].owner, "ca", rows[i].ready};
+        if (rows[i].ready != NULL)
+            leaf_put_request(&s, &request, &leaf);
+        clock_manual_advance(&s.hands, 10 * NS_PER_MIN);
+        expect_why(&s, CLUSTER_ISSUER("ca", "u", POD, ""), "a.test", rows[i].want);
+    }
+}
+
 /* Who could not prove a name for ten minutes must not keep others from it, nor get what they prove: its authorization is
  * deactivated, and that of other names stays. */
 static void what_stays_unproven_is_taken_back(void **state)
@@ -556,6 +586,7 @@ int main(void)
         cmocka_unit_test(a_name_is_held_however_it_is_written),
         cmocka_unit_test(only_what_was_issued_is_held),
         cmocka_unit_test(what_another_orders_is_waited_for),
+        cmocka_unit_test(what_was_issued_is_waited_for_until_the_request_says_so),
         cmocka_unit_test(what_stays_unproven_is_taken_back),
         cmocka_unit_test(a_record_that_stays_needs_a_grant_for_an_account_that_is_shared),
         cmocka_unit_test(an_issuer_of_the_namespace_needs_a_route_where_replicas_answer),
