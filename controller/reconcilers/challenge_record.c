@@ -366,12 +366,13 @@ struct err *challenge_record_end(struct challenge_pass *p)
     TRY(challenge_record_remove(p));
     if (p->stop)
         return NULL;
+    /* They are of a record that is there; and it may be let go without our hearing of it. */
+    for (int n = 0; n < NOTES; n++)
+        challenge_forget(p, (enum challenge_note)n);
     TRY(let_go(p));
     char key[KUBE_KEY_MAX];
     object_key_of(p->challenge, key);
     dns_held_drop(p->env->dns_held, key);
-    for (int n = 0; n < NOTES; n++)
-        challenge_forget(p, (enum challenge_note)n);
     return NULL;
 }
 

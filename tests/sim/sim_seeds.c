@@ -51,5 +51,7 @@ const struct sim_named_seed sim_named_seeds[] = {
     {538090,
      "what the CA wishes for a Secret whose Certificate waits for a name was to be heard by "
      "another one that names that Secret"},
+    {532394, "a value was put into the zone once more, by a Challenge that had been let go without "
+             "our hearing of it"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

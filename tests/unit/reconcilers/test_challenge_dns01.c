@@ -47,18 +47,31 @@ static void it_is_recorded_presented_seen_proven_and_removed(void **state)
     assert_true(t.next > SCENE_NOW);
 }
 
+/* And the Order is told. */
+static void go_to_proven(struct stage *t)
+{
+    go_to_presented(t);
+    scripted_zones_add(&t->net, RECORD, DNS_TXT, t->value);
+    acme_scene_post(&t->s, "/chall/1", 200, "", "{\"status\":\"processing\"}");
+    reconcile(t);
+    plan_authz(t, "valid");
+    reconcile(t);
+}
+
+static void expect_passing_failure(struct stage *t)
+{
+    static const struct object_name name = {.ns = "shop", .name = "c"};
+    expect_err(challenge_reconcile((void *)(uintptr_t)t->s.env, &name, &t->next), ERR_TRANSIENT,
+               NULL, NULL);
+}
+
 /* The Order has other troubles and does not take it: what is proven is not put into the zone once more, where nobody would
  * take it out. */
 static void what_is_proven_is_not_presented_again(void **state)
 {
     (void)state;
     STAGE(t);
-    go_to_presented(&t);
-    scripted_zones_add(&t.net, RECORD, DNS_TXT, t.value);
-    acme_scene_post(&t.s, "/chall/1", 200, "", "{\"status\":\"processing\"}");
-    reconcile(&t);
-    plan_authz(&t, "valid");
-    reconcile(&t);
+    go_to_proven(&t);
     auto_free char *record = record_text(t.value);
     plan_clean_up(&t, 200);
     plan_let_go(&t, 5, "", record);
@@ -67,13 +80,31 @@ static void what_is_proven_is_not_presented_again(void **state)
     turn_page(&t);
     plan_authz(&t, "valid");
     scripted_plan(&t.s.world, "PUT " CHALLENGE "/status", 500, "{}");
-    static const struct object_name name = {.ns = "shop", .name = "c"};
-    struct err *e = challenge_reconcile((void *)(uintptr_t)t.s.env, &name, &t.next);
-    assert_true(err_is(e, ERR_TRANSIENT));
-    err_free(e);
+    expect_passing_failure(&t);
     clock_manual_advance(&t.s.hands, 31 * NS_PER_SEC);
     plan_authz(&t, "valid");
     auto_free char *proven = challenge_text(6, "", record);
+    scripted_plan(&t.s.world, "PUT " CHALLENGE "/status", 200, proven);
+    reconcile(&t);
+    json_auto_t *status = written(&t);
+    assert_string_equal(JSTR(status, "state"), "valid");
+}
+
+/* Nor is it when nobody heard that it was let go: what was known of the record is not known any more. */
+static void what_is_removed_is_not_presented_again(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_proven(&t);
+    auto_free char *record = record_text(t.value);
+    plan_clean_up(&t, 200);
+    scripted_plan(&t.s.world, "PATCH " CHALLENGE, 504, "{}");
+    expect_passing_failure(&t);
+    put_challenge(&t, 6, "", record);
+    clock_manual_advance(&t.s.hands, 31 * NS_PER_SEC);
+    turn_page(&t);
+    plan_authz(&t, "valid");
+    auto_free char *proven = challenge_text(7, "", record);
     scripted_plan(&t.s.world, "PUT " CHALLENGE "/status", 200, proven);
     reconcile(&t);
     json_auto_t *status = written(&t);
@@ -390,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_recorded_presented_seen_proven_and_removed),
         cmocka_unit_test(what_is_proven_is_not_presented_again),
+        cmocka_unit_test(what_is_removed_is_not_presented_again),
         cmocka_unit_test(a_restart_presents_again),
         cmocka_unit_test(one_that_is_gone_is_not_held),
         cmocka_unit_test(a_provider_that_refuses_is_told_and_asked_again),
