@@ -546,7 +546,9 @@ static struct err *walk(struct order_pass *p, int64_t *ret_next)
     auto_free char *hold = hold_key(p->env, p->order);
     if (acme_is_held(p->env, hold, ret_next))
         return NULL;
-    TRY(acme_hold(p->env, hold, finish(p, run_steps(p))));
+    struct err *e = acme_hold(p->env, hold, finish(p, run_steps(p)));
+    budget_end_pass(p);
+    TRY(e);
     *ret_next = p->next;
     return NULL;
 }

@@ -225,11 +225,16 @@ static struct err *show_refusal(struct order_pass *p, struct err *failed)
     return failed;
 }
 
+/* Of an order that is not placed. */
+static enum budget_outcome outcome_unplaced(const struct env *env, const struct order *order)
+{
+    return order_recall_is_due(env, order) ? BUDGET_FAILED : BUDGET_NOT_PLACED;
+}
+
 void budget_give_way(const struct order_pass *p)
 {
     if (!order_is_placed(p->env, p->order))
-        budgets_settle(p->env->budgets, p->order->obj.meta.uid,
-                       order_recall_is_due(p) ? BUDGET_FAILED : BUDGET_NOT_PLACED);
+        budgets_settle(p->env->budgets, p->order->obj.meta.uid, outcome_unplaced(p->env, p->order));
 }
 
 struct err *budget_failed(struct order_pass *p, struct err *failed)
@@ -249,11 +254,18 @@ struct err *budget_failed(struct order_pass *p, struct err *failed)
 static enum budget_outcome outcome_of(const struct env *env, const struct order *order, bool exists)
 {
     bool placed = order_is_placed(env, order);
-    if (!exists) /* it may be finalized at the CA, so what it took stays taken */
-        return placed ? BUDGET_ISSUED : BUDGET_NOT_PLACED;
-    if (str_eq(order->status.state, "valid"))
-        return BUDGET_ISSUED;
-    return placed ? BUDGET_FAILED : BUDGET_NOT_PLACED;
+    if (!placed && !str_eq(order->status.state, "valid"))
+        return outcome_unplaced(env, order);
+    /* One that is gone may be finalized at the CA, so what it took stays taken. */
+    return !exists || str_eq(order->status.state, "valid") ? BUDGET_ISSUED : BUDGET_FAILED;
+}
+
+void budget_end_pass(const struct order_pass *p)
+{
+    const struct object_meta *m = &p->order->obj.meta;
+    AUTO_OBJECT(struct order) now = cache_peek(p->env->orders.cache, m->namespace, m->name);
+    if (now == NULL || !str_eq(now->obj.meta.uid, m->uid))
+        budgets_settle(p->env->budgets, m->uid, outcome_of(p->env, p->order, false));
 }
 
 void budget_on_order(void *arg, const struct cache_change *change)

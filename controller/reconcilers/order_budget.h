@@ -27,6 +27,9 @@ struct err *budget_recalled(struct order_pass *p) MUST_CHECK;
 /* Something else than the limits is waited for, perhaps for long: what is reserved for an order that is not placed goes
  * back, and others may go. What the CA may have counted stays counted. */
 void budget_give_way(const struct order_pass *p);
+/* An Order that was removed while its pass went on may have been granted after that was heard: nobody else would give
+ * it back. */
+void budget_end_pass(const struct order_pass *p);
 /* A try failed and will be repeated. When the CA refused by a rate limit, status says until when, and the error when to
  * come again. Takes the error, which is never NULL, and returns it. */
 struct err *budget_failed(struct order_pass *p, struct err *failed) MUST_CHECK;

@@ -222,16 +222,16 @@ void order_recall_note(const struct order_pass *p, const struct err *failed)
     memo_set(p->env->lost, uid, clock_wall(p->env->clock));
 }
 
-bool order_recall_is_due(const struct order_pass *p)
+bool order_recall_is_due(const struct env *env, const struct order *order)
 {
-    return (memo_get(p->env->lost, p->order->obj.meta.uid).marks & NO_ANSWER) != 0;
+    return (memo_get(env->lost, order->obj.meta.uid).marks & NO_ANSWER) != 0;
 }
 
 /* The CA has counted what is lost for good, unless it says that it failed. */
 static void give_up(const struct order_pass *p)
 {
     const char *uid = p->order->obj.meta.uid;
-    if (order_recall_is_due(p))
+    if (order_recall_is_due(p->env, p->order))
         budgets_settle(p->env->budgets, uid, BUDGET_FAILED);
     memo_drop(p->env->lost, uid);
 }

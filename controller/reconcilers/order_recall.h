@@ -14,7 +14,7 @@ void order_recall_adopt(const struct env *env);
 /* newOrder failed: when the CA may have carried it out all the same, the next pass looks for it. */
 void order_recall_note(const struct order_pass *p, const struct err *failed);
 /* Has it failed without an answer, and was not looked for yet? Then the CA may have counted an order. */
-bool order_recall_is_due(const struct order_pass *p);
+bool order_recall_is_due(const struct env *env, const struct order *order);
 /* Finds the URL of a lost order, for ensure_created() to go on with. What passes is tried again for a
  * minute. */
 struct err *ensure_recalled(struct order_pass *p) MUST_CHECK;

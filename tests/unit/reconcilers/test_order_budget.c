@@ -222,6 +222,34 @@ static void who_may_not_go_holds_up_nobody(void **state)
     }
 }
 
+/* Its end was heard before it was granted. */
+static void what_is_removed_during_its_pass_gives_back(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    load_nothing(&s);
+    budget_put_issuer(&s, OTHER, ONE_AN_HOUR);
+    budget_put_request(&s, 2, budget_csr, "");
+    STEP gone = {0}, waits = {0}, goes = {0};
+    budget_put_order(&s, "gone", 5, "");
+    step_open(&s, &gone, "gone", "");
+    expect_ok(ensure_budget(&gone.p));
+    budget_end_pass(&gone.p);
+    step_open(&s, &waits, "waits", "");
+    expect_ok(ensure_budget(&waits.p));
+    assert_true(waits.p.stop);
+    AUTO_OBJECT(struct order)
+    order =
+        cache_peek(s.env->orders.cache, gone.order->obj.meta.namespace, gone.order->obj.meta.name);
+    cache_delete(s.env->orders.cache, order);
+    budget_end_pass(&gone.p);
+    clock_manual_advance(&s.hands, NS_PER_SEC);
+    step_open(&s, &goes, "waits", "");
+    expect_ok(ensure_budget(&goes.p));
+    assert_false(goes.p.stop);
+}
+
 /* Whether a lost answer was an order, order_recall.c finds out. */
 static void other_failures_pass_through(void **state)
 {
@@ -515,6 +543,7 @@ int main(void)
         cmocka_unit_test(the_days_cap_has_its_own_reason),
         cmocka_unit_test(a_refusal_is_shown_with_its_time),
         cmocka_unit_test(who_may_not_go_holds_up_nobody),
+        cmocka_unit_test(what_is_removed_during_its_pass_gives_back),
         cmocka_unit_test(other_failures_pass_through),
         cmocka_unit_test(the_end_of_an_order_is_heard),
         cmocka_unit_test(what_was_placed_stays_counted),
