@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/* A stored time beyond this is not one that we wrote. */
-#define FUTURE_MAX (400 * NS_PER_DAY)
+/* A stored time that is further away is not one that we wrote. */
+#define AWAY_MAX (400 * NS_PER_DAY)
 
 struct bucket {
     enum budget_kind kind;
@@ -279,7 +279,8 @@ static void decode_row(struct budget_ledger *l, const json_t *row, int64_t now)
         return;
     const struct budget_need need = {.kind = (enum budget_kind)kind, .key = key};
     bool today = kind == BUDGET_DAY && first == now / NS_PER_DAY && used > 0;
-    bool spent = kind != BUDGET_DAY && first > now && first < now + FUTURE_MAX;
+    /* Full by now: what was taken since it was written is yet to be counted on top of it. */
+    bool spent = kind != BUDGET_DAY && first > now - AWAY_MAX && first < now + AWAY_MAX;
     if (!today && !spent)
         return;
     struct bucket *b = get(l, &need, now);

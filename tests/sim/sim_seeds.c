@@ -54,5 +54,6 @@ const struct sim_named_seed sim_named_seeds[] = {
     {532394, "a value was put into the zone once more, by a Challenge that had been let go without "
              "our hearing of it"},
     {671470, "an Order that was removed during its pass was granted what nobody gave back"},
+    {653404, "a limit whose rows were full again at a start forgot what had been taken after them"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

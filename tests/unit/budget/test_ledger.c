@@ -182,6 +182,23 @@ static void it_comes_back_as_it_was(void **state)
     budget_ledger_release(&other);
 }
 
+/* What was taken after the rows were written is counted on them, also when it comes so late that they are full again. */
+static void what_is_full_by_now_is_counted_on(void **state)
+{
+    struct budget_ledger *l = *state;
+    for (int i = 0; i < 3; i++)
+        budget_take(l, &orders, NOW);
+    json_auto_t *rows = budget_ledger_encode(l, NOW);
+    struct budget_ledger other;
+    budget_ledger_init(&other);
+    int64_t full = NOW + orders.limit.period;
+    assert_null(budget_ledger_decode(&other, rows, full));
+    assert_int_equal(budget_left(&other, &orders, full), 3);
+    budget_take(&other, &orders, NOW + orders.limit.period / 3);
+    assert_int_equal(budget_left(&other, &orders, full), 2);
+    budget_ledger_release(&other);
+}
+
 static void senseless_rows_are_left_out(void **state)
 {
     struct budget_ledger *l = *state;
@@ -219,6 +236,7 @@ int main(void)
         TEST(the_text_fits_where_it_is_kept),
         TEST(the_fewest_left_of_a_scope),
         TEST(it_comes_back_as_it_was),
+        TEST(what_is_full_by_now_is_counted_on),
         TEST(senseless_rows_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
