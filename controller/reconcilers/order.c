@@ -29,8 +29,7 @@ static struct err *ensure_finalized(struct order_pass *p);
 static const struct {
     const char *name;
     struct err *(*ensure)(struct order_pass *p);
-    bool
-        gives_way; /* what waits here may wait for long, and has no claim on what rate limits leave */
+    bool gives_way; /* what waits here may wait for long: others may have its place in the limits */
 } steps[] = {
     {"Solvers", ensure_solvers, true},    /* where aliases lead, as far as it decides on a solver */
     {"Allowed", ensure_allowed, true},    /* the namespace may have these names */

@@ -49,6 +49,17 @@ static char *csr_text(void)
     return base64_encode(pem, strlen(pem));
 }
 
+/* The request and its Order, which is not placed yet; csr is owned by the caller. */
+static void open_order(struct scene *s, const char *csr)
+{
+    scene_open(s);
+    acme_scene_issuer(s, "");
+    auto_free char *request = request_text(csr);
+    auto_free char *order = order_text(csr, "2");
+    scene_put(&s->env->requests, request);
+    scene_put(&s->env->orders, order);
+}
+
 static struct err *reconcile(struct scene *s, int64_t *ret_next)
 {
     static const struct object_name name = {.ns = "shop", .name = "o"};
@@ -62,14 +73,9 @@ static void another_issuer_is_not_waited_for(void **state)
     (void)state;
     SCENE s = {0};
     int64_t next = 0;
-    scene_open(&s);
-    acme_scene_issuer(&s, "");
     auto_free char *csr = csr_text();
-    auto_free char *request = request_text(csr);
-    auto_free char *order = order_text(csr, "2");
+    open_order(&s, csr);
     auto_free char *told = order_text(csr, "3");
-    scene_put(&s.env->requests, request);
-    scene_put(&s.env->orders, order);
     acme_scene_directory(&s, "");
     acme_scene_post(&s, "/new-order", 429,
                     "content-type: application/problem+json\nretry-after: 80000\n",
@@ -103,13 +109,8 @@ static void what_waits_keeps_nothing_of_a_limit(void **state)
     (void)state;
     SCENE s = {0};
     int64_t next = 0;
-    scene_open(&s);
-    acme_scene_issuer(&s, "");
     auto_free char *csr = csr_text();
-    auto_free char *request = request_text(csr);
-    auto_free char *order = order_text(csr, "2");
-    scene_put(&s.env->requests, request);
-    scene_put(&s.env->orders, order);
+    open_order(&s, csr);
     scene_put(&s.env->orders, RIVAL);
     const struct budget_need need = {.kind = BUDGET_ORDERS, .key = "k", .limit = {1, NS_PER_HOUR}};
     const struct budget_ask ask = {
