@@ -85,6 +85,14 @@ static struct err *ensure_read(struct dns01_pass *d)
 
 /* ---- where it goes ---- */
 
+/* It is another value, elsewhere, or gone: what was seen says nothing of what is put there next. */
+static void forget_shown(const struct dns01_pass *d)
+{
+    challenge_forget(d->c, NOTE_SHOWN);
+    challenge_forget(d->c, NOTE_SETTLED);
+    challenge_forget(d->c, NOTE_SEEN);
+}
+
 static bool is_recorded(const struct dns01_pass *d)
 {
     const struct challenge_record *r = &d->c->challenge->status.dns01;
@@ -128,7 +136,7 @@ static struct err *ensure_placed(struct dns01_pass *d)
     struct challenge_pass *c = d->c;
     if (challenge_noted(c, NOTE_SHOWN).time != 0 && is_recorded(d))
         return NULL;
-    challenge_forget(c, NOTE_SHOWN);
+    forget_shown(d);
     AUTO(dns_place_release) struct dns_place place = {0};
     TRY(find_place(d, &place));
     if (c->stop || (is_recorded(d) && is_at(&c->challenge->status.dns01, &place)))
@@ -259,8 +267,7 @@ static struct err *not_seen(struct dns01_pass *d, struct err *e)
     challenge_wait(c, look_again(d, e));
     challenge_pause_if_told(c);
     if (c->now - since > PRESENT_AGAIN && d->config.mode != DNS_CHECK_WAIT) {
-        challenge_forget(c, NOTE_SHOWN);
-        challenge_forget(c, NOTE_SETTLED);
+        forget_shown(d);
         dns_zones_forget(d->env->dns_zones, d->name);
     }
     err_free(e);
@@ -289,7 +296,7 @@ static struct err *ensure_seen(struct dns01_pass *d)
     if (c->stop)
         return NULL;
     if (!is_at(&c->challenge->status.dns01, &place)) {
-        challenge_forget(c, NOTE_SHOWN); /* the alias leads elsewhere now */
+        forget_shown(d); /* the alias leads elsewhere now */
         challenge_wait(c, c->now);
         return NULL;
     }

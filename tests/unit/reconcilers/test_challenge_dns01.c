@@ -111,6 +111,30 @@ static void what_is_removed_is_not_presented_again(void **state)
     assert_string_equal(JSTR(status, "state"), "valid");
 }
 
+/* The account has another key meanwhile: what was seen is another value. */
+static void what_replaces_a_seen_value_is_looked_for(void **state)
+{
+    (void)state;
+    STAGE(t);
+    go_to_presented(&t);
+    scripted_zones_add(&t.net, RECORD, DNS_TXT, t.value);
+    acme_scene_post(&t.s, "/chall/1", 503, "", "{}");
+    expect_passing_failure(&t);
+    scripted_zones_remove(&t.net, RECORD, DNS_TXT);
+    auto_free char *record = record_text(ANY_VALUE);
+    put_challenge(&t, 6, FINALIZERS, record);
+    scripted_plan(&t.s.world, "GET " API "/zones/z1/dns_records", 200,
+                  "{\"success\":true,\"result\":[],\"result_info\":{\"total_pages\":1}}");
+    plan_status(&t, 7, record);
+    reconcile(&t);
+    keep_written(&t, 8);
+    plan_secret(&t);
+    scripted_plan(&t.s.world, "POST " API "/zones/z1/dns_records", 200,
+                  "{\"success\":true,\"result\":{\"id\":\"r2\"}}");
+    reconcile(&t); /* and the CA is not asked */
+    assert_true(t.next > SCENE_NOW);
+}
+
 /* What a process before us put there is presented again, and nothing is written. */
 static void a_restart_presents_again(void **state)
 {
@@ -422,6 +446,7 @@ int main(void)
         cmocka_unit_test(it_is_recorded_presented_seen_proven_and_removed),
         cmocka_unit_test(what_is_proven_is_not_presented_again),
         cmocka_unit_test(what_is_removed_is_not_presented_again),
+        cmocka_unit_test(what_replaces_a_seen_value_is_looked_for),
         cmocka_unit_test(a_restart_presents_again),
         cmocka_unit_test(one_that_is_gone_is_not_held),
         cmocka_unit_test(a_provider_that_refuses_is_told_and_asked_again),
