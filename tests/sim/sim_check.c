@@ -18,6 +18,7 @@
 #include "sim/sim_failover.h"
 #include "sim/sim_hooks.h"
 #include "sim/sim_orders.h"
+#include "sim/sim_pace.h"
 #include "sim/sim_pki.h"
 #include "sim/sim_process.h"
 #include "sim/sim_requests.h"
@@ -588,6 +589,8 @@ char *sim_check_unfinished(struct sim *s)
         why = sim_zone_unfinished(s->zone);
     if (why == NULL)
         why = sim_requests_unfinished(s);
+    if (why == NULL)
+        why = sim_pace_unfinished(s);
     if (why == NULL)
         sim_orders_check_stored(s, s->check->torn);
     return why;

@@ -27,6 +27,7 @@ struct pace {
     int64_t since;
     unsigned count;
     unsigned deaths; /* of replicas, before that */
+    bool failed;     /* the last time */
 };
 
 struct sim_pace {
@@ -93,7 +94,27 @@ void sim_pace_reconciled(struct sim *s, const char *controller, const char *key,
     }
     if (!p->resting && sim_now(s) - k->since >= NS_PER_MIN)
         *k = (struct pace){.since = sim_now(s), .deaths = deaths};
+    k->failed = err != NULL;
     if (++k->count > allowed(s, controller, key, deaths - k->deaths))
         sim_fail(s, "a hot loop: %s was looked at %u times in %lld s", name, k->count,
                  (long long)((sim_now(s) - k->since) / NS_PER_SEC));
+}
+
+/* A controller is named as the kind that it looks at. */
+static bool has_failed(struct sim *s, const struct sim_object *o)
+{
+    auto_free char *name =
+        x_printf("%.*s %s/%s", (int)strlen(o->res->plural) - 1, o->res->plural, o->ns, o->name);
+    const struct pace *k = map_get(&s->pace->paces, name);
+    return k != NULL && k->failed;
+}
+
+char *sim_pace_unfinished(struct sim *s)
+{
+    auto_free struct sim_object **all = sim_api_all(s->api, NULL);
+    for (size_t i = 0; all[i] != NULL; i++)
+        if (has_failed(s, all[i]))
+            return x_printf("the last look at %s %s/%s failed, and there was no other yet",
+                            all[i]->res->kind, all[i]->ns, all[i]->name);
+    return NULL;
 }

@@ -11,6 +11,9 @@ void sim_pace_free(struct sim_pace *p);
 
 void sim_pace_reconciled(struct sim *s, const char *controller, const char *key,
                          const struct err *err);
+/* Whose last look failed, owned; NULL for nobody's. The next one may be as far away as a back-off of 1000 s, and until then
+ * also who may wait without end may say what is true no more. */
+char *sim_pace_unfinished(struct sim *s);
 /* From now on each key may be looked at but now and then. */
 void sim_pace_rest(struct sim_pace *p);
 /* Since the start. */

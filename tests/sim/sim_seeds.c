@@ -56,5 +56,8 @@ const struct sim_named_seed sim_named_seeds[] = {
     {671470, "an Order that was removed during its pass was granted what nobody gave back"},
     {653404, "a limit whose rows were full again at a start forgot what had been taken after them"},
     {662618, "the CA was asked to look for a value of another key than the one that had been seen"},
+    {748540,
+     "who waits for a name had failed to look so often that the next look came in the hour of "
+     "rest"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
