@@ -54,6 +54,13 @@ static const struct bind_field waiting_fields[] = {
 static const struct bind_table waiting_table =
     BIND_TABLE("OrderWaiting", struct order_waiting, waiting_fields);
 
+static const struct bind_field judged_fields[] = {
+    BIND_ROW(struct order_judged, STRING, uid, "uid"),
+    BIND_ROW(struct order_judged, INT, generation, "generation"),
+};
+static const struct bind_table judged_table =
+    BIND_TABLE("OrderJudged", struct order_judged, judged_fields);
+
 static const struct bind_field prepare_fields[] = {
     BIND_ROW(struct order_prepare, STRING, state, "state"),
     BIND_ROW(struct order_prepare, TIME, since, "since"),
@@ -68,6 +75,7 @@ static const struct bind_field status_fields[] = {
     STATUS(STRING, finalize_url, "finalizeURL"),
     STATUS(LIST, authorizations, "authorizations", .table = &authorization_table),
     STATUS(LIST, aliases, "aliases", .table = &alias_table),
+    STATUS(OBJECT, judged_by, "judgedBy", .table = &judged_table),
     STATUS(STRING, certificate, "certificate"),
     STATUS(STRING, state, "state"),
     STATUS(STRING, reason, "reason"),
@@ -93,6 +101,13 @@ bool order_state_is_final(const char *state)
 {
     return str_eq(state, "valid") || str_eq(state, "invalid") || str_eq(state, "expired") ||
            str_eq(state, "errored");
+}
+
+bool order_is_judged_by(const struct order *o, const struct object_meta *issuer)
+{
+    const struct order_judged *j = &o->status.judged_by;
+    return str_empty(j->uid) ||
+           (str_eq(j->uid, issuer->uid) && j->generation == issuer->generation);
 }
 
 const char *order_alias_of(const order_alias_list *aliases, const char *name)

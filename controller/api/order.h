@@ -39,6 +39,11 @@ struct order_alias {
     const char *target;
 };
 typedef BIND_LIST_OF(struct order_alias) order_alias_list;
+/* The issuer by which the namespace was judged; empty where an earlier version placed the order. */
+struct order_judged {
+    const char *uid;
+    int64_t generation;
+};
 /* The issuer's prepare hook. */
 struct order_prepare {
     const char
@@ -50,6 +55,7 @@ struct order_status {
     const char *finalize_url;
     BIND_LIST_OF(struct order_authorization) authorizations;
     order_alias_list aliases;
+    struct order_judged judged_by;
     const char *certificate; /* base64 of the PEM chain */
     const char *state;       /* "", pending, ready, processing, valid, invalid, expired, errored */
     const char *reason;
@@ -74,6 +80,9 @@ bool order_state_is_final(const char *state);
 
 /* Where the name leads, borrowed from the list; NULL when it is not in it. */
 const char *order_alias_of(const order_alias_list *aliases, const char *name);
+
+/* The namespace was judged by this issuer as it is now, whose solvers may be used then. */
+bool order_is_judged_by(const struct order *o, const struct object_meta *issuer);
 
 /* Of the Order that a CertificateRequest is answered by: the same for the same request, so a repeated
  * step finds what the first one made. */

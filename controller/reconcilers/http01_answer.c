@@ -60,7 +60,8 @@ static struct err *thumbprint_of(const struct env *env, const struct challenge *
     TRY(acme_request_of_order(env, order, &request));
     AUTO_OBJECT(struct issuer) issuer = NULL;
     TRY(env_issuer(env, &request->spec.issuer_ref, order->obj.meta.namespace, &issuer));
-    if (issuer != NULL && issuer->spec.acme != NULL && is_answered_here(issuer, order, c, host) &&
+    if (issuer != NULL && issuer->spec.acme != NULL &&
+        order_is_judged_by(order, &issuer->obj.meta) && is_answered_here(issuer, order, c, host) &&
         http01_thumbprint_is_valid(issuer->status.acme.thumbprint))
         *ret_thumbprint = x_strdup(issuer->status.acme.thumbprint);
     return NULL;

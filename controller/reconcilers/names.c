@@ -122,9 +122,10 @@ static char *not_allowed(const struct acme_chain *chain, const char *name)
         name, ns, issuer);
 }
 
-static struct err *judge_grants(const struct env *env, const struct acme_chain *chain,
-                                const struct strlist *names, char **ret_why)
+struct err *names_judge_grants(const struct env *env, const struct acme_chain *chain,
+                               const struct strlist *names, char **ret_why)
 {
+    *ret_why = NULL;
     AUTO(grants_release) struct grants g = {0};
     const char *ns = chain->request->obj.meta.namespace;
     bool read = false;
@@ -197,7 +198,7 @@ struct err *names_judge(const struct env *env, const struct acme_chain *chain,
     if (owned)
         TRY(judge_holders(env, chain, names, ret_why));
     if (*ret_why == NULL)
-        TRY(judge_grants(env, chain, names, ret_why));
+        TRY(names_judge_grants(env, chain, names, ret_why));
     if (*ret_why == NULL && owned)
         TRY(judge_rivals(env, chain, names, ret_why));
     return NULL;

@@ -22,6 +22,10 @@
 struct err *names_judge(const struct env *env, const struct acme_chain *chain,
                         const struct strlist *names, char **ret_why) MUST_CHECK;
 
+/* The same of what the issuer's solvers need a grant for, and not of who holds a name: that is judged once. */
+struct err *names_judge_grants(const struct env *env, const struct acme_chain *chain,
+                               const struct strlist *names, char **ret_why) MUST_CHECK;
+
 /* May an authorization that is valid already be built on? The account's may stem from another namespace: this one
  * must have proven the name itself, hold it, or have it granted. */
 struct err *names_may_reuse(const struct env *env, const struct acme_chain *chain, const char *name,

@@ -106,6 +106,7 @@ static struct err *persist(struct order_pass *p, const struct acme_order *o)
     p->status.authorizations.items = authz;
     p->status.authorizations.len = n;
     p->status.aliases = p->chain.aliases;
+    order_note_judged(p);
     p->status.state = "pending";
     struct err *e = put_status(p);
     p->status = p->order->status; /* the strings above end here; the next pass reads them back */

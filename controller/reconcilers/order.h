@@ -59,6 +59,8 @@ size_t order_identifiers(const struct pki_names *names, struct acme_identifier *
 /* The same of a request: DNS names and IP addresses, added to a list. ERR_INVALID when its CSR cannot be read. */
 struct err *order_names(const struct certificate_request *request, struct strlist *ret_names)
     MUST_CHECK;
+/* To the status under construction: the namespace was judged by the issuer of this pass. */
+void order_note_judged(struct order_pass *p);
 /* The profile to name, NULL for none; borrowed from the issuer or the request. ERR_INVALID for one that the CA does not
  * list. */
 struct err *order_profile(const struct order_pass *p, const struct acme_directory *d,

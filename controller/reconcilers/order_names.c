@@ -35,14 +35,46 @@ static int64_t look_again(const struct order_pass *p)
     return p->now + (delay < LOOK_LAST ? delay : LOOK_LAST);
 }
 
+static struct err *judge(const struct order_pass *p, bool placed, char **ret_why)
+{
+    AUTO(strlist_release) struct strlist names = {0};
+    TRY(order_names(p->chain.request, &names));
+    return placed ? names_judge_grants(p->env, &p->chain, &names, ret_why)
+                  : names_judge(p->env, &p->chain, &names, ret_why);
+}
+
+void order_note_judged(struct order_pass *p)
+{
+    const struct object_meta *issuer = &p->chain.issuer->obj.meta;
+    p->status.judged_by =
+        (struct order_judged){.uid = issuer->uid, .generation = issuer->generation};
+}
+
+/* The solvers are not those that the names were judged by: what is not granted now is not routed, and the next attempt
+ * waits before it spends an order. */
+static struct err *judge_again(struct order_pass *p)
+{
+    if (!str_empty(p->order->status.url) &&
+        order_is_judged_by(p->order, &p->chain.issuer->obj.meta))
+        return NULL;
+    auto_free char *why = NULL;
+    TRY(judge(p, true, &why));
+    if (why != NULL) {
+        auto_free char *reason = x_printf("the issuer was changed: %s", why);
+        order_fail(p, "invalid", reason);
+    } else if (!str_empty(p->order->status.url)) { /* else it is written with the URL */
+        order_note_judged(p);
+        order_wait(p, p->now);
+    }
+    return NULL;
+}
+
 struct err *ensure_allowed(struct order_pass *p)
 {
     if (order_is_placed(p->env, p->order))
-        return NULL;
-    AUTO(strlist_release) struct strlist names = {0};
-    TRY(order_names(p->chain.request, &names));
+        return judge_again(p);
     auto_free char *why = NULL;
-    TRY(names_judge(p->env, &p->chain, &names, &why));
+    TRY(judge(p, false, &why));
     if (why == NULL) {
         if (str_starts(p->status.reason, NAME_NOT_ALLOWED) ||
             str_starts(p->status.reason, NAME_HELD_ELSEWHERE))

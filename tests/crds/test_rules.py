@@ -476,6 +476,7 @@ FULL = {
               "waiting": {"reason": "BudgetExhausted", "until": "2026-11-21T00:00:00Z"},
               "prepare": {"state": "Started", "since": "2026-11-21T00:00:00Z"},
               "aliases": [{"name": "*.e.example", "target": "e.acme.example"}],
+              "judgedBy": {"uid": "u", "generation": 3},
               "authorizations": [{"url": "https://ca.example/a/1", "identifier": "e.example", "wildcard": True,
                                   "initialState": "pending", "challenges": [
                                       {"url": "https://ca.example/c/1", "token": "t", "type": "dns-account-01"}]}]},

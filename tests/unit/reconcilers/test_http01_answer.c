@@ -24,12 +24,13 @@
 #define REF "\"issuerRef\":{\"name\":\"ca\"}"
 
 #define REQUEST "{" META("web-1", "r", "") ",\"spec\":{\"request\":\"Q1NS\"," REF "}}"
-#define ORDER(state)                                                                               \
+#define ORDER(state) JUDGED_ORDER(state, "")
+#define JUDGED_ORDER(state, judged_by)                                                             \
     "{" META("o", "o",                                                                             \
              OWNER("CertificateRequest", "web-1",                                                  \
                    "r")) ",\"spec\":{\"request\":\"Q1NS\"," REF                                    \
                          "},\"status\":{\"url\":\"https://ca/o\",\"state\":"                       \
-                         "\"" state "\",\"authorizations\":[{\"url\":\"https://ca/"                \
+                         "\"" state "\"," judged_by "\"authorizations\":[{\"url\":\"https://ca/"   \
                          "other\"},{\"url\":\"https://ca/a\"}]}}"
 #define ISSUER(http01, thumbprint)                                                                 \
     "{" META("ca", "i", "") ",\"spec\":{\"acme\":{\"server\":\"https://ca\",\"privateKeySecretRef" \
@@ -94,6 +95,10 @@ static void the_pair_of_host_and_token_is_answered(void **state)
     v6.host = "[2001:db8::1]";
     auto_free char *by_address = answer(&v6);
     assert_string_equal(by_address, "200 " TOKEN "." THUMBPRINT);
+    struct row judged = GOOD;
+    judged.order = JUDGED_ORDER("pending", "\"judgedBy\":{\"uid\":\"i\"},");
+    auto_free char *by_judged = answer(&judged);
+    assert_string_equal(by_judged, text);
 }
 
 #define BAD(what_, member, value)                                                                  \
@@ -132,6 +137,10 @@ static void nothing_else_is(void **state)
         CHALLENGE(TOKEN, GOOD_OWNER, "https://ca/b", "a.test", "pending"))
     BAD("no Order", order, NULL)
     BAD("a settled Order", order, ORDER("invalid"))
+    BAD("an Order that another issuer judged", order,
+        JUDGED_ORDER("pending", "\"judgedBy\":{\"uid\":\"i0\"},"))
+    BAD("an Order that the issuer judged before it was changed", order,
+        JUDGED_ORDER("pending", "\"judgedBy\":{\"uid\":\"i\",\"generation\":1},"))
     BAD("no request", request, NULL)
     BAD("a request that asks for something else", request,
         "{" META("web-1", "r", "") ",\"spec\":{\"request\":\"b3RoZXI=\"," REF "}}")
