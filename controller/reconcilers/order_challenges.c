@@ -279,30 +279,31 @@ static struct err *refuse_reuse(struct order_pass *p, size_t index, const struct
     return NULL;
 }
 
-/* A wildcard's authorization is for the name below it (RFC 8555 section 7.1.4). */
-static bool names_it(const char *ordered, const char *identifier)
+static bool names_it(const struct pki_names *n, const char *name)
 {
-    if (ordered == NULL)
-        return false;
-    return strcasecmp(str_starts(ordered, "*.") ? ordered + 2 : ordered, identifier) == 0;
+    bool named = n->common_name != NULL && strcasecmp(n->common_name, name) == 0;
+    for (size_t i = 0; i < n->dns.len && !named; i++)
+        named = strcasecmp(n->dns.items[i], name) == 0;
+    return named;
 }
 
-/* A CA, which may be of a tenant's choice, has nothing else proven than what was judged. */
-static struct err *check_is_ordered(const struct order_pass *p, const struct acme_authz *a)
+/* A CA, which may be of a tenant's choice, has nothing else proven than what was judged. A wildcard's authorization is for
+ * the name below it and has a flag (RFC 8555 section 7.1.4); without the flag it is the wildcard's where only that was
+ * ordered, for which another solver was judged. */
+static struct err *check_is_ordered(const struct order_pass *p, struct acme_authz *a)
 {
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     TRY(request_csr(p->chain.request, &csr));
-    const struct pki_names *n = &csr.names;
-    auto_free char *ip = NULL;
+    auto_free char *ip = NULL, *wildcard = x_printf("*.%s", a->identifier);
     err_drop(pki_ip_canonical(a->identifier, &ip)); /* a name, then */
-    bool ordered = ip != NULL ? strlist_has(&n->ips, ip) : names_it(n->common_name, a->identifier);
-    for (size_t i = 0; i < n->dns.len && !ordered && ip == NULL; i++)
-        ordered = names_it(n->dns.items[i], a->identifier);
-    if (ordered)
+    bool below = ip == NULL && names_it(&csr.names, wildcard);
+    bool bare = ip != NULL ? strlist_has(&csr.names.ips, ip) : names_it(&csr.names, a->identifier);
+    a->wildcard = a->wildcard || (below && !bare);
+    if (a->wildcard ? below : bare)
         return NULL;
     return err_new(ERR_INVALID, "NotOrdered",
-                   "the CA wants \"%.253s\" proven, which the request does not name",
-                   a->identifier);
+                   "the CA wants \"%s%.253s\" proven, which the request does not name",
+                   a->wildcard ? "*." : "", a->identifier);
 }
 
 /* An authorization without a Challenge: valid ones (reused by the CA) need none. */
