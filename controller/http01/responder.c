@@ -28,11 +28,11 @@ bool http01_thumbprint_is_valid(const char *thumbprint)
     return thumbprint != NULL && strlen(thumbprint) == 43 && strspn(thumbprint, BASE64URL) == 43;
 }
 
-const char *http01_token_of(const char *path)
+const char *http01_token_of(const struct httpd_request *req)
 {
-    if (!str_starts(path, HTTP01_PATH))
+    if (req->has_query || !str_starts(req->path, HTTP01_PATH))
         return NULL;
-    const char *token = path + strlen(HTTP01_PATH);
+    const char *token = req->path + strlen(HTTP01_PATH);
     return http01_token_is_valid(token) ? token : NULL;
 }
 
@@ -82,7 +82,7 @@ struct err *http01_forward_check(const char *url)
 
 void http01_forward(void *url, const struct httpd_request *req, struct httpd_reply *reply)
 {
-    if (http01_token_of(req->path) == NULL)
+    if (http01_token_of(req) == NULL)
         return;
     reply->status = 301;
     snprintf(reply->location, sizeof(reply->location), "%s%s", (const char *)url, req->path);
@@ -92,7 +92,7 @@ void http01_forward(void *url, const struct httpd_request *req, struct httpd_rep
 
 void http01_respond(void *thumbprint, const struct httpd_request *req, struct httpd_reply *reply)
 {
-    const char *token = http01_token_of(req->path);
+    const char *token = http01_token_of(req);
     if (token == NULL)
         return;
     reply->status = 200;

@@ -23,8 +23,8 @@ bool http01_host_is_ip(const char *host);
 /* 43 base64url characters: a SHA-256 (RFC 7638). */
 bool http01_thumbprint_is_valid(const char *thumbprint);
 
-/* The token that a path asks for, within it; NULL unless the path is HTTP01_PATH and a token. */
-const char *http01_token_of(const char *path);
+/* The token that is asked for, within the path; NULL unless that is exactly HTTP01_PATH and a token, without a query. */
+const char *http01_token_of(const struct httpd_request *req);
 
 /* An httpd_handler; arg is the thumbprint. Only HTTP01_PATH followed by a token is answered. */
 void http01_respond(void *thumbprint, const struct httpd_request *req, struct httpd_reply *reply);

@@ -14,19 +14,16 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/http1.h"
 
 #define CONNECTIONS_MAX 256
 #define FDS_OF_LWS 8 /* the listener, the wake-up pipe, one in accept(), some air */
-#define PATH_MAX_LEN 1024
-#define HOST_SIZE 264 /* a DNS name of 253 bytes and a port */
 #define BODY_MAX ((size_t)16 << 20)
-#define HEADERS_SIZE 4096
 #define CHUNK_SIZE 4096 /* libwebsockets sends as much at once, and not much more */
 #define HEAD_SIZE (512 + HTTPD_LOCATION_MAX)
 #define FIRST_MAX (CHUNK_SIZE - HEAD_SIZE) /* of a body, together with the head */
 #define REQUEST_SECONDS 5                  /* for a whole request to arrive */
-#define IDLE_SECONDS 60  /* between requests of a connection: longer than scrape intervals */
-#define REPLY_SECONDS 10 /* without the peer taking a chunk */
+#define REPLY_SECONDS 10                   /* without the peer taking a chunk */
 
 struct httpd {
     struct lws_context *lws;
@@ -39,156 +36,147 @@ struct httpd {
     unsigned connections; /* of the server's thread */
 };
 
-/* What is left of a reply; libwebsockets makes it, zeroed, for each connection. */
-struct pending {
-    struct buf body;
+/* A connection is for one request; libwebsockets makes this, zeroed, for each. */
+struct session {
+    struct buf head; /* of the request, as far as it has come in pieces */
+    bool answered;   /* what comes now is not listened to */
+    struct buf body; /* of the reply */
     size_t sent;
 };
 
-/* ---- request ---------------------------------------------------------------------------------- */
-
-static bool is_host_char(char c)
+static void session_release(struct session *s)
 {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr(".-_:[]", c) != NULL;
-}
-
-/* False when there are two Host headers or one that is no host (RFC 9112 section 3.2). */
-static bool read_host(struct lws *wsi, char host[HOST_SIZE])
-{
-    *host = '\0';
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HOST) == 0)
-        return true;
-    if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0 ||
-        lws_hdr_copy(wsi, host, HOST_SIZE, WSI_TOKEN_HOST) < 0)
-        return false;
-    for (char *p = host; *p != '\0'; p++) {
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p - 'A' + 'a');
-        if (!is_host_char(*p))
-            return false;
-    }
-    char *after_literal = strchr(host, ']');
-    char *port = strchr(after_literal != NULL ? after_literal : host, ':');
-    if (port != NULL)
-        *port = '\0';
-    return true;
-}
-
-/* A body is not read, so its bytes would be the next request: what stands in front of the server, and sends the requests of
- * others over the same connection, may count otherwise (RFC 9112 section 11.2). */
-static bool has_body(struct lws *wsi)
-{
-    char length[2] = "0";
-    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
-           (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 &&
-            (lws_hdr_copy(wsi, length, sizeof(length), WSI_TOKEN_HTTP_CONTENT_LENGTH) != 1 ||
-             length[0] != '0'));
+    buf_release(&s->head);
+    buf_release(&s->body);
+    *s = (struct session){.answered = true};
 }
 
 /* ---- reply ------------------------------------------------------------------------------------ */
 
+/* For people; no client goes by it (RFC 9112 section 4). */
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } rows[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {301, "Moved Permanently"},
+        {400, "Bad Request"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {414, "URI Too Long"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].status == status)
+            return rows[i].reason;
+    return "";
+}
+
+static void put_head(struct buf *b, const struct httpd_reply *reply)
+{
+    buf_putf(b,
+             "HTTP/1.1 %d %s\r\nserver: certroll\r\ncontent-type: %s\r\ncontent-length: %zu\r\n"
+             "connection: close\r\nx-content-type-options: nosniff\r\n",
+             reply->status, reason_of(reply->status), reply->content_type, reply->body.len);
+    if (reply->status == 405)
+        buf_puts(b, "allow: GET, HEAD\r\n");
+    if (reply->location[0] != '\0')
+        buf_putf(b, "location: %s\r\n", reply->location);
+    buf_puts(b, "\r\n");
+}
+
 /* The head, and the first bytes of the body with it: most replies are one packet. */
 static int write_start(struct lws *wsi, const struct httpd_reply *reply, size_t body_len)
 {
-    static const unsigned char nosniff[] = "nosniff";
-    static const unsigned char methods[] = "GET, HEAD";
+    AUTO(buf_release) struct buf head = BUF_INIT(HEAD_SIZE);
     unsigned char room[LWS_PRE + CHUNK_SIZE];
-    unsigned char *start = room + LWS_PRE;
-    unsigned char *p = start;
-    unsigned char *end = start + HEAD_SIZE - 1;
-    if (lws_add_http_common_headers(wsi, (unsigned)reply->status, reply->content_type,
-                                    reply->body.len, &p, end) != 0 ||
-        lws_add_http_header_by_name(wsi, (const unsigned char *)"x-content-type-options:", nosniff,
-                                    (int)sizeof(nosniff) - 1, &p, end) != 0)
-        return -1;
-    if (reply->status == 405 &&
-        lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_ALLOW, methods, (int)sizeof(methods) - 1,
-                                     &p, end) != 0)
-        return -1;
-    if (reply->location[0] != '\0' &&
-        lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_LOCATION,
-                                     (const unsigned char *)reply->location,
-                                     (int)strlen(reply->location), &p, end) != 0)
-        return -1;
-    if (lws_finalize_http_header(wsi, &p, end) != 0)
-        return -1;
+    put_head(&head, reply);
+    memcpy(room + LWS_PRE, head.data, head.len);
     if (body_len > 0)
-        memcpy(p, reply->body.data, body_len);
-    size_t len = (size_t)(p - start) + body_len;
-    if (lws_write(wsi, start, len, LWS_WRITE_HTTP_HEADERS) < 0)
-        return -1;
-    /* The kernel has room for many of these: such a peer asks on and on without reading, and what it asks would wake us
-     * again and again while libwebsockets waits for it. */
-    return lws_send_pipe_choked(wsi) != 0 ? -1 : 0;
+        memcpy(room + LWS_PRE + head.len, reply->body.data, body_len);
+    return lws_write(wsi, room + LWS_PRE, head.len + body_len, LWS_WRITE_RAW) < 0 ? -1 : 0;
 }
 
-static int complete(struct lws *wsi)
+/* libwebsockets sends what it still holds before it closes, and waits a moment for the peer to do so. */
+static int end(struct session *session)
 {
-    return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
-}
-
-/* A refusal ends the connection: its body, if any, is not read. */
-static int refuse(struct lws *wsi, int status)
-{
-    struct httpd_reply reply = {.status = status, .content_type = "text/plain"};
-    (void)write_start(wsi, &reply, 0);
+    session_release(session);
     return -1;
 }
 
-static int write_body(struct lws *wsi, struct pending *pending)
+static int refuse(struct lws *wsi, struct session *session, int status)
 {
-    size_t left = pending->body.len - pending->sent;
+    struct httpd_reply reply = {.status = status, .content_type = "text/plain"};
+    (void)write_start(wsi, &reply, 0);
+    return end(session);
+}
+
+static int write_body(struct lws *wsi, struct session *session)
+{
+    size_t left = session->body.len - session->sent;
     if (left == 0)
         return 0;
     unsigned char room[LWS_PRE + CHUNK_SIZE];
     size_t len = left < CHUNK_SIZE ? left : CHUNK_SIZE;
-    memcpy(room + LWS_PRE, pending->body.data + pending->sent, len);
-    pending->sent += len;
-    bool last = len == left;
-    if (lws_write(wsi, room + LWS_PRE, len, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
-        return -1;
-    if (last) {
-        buf_release(&pending->body);
-        *pending = (struct pending){0};
-        return complete(wsi);
-    }
+    memcpy(room + LWS_PRE, session->body.data + session->sent, len);
+    session->sent += len;
+    if (lws_write(wsi, room + LWS_PRE, len, LWS_WRITE_RAW) < 0 || len == left)
+        return end(session);
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REPLY_SECONDS);
     lws_callback_on_writable(wsi);
     return 0;
 }
 
-static int serve(struct httpd *h, struct lws *wsi, struct pending *pending)
+/* ---- request ---------------------------------------------------------------------------------- */
+
+static int serve(struct httpd *h, struct lws *wsi, struct session *session,
+                 const struct http1_request *asked)
 {
-    char *uri;
-    int len;
-    int method = lws_http_get_uri_and_method(wsi, &uri, &len);
-    if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD)
-        return refuse(wsi, 405);
-    if (len <= 0 || len > PATH_MAX_LEN)
-        return refuse(wsi, 414);
-    char host[HOST_SIZE];
-    if (has_body(wsi) || !read_host(wsi, host))
-        return refuse(wsi, 400);
-    char path[PATH_MAX_LEN + 1];
-    memcpy(path, uri, (size_t)len);
-    path[len] = '\0';
-    struct httpd_request req = {.path = path, .host = host};
+    struct httpd_request req = {
+        .path = asked->path, .has_query = asked->has_query, .host = asked->host};
     struct httpd_reply reply = {
         .status = 404, .content_type = "text/plain", .body = BUF_INIT(BODY_MAX)};
     h->handler(h->arg, &req, &reply);
-    pending->body = reply.body; /* released with the connection, whatever happens now */
-    size_t wanted = method == LWSHUMETH_HEAD ? 0 : reply.body.len;
+    session->body = reply.body; /* released with the connection, whatever happens now */
+    size_t wanted = asked->head_only ? 0 : reply.body.len;
     size_t first = wanted < FIRST_MAX ? wanted : FIRST_MAX;
     /* From now on the peer is waited for; what the handler took is not the peer's. */
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, REPLY_SECONDS);
-    if (write_start(wsi, &reply, first) != 0)
-        return -1;
-    if (first == wanted) {
-        buf_release(&pending->body);
-        return complete(wsi);
-    }
-    pending->sent = first;
+    if (write_start(wsi, &reply, first) != 0 || first == wanted)
+        return end(session);
+    session->sent = first;
     lws_callback_on_writable(wsi);
+    return 0;
+}
+
+static int on_bytes(struct httpd *h, struct lws *wsi, struct session *session, const char *bytes,
+                    size_t len)
+{
+    struct http1_request req;
+    if (session->answered)
+        return 0;
+    if (session->head.len > 0) {
+        size_t room = HTTP1_HEAD_MAX - session->head.len;
+        if (buf_add(&session->head, bytes, len < room ? len : room) != NULL)
+            abort(); /* no more than its limit */
+        bytes = session->head.data;
+        len = session->head.len;
+    }
+    int status = http1_request_read(bytes, len, &req);
+    if (status != HTTP1_MORE) {
+        session->answered = true;
+        return status == HTTP1_WHOLE ? serve(h, wsi, session, &req) : refuse(wsi, session, status);
+    }
+    if (session->head.len == 0) {
+        session->head = BUF_INIT(HTTP1_HEAD_MAX);
+        if (buf_add(&session->head, bytes, len) != NULL)
+            abort();
+    }
     return 0;
 }
 
@@ -198,9 +186,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
                     size_t len)
 {
     struct httpd *h = lws_context_user(lws_get_context(wsi));
-    struct pending *pending = user;
-    (void)in;
-    (void)len;
+    struct session *session = user;
     switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return h->connections >= CONNECTIONS_MAX;
@@ -210,21 +196,18 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_WSI_DESTROY:
         h->connections--;
         return 0;
-    case LWS_CALLBACK_HTTP:
-        return serve(h, wsi, pending);
-    case LWS_CALLBACK_HTTP_WRITEABLE:
-        return write_body(wsi, pending);
-    case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
-    case LWS_CALLBACK_CLOSED_HTTP:
-        if (pending != NULL) {
-            buf_release(&pending->body);
-            *pending = (struct pending){0};
-        }
+    case LWS_CALLBACK_RAW_ADOPT:
+        lws_set_timeout(wsi, (enum pending_timeout)PENDING_TIMEOUT_USER_REASON_BASE,
+                        REQUEST_SECONDS);
         return 0;
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-    case LWS_CALLBACK_RAW_ADOPT: /* CONNECT */
-        return -1;
+    case LWS_CALLBACK_RAW_RX:
+        return on_bytes(h, wsi, session, in, len);
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        return write_body(wsi, session);
+    case LWS_CALLBACK_RAW_CLOSE:
+        if (session != NULL)
+            session_release(session);
+        return 0;
     default:
         return 0;
     }
@@ -334,17 +317,13 @@ static struct lws_context *make_context(struct httpd *h, const struct endpoint *
         .iface = *ep->ip != '\0' ? ep->ip : NULL,
         .protocols = h->protocols,
         .user = h,
-        .server_string = "certroll",
         .vhost_name = "default",
         .gid = (__typeof__(info.gid))-1,
         .uid = (__typeof__(info.uid))-1,
         .fd_limit_per_thread = CONNECTIONS_MAX + FDS_OF_LWS,
-        .max_http_header_data = HEADERS_SIZE,
         .timeout_secs = REQUEST_SECONDS,
-        .timeout_secs_ah_idle = REQUEST_SECONDS,
-        .keepalive_timeout = IDLE_SECONDS,
         /* Dual stack whatever net.ipv6.bindv6only says: V6ONLY_VALUE is left out. */
-        .options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
+        .options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_ONLY_RAW |
                    LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY |
                    (is_ipv6(ep) ? 0 : LWS_SERVER_OPTION_DISABLE_IPV6),
     };
@@ -372,7 +351,7 @@ struct err *httpd_start(const char *listen, httpd_handler handler, void *arg,
     h->handler = handler;
     h->arg = arg;
     h->protocols[0] = (struct lws_protocols){
-        .name = "http", .callback = on_event, .per_session_data_size = sizeof(struct pending)};
+        .name = "http", .callback = on_event, .per_session_data_size = sizeof(struct session)};
     h->lws = make_context(h, &ep);
     if (h->lws == NULL) {
         free(h);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small HTTP/1.1 server on libwebsockets for /metrics, /livez, /readyz and the ACME solver: GET and
- * HEAD only (405, or 403 for what is no method), without a body, headers up to 4 KiB, 5 s for a request to arrive,
- * at most 256 connections. Upgrades are refused.
+ * A small HTTP/1.1 server for /metrics, /livez, /readyz and the ACME solver: GET and HEAD only, one request for each
+ * connection, read as net/http1.h says: without a body, a head of at most 4 KiB, 5 s for it to arrive. At most 256
+ * connections. Upgrades are refused. libwebsockets has the sockets.
  */
 #ifndef CERTROLL_NET_HTTPD_H
 #define CERTROLL_NET_HTTPD_H
+
+#include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 
 struct httpd_request {
-    const char *path; /* without the query, at most 1 KiB; %XX decoded, "." and ".." resolved */
+    const char *path; /* as it was sent, without the query; at most 1 KiB */
+    bool has_query;
     const char *host; /* Host without the port, lower case; "" when absent */
 };
 #define HTTPD_LOCATION_MAX 1024

@@ -80,7 +80,7 @@ static char *find_thumbprint(const struct env *env, const char *host, const char
 
 void http01_answer(void *arg, const struct httpd_request *req, struct httpd_reply *reply)
 {
-    const char *token = http01_token_of(req->path);
+    const char *token = http01_token_of(req);
     if (token == NULL)
         return;
     auto_free char *thumbprint = find_thumbprint(arg, req->host, token);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A request to a responder of HTTP-01 challenges, as it comes to its server: bytes on a socket. Whoever answers
- * answers with a token and a thumbprint or sends the CA on, and only for what is exactly the path of a token.
+ * answers with a token and a thumbprint or sends the CA on, and only to what begins with exactly the path of a token.
  */
 #include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define REQUEST_MAX 8192
 
 static struct httpd *httpd;
+static const uint8_t *raw; /* what the peer has sent */
+static size_t raw_len;
 
 #define MUST(condition)                                                                            \
     do {                                                                                           \
@@ -31,6 +34,13 @@ static struct httpd *httpd;
     } while (0)
 
 /* ---- what handlers promise ---- */
+
+static bool was_sent(const char *method, const char *path)
+{
+    char line[2048];
+    int len = snprintf(line, sizeof(line), "%s %s HTTP/1.", method, path);
+    return raw_len > (size_t)len && memcmp(raw, line, (size_t)len) == 0;
+}
 
 static bool is_base64url(const char *s, size_t len)
 {
@@ -72,8 +82,9 @@ static void handle(void *arg, const struct httpd_request *req, struct httpd_repl
     char thumbprint[] = THUMBPRINT;
     (void)arg;
     check_request(req);
-    const char *token = http01_token_of(req->path);
+    const char *token = http01_token_of(req);
     MUST(token == NULL || str_starts(req->path, HTTP01_PATH));
+    MUST(token == NULL || was_sent("GET", req->path) || was_sent("HEAD", req->path));
     http01_respond(thumbprint, req, reply);
     check_answer(token, reply);
     check_forward(req, token);
@@ -121,6 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int fd = dial();
     size_t len = size < REQUEST_MAX ? size : REQUEST_MAX;
+    raw = data;
+    raw_len = len;
     (void)send(fd, data, len, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
     read_answers(fd);

@@ -52,10 +52,22 @@ static void only_the_exact_path_is_answered(void **state)
         HTTP01_PATH "/" TOKEN,
         HTTP01_PATH "../" TOKEN,
         HTTP01_PATH "a/" TOKEN,
+        HTTP01_PATH TOKEN ";x",
+        HTTP01_PATH TOKEN "&x",
+        "/" HTTP01_PATH TOKEN,
+        "/x/.." HTTP01_PATH TOKEN,
+        "/%2ewell-known/acme-challenge/" TOKEN,
+        HTTP01_PATH "%30123456789abcdef",
     };
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (status_of(others[i]) != 404)
             fail_msg("%s was answered", others[i]);
+    char thumbprint[] = THUMBPRINT;
+    const struct httpd_request asked = {
+        .path = HTTP01_PATH TOKEN, .has_query = true, .host = "a.test"};
+    struct httpd_reply reply = {.status = 404, .body = BUF_INIT(1024)};
+    http01_respond(thumbprint, &asked, &reply);
+    assert_int_equal(reply.status, 404);
 }
 
 static void hostile_tokens_are_not_echoed(void **state)

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -73,6 +74,10 @@ static void test_routes(void **state)
         {"/none", 404, "text/plain", ""},
         {"/", 404, "text/plain", ""},
         {"/echo/a.b_c-D~9", 200, "text/plain", "path=/echo/a.b_c-D~9 host=127.0.0.1"},
+        /* As it was sent. */
+        {"/echo/../a%2F%00//b;c&d", 200, "text/plain",
+         "path=/echo/../a%2F%00//b;c&d host=127.0.0.1"},
+        {"/%6civez", 404, "text/plain", ""},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -107,7 +112,7 @@ static void test_head(void **state)
     assert_int_equal(r.status, 200);
     assert_string_equal(len, "2");
     assert_int_equal(r.body.len, 0);
-    AUTO_RESPONSE next = get("GET", "/livez", 0); /* on the same connection */
+    AUTO_RESPONSE next = get("GET", "/livez", 0);
     assert_string_equal(buf_str(&next.body), "ok");
 }
 
@@ -255,17 +260,37 @@ static void assert_alive(void)
     assert_string_equal(buf_str(&r.body), "ok");
 }
 
+/* A connection is for one request: what follows may be another one's, whom a proxy has let in by mistake. */
 static void test_pipelining(void **state)
 {
     (void)state;
     char answer[8192];
+    int before = atomic_load(&handled);
     int fd = dial();
-    say(fd, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /json HTTP/1.1\r\nHost: a\r\n\r\n"
-            "GET /livez HTTP/1.0\r\n\r\n");
+    say(fd, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET /json HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_true(read_all(fd, answer, sizeof(answer), 5000));
     close(fd);
-    assert_non_null(strstr(answer, "\r\n\r\nokHTTP/1.1 503"));
-    assert_non_null(strstr(answer, "{}HTTP/1.0 200"));
+    assert_true(str_starts(answer, "HTTP/1.1 200 "));
+    assert_non_null(strstr(answer, "\r\nconnection: close\r\n"));
+    assert_true(str_ends(answer, "\r\n\r\nok"));
+    assert_int_equal(atomic_load(&handled), before + 1);
+}
+
+/* In pieces of a byte. */
+static void test_pieces(void **state)
+{
+    (void)state;
+    static const char bytes[] = "GET /echo/a HTTP/1.1\r\nHost: a\r\n\r\n";
+    char answer[1024];
+    int fd = dial(), on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
+        assert_int_equal(send(fd, bytes + i, 1, MSG_NOSIGNAL), 1);
+        poll(NULL, 0, 2);
+    }
+    assert_true(read_all(fd, answer, sizeof(answer), 5000));
+    close(fd);
+    assert_true(str_ends(answer, "path=/echo/a host=a"));
 }
 
 /* None of these reach the handler, and the connection ends. */
@@ -284,7 +309,12 @@ static void test_garbage(void **state)
         "BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
-        "GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /a\tb HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET  /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://a/livez HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /livez HTTP/1.1\r\n\r\n",
+        "GET /livez\r\n\r\n",
+        "get /livez HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /livez HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n"
         "HTTP2-Settings: AAMAAABk\r\n\r\n",
         "GET /livez HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -321,6 +351,10 @@ static void test_bodies(void **state)
         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" INNER,
         "Transfer-Encoding: chunked\r\n\r\n23\r\n" INNER "\r\n0\r\n\r\n",
         "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n" INNER,
+        "Content-Length : 35\r\n\r\n" INNER,
+        "Transfer-Encoding\t: chunked\r\n\r\n0\r\n\r\n" INNER,
+        "X: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" INNER,
+        "X: a\r\n Content-Length: 35\r\n\r\n" INNER,
         "transfer-encoding: identity\r\n\r\n" INNER,
     };
     int before = atomic_load(&handled);
@@ -416,7 +450,7 @@ static void test_too_many_connections(void **state)
     }
     for (int i = 0; i < MANY; i++)
         close(fds[i]);
-    assert_in_range(served, 200, 256);
+    assert_true(served >= 200);
     for (int64_t until = now_ns() + 20 * NS_PER_SEC; now_ns() < until;) {
         auto_free char *url = url_of("/livez");
         AUTO_RESPONSE r = {0};
@@ -535,14 +569,23 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),        cmocka_unit_test(test_redirect),
-        cmocka_unit_test(test_head),          cmocka_unit_test(test_other_methods),
-        cmocka_unit_test(test_large_body),    cmocka_unit_test(test_long_paths),
-        cmocka_unit_test(test_hosts),         cmocka_unit_test(test_pipelining),
-        cmocka_unit_test(test_garbage),       cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_one_piece),     cmocka_unit_test(test_greedy_peer),
-        cmocka_unit_test(test_slow_peers),    cmocka_unit_test(test_too_many_connections),
-        cmocka_unit_test(test_parallel),      cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_redirect),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_other_methods),
+        cmocka_unit_test(test_large_body),
+        cmocka_unit_test(test_long_paths),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_pipelining),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_one_piece),
+        cmocka_unit_test(test_greedy_peer),
+        cmocka_unit_test(test_slow_peers),
+        cmocka_unit_test(test_too_many_connections),
+        cmocka_unit_test(test_parallel),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_bad_addresses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
