@@ -270,12 +270,30 @@ static bool is_for(const struct grant *g, const struct budget_ask *ask)
     return same;
 }
 
+/* Whoever asks again was not placed, and more may have been counted since it was granted: an order of an earlier process
+ * that was found again, say. The server knows of that, too, and would refuse. */
+static bool is_still_there(struct budgets *b, const struct grant *g, const struct budget_ask *ask,
+                           int64_t now)
+{
+    if (!g->reserved)
+        return true;
+    for (size_t i = 0; i < ask->count; i++)
+        if (!ask->needs[i].only_looked_at)
+            budget_unreserve(&b->ledger, &ask->needs[i], now);
+    bool there = is_there(b, ask, now);
+    for (size_t i = 0; i < ask->count; i++)
+        if (!ask->needs[i].only_looked_at)
+            budget_reserve(&b->ledger, &ask->needs[i], now);
+    return there;
+}
+
 void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_answer *ret_answer)
 {
     *ret_answer = (struct budget_answer){0};
     int64_t now = begin(b);
     const struct grant *g = map_get(&b->grants, ask->id);
-    if (g != NULL && !is_for(g, ask)) { /* another account by now, or other limits */
+    /* Another account by now, or other limits. */
+    if (g != NULL && (!is_for(g, ask) || !is_still_there(b, g, ask, now))) {
         settle(b, ask->id, BUDGET_NOT_PLACED, now);
         g = NULL;
     }

@@ -34,7 +34,8 @@ struct budget_answer {
     bool undecided;    /* it has only come: its place is known at look_at, a second from now */
 };
 /* Reserves all that is needed, or nothing and keeps a place. What is reserved does not come back while the order is
- * being placed, as the server may count it at any time until it has answered. */
+ * being placed, as the server may count it at any time until it has answered. Whoever is tried again waits when more was
+ * counted meanwhile than leaves room for it. */
 void budgets_ask(struct budgets *b, const struct budget_ask *ask, struct budget_answer *ret_answer);
 /* The server has answered: it may have counted the order as late as now, and so do we. When that was, also if it is told
  * again; 0 for one that was not granted. */

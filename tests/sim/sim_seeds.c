@@ -59,5 +59,7 @@ const struct sim_named_seed sim_named_seeds[] = {
     {748540,
      "who waits for a name had failed to look so often that the next look came in the hour of "
      "rest"},
+    {727245, "an order that had been lost was found and counted, and another one that had been "
+             "granted before was tried again beside it"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -111,6 +111,32 @@ static void a_grant_is_for_its_account(void **state)
     assert_int_equal(budgets_left(s->b, &other), 4);
 }
 
+/* An order that was lost is found, or a name fails, between two tries to place what was granted: who has no room any more
+ * waits, and only that one. */
+static void what_is_heard_of_meanwhile_goes_before_a_grant(void **state)
+{
+    struct scene *s = *state;
+    struct budget_need needs[] = {account(2),
+                                  {.kind = BUDGET_FAILURES,
+                                   .key = "name",
+                                   .limit = {1, NS_PER_HOUR},
+                                   .only_looked_at = true}};
+    assert_true(ask(s, "ns", "1", needs, 1).granted);
+    assert_true(ask(s, "ns", "2", needs, 2).granted);
+    budgets_count(s->b, needs, 1, 0);
+    struct budget_answer a = ask(s, "ns", "1", needs, 1);
+    assert_false(a.granted);
+    assert_int_equal(a.kind, BUDGET_ORDERS);
+    assert_int_equal(a.at, NOW + EACH);
+    assert_int_equal(budgets_left(s->b, &needs[0]), 0);
+    assert_true(ask(s, "ns", "2", needs, 2).granted);
+    budgets_count(s->b, &needs[1], 1, 0);
+    a = ask(s, "ns", "2", needs, 2);
+    assert_false(a.granted);
+    assert_int_equal(a.kind, BUDGET_FAILURES);
+    assert_int_equal(budgets_left(s->b, &needs[0]), 1);
+}
+
 /* What the server counted two seconds later comes back two seconds later. */
 static void an_order_counts_when_it_is_answered(void **state)
 {
@@ -512,6 +538,7 @@ int main(void)
         TEST(asking_twice_takes_once),
         TEST(a_raised_limit_lets_go),
         TEST(a_grant_is_for_its_account),
+        TEST(what_is_heard_of_meanwhile_goes_before_a_grant),
         TEST(an_order_counts_when_it_is_answered),
         TEST(what_is_being_placed_does_not_come_back),
         TEST(what_was_lost_counts_from_then),
