@@ -313,7 +313,8 @@ static bool same_record(const struct challenge_record *a, const struct challenge
            str_eq(a->provider, b->provider);
 }
 
-/* Those that end as well do not count: else each would leave it to the others, and it stayed. */
+/* Those that end as well do not count: else each would leave it to the others, and it stayed. Nor does who was let go, and
+ * may be gone without our hearing of it: it takes out nothing more. */
 struct err *challenge_record_is_shared(const struct challenge_pass *p, bool *ret_shared)
 {
     const struct challenge *c = p->challenge;
@@ -324,10 +325,11 @@ struct err *challenge_record_is_shared(const struct challenge_pass *p, bool *ret
                        &found));
     for (size_t i = 0; i < found.len; i++) {
         const struct challenge *o = found.items[i];
-        *ret_shared = *ret_shared || (!str_eq(o->obj.meta.uid, c->obj.meta.uid) &&
-                                      o->obj.meta.deletion_timestamp == 0 &&
-                                      !order_state_is_final(challenge_state(p->env, o)) &&
-                                      same_record(&o->status.dns01, &c->status.dns01));
+        *ret_shared =
+            *ret_shared ||
+            (!str_eq(o->obj.meta.uid, c->obj.meta.uid) && o->obj.meta.deletion_timestamp == 0 &&
+             challenge_record_is_held(o) && !order_state_is_final(challenge_state(p->env, o)) &&
+             same_record(&o->status.dns01, &c->status.dns01));
     }
     return NULL;
 }

@@ -61,5 +61,7 @@ const struct sim_named_seed sim_named_seeds[] = {
      "rest"},
     {727245, "an order that had been lost was found and counted, and another one that had been "
              "granted before was tried again beside it"},
+    {838922, "a value was left to a Challenge that had been let go, and was gone without our "
+             "hearing of it"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -256,7 +256,7 @@ static void what_another_order_may_have_put_there_is_looked_for(void **state)
     AUTO(stage_close) struct stage t;
     auto_free char *recorded = go_to_recorded_at_ovh(&t);
     recorded[strlen(recorded) - 1] = '\0';
-    put_another(&t, "", recorded + 1);
+    put_another(&t, FINALIZERS, recorded + 1);
     plan_look_and_present(&t);
     reconcile(&t);
 }
