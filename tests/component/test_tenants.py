@@ -191,6 +191,24 @@ def test_an_account_of_my_own_is_no_way_in(api, tenants, pebble, cluster_issuer,
     assert host not in [rule["host"] for i in api.list("Ingress", HOME) for rule in i["spec"]["rules"]]
 
 
+def test_a_solver_that_is_slipped_in_is_no_way_in(api, tenants, pebble, cluster_issuer, ca):
+    """Whoever serves the answers himself, with an account of his own, needs no grant: his order for any name is placed. In
+    place of his own answers he does not get certroll's, and the next attempt spends no order."""
+    host, theirs = host_of("slipped"), cluster_issuer("shared")
+    route(api, tenants[0], host)
+    ask(api, tenants[0], theirs, host)
+    api.wait_ready("Certificate", tenants[0], "web")
+    api.create(acme(tenants[1], pebble, "own", server=f"{ca.url}/dir", solvers=[{"http01": {"external": {}}}]))
+    api.wait_ready("Issuer", tenants[1], "own")
+    ask(api, tenants[1], {"name": "own"}, host)
+    wait_for("its Challenge", lambda: api.list("Challenge", tenants[1]), 20, lambda: api.describe(tenants[1]))
+    api.patch("Issuer", tenants[1], "own", {"spec": {"acme": {"solvers": [{"http01": {"shared": {}}}]}}})
+    wait_for("the order to be given up", lambda: not api.list("Challenge", tenants[1]), 30,
+             lambda: api.describe(tenants[1]))
+    assert host in refused(api, tenants[1], ca, "NameNotAllowed")
+    assert host not in [rule["host"] for i in api.list("Ingress", HOME) for rule in i["spec"]["rules"]]
+
+
 def test_the_other_s_warm_solver_is_no_way_in(api, tenants, cluster_issuer, ca, responder):
     """The first has gone, its Pod is still there, and what it proved lives on at the CA. Whoever comes next proves the
     name anew: a route that nobody serves gets no certificate."""
