@@ -237,7 +237,7 @@ static void redirects_are_followed_as_a_ca_does(void **state)
     assert_true(scripted_seen(&w.web, 3)->skip_verify);
     assert_int_equal(scripted_seen(&w.web, 3)->flags, HTTP_GUARDED | HTTP_NO_REUSE);
     scripted_plan_headers(&w.web, URL, 301, "location: http://b.test/x?secret\n", "");
-    scripted_plan(&w.web, "GET http://b.test/x", 404, "");
+    scripted_plan(&w.web, "GET http://b.test/x?secret", 404, "");
     expect_err(http01_self_check(&w.check), ERR_TRANSIENT, "SelfCheckFailed",
                "after a redirect to http://b.test: 192.0.2.9 answered 404");
 }
@@ -267,6 +267,20 @@ static void redirects_that_a_ca_refuses_are_refused(void **state)
     for (size_t i = 0; i < 11; i++)
         scripted_plan_headers(&w.web, URL, 302, "location: http://a.test" PATH "\n", "");
     expect_err(http01_self_check(&w.check), ERR_TRANSIENT, "SelfCheckFailed", "10 redirects");
+}
+
+/* The transport judges each hop's address. */
+static void a_redirect_to_an_address_is_under_guard(void **state)
+{
+    (void)state;
+    WORLD(w);
+    scripted_dns_address(&w.dns, "a.test", V4);
+    scripted_plan_headers(&w.web, URL, 302, "location: http://127.0.0.1/x\n", "");
+    scripted_plan_error(&w.web, "GET http://127.0.0.1/x",
+                        err_new(ERR_DENIED, "AddressForbidden", "loopback"));
+    expect_err(http01_self_check(&w.check), ERR_DENIED, "AddressForbidden", "loopback");
+    assert_string_equal(scripted_seen(&w.web, 1)->connect_to, "127.0.0.1:80");
+    assert_int_equal(scripted_seen(&w.web, 1)->flags, HTTP_GUARDED | HTTP_NO_REUSE);
 }
 
 static void delays_grow_to_two_seconds_then_ten(void **state)
@@ -303,6 +317,7 @@ int main(void)
         cmocka_unit_test(places_stand_for_dns),
         cmocka_unit_test(redirects_are_followed_as_a_ca_does),
         cmocka_unit_test(redirects_that_a_ca_refuses_are_refused),
+        cmocka_unit_test(a_redirect_to_an_address_is_under_guard),
         cmocka_unit_test(delays_grow_to_two_seconds_then_ten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
