@@ -70,6 +70,49 @@ static void an_account_needs_no_contact(void **state)
     assert_payload(&f, "{\"termsOfServiceAgreed\":true}");
 }
 
+/* Whatever the user wrote, and without an address, too: the CA judges, and the user hears which field it is. */
+static void addresses_are_the_cas_to_judge(void **state)
+{
+    (void)state;
+    char longest[321]; /* as the CRD takes it */
+    memset(longest, 'a', sizeof(longest));
+    memcpy(longest + 308, "@example.com", 13);
+    const struct {
+        const char *email, *refusal;
+    } rows[] = {
+        {"a@b.test", NULL},
+        {"a2345678901234567890123456789012345678901234567890@b.test", NULL},
+        {longest, NULL},
+        {NULL, "unsupportedContact"},
+        {"mailto:a@b.test", "invalidContact"},
+        {"a", "invalidContact"},
+        {"@", "invalidContact"},
+        {"a@", "invalidContact"},
+        {"@b.test", "invalidContact"},
+        {"a b@b.test", "invalidContact"},
+        {"a@b.test\n", "invalidContact"},
+        {"a@b.test,c@d.test", "unsupportedContact"},
+    };
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(acme_registration_release) struct acme_registration r = {0};
+        auto_free char *problem =
+            x_printf(PROBLEM("%s", "not this one"), str_or(rows[i].refusal, ""));
+        auto_free char *uri = rows[i].email != NULL ? x_printf("mailto:%s", rows[i].email) : NULL;
+        bool good = rows[i].refusal == NULL;
+        fake_answer(&f, good ? 201 : 400, good ? LOCATION : PROBLEM_HEADER,
+                    good ? "{\"status\":\"valid\"}" : problem);
+        struct err *e = acme_account_register(f.ca, f.key, rows[i].email, NULL, &r);
+        assert_true(str_eq(JSTR(f.payload, "contact", "0"), uri));
+        assert_int_equal(json_count(JGET(f.payload, "contact")), uri != NULL);
+        if (good)
+            assert_ok(e);
+        else
+            assert_error(e, ERR_INVALID, NULL, "not this one; correct spec.acme.email");
+    }
+}
+
 static void contacts_are_read_with_care(void **state)
 {
     (void)state;
@@ -241,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_account_is_registered),
         cmocka_unit_test(an_account_needs_no_contact),
+        cmocka_unit_test(addresses_are_the_cas_to_judge),
         cmocka_unit_test(contacts_are_read_with_care),
         cmocka_unit_test(accounts_that_ended_are_denied),
         cmocka_unit_test(broken_answers_are_refused),
