@@ -211,6 +211,41 @@ static void a_key_is_changed_by_its_age(void **state)
     assert_true(pki_key_matches(made, &(struct pki_key_spec){PKI_ECDSA, 384}));
 }
 
+/* Each signs with its own algorithm, the old one outside, and a binding is neither read nor sent again. */
+static void the_next_key_may_be_of_another_kind(void **state)
+{
+    (void)state;
+    static const struct acme_external_account external = {
+        .key_id = "kid-1", .key_secret_ref = {.name = "eab", .key = "secret"}};
+    static const struct {
+        struct pki_key_spec old;
+        const char *alg, *next;
+        const struct acme_external_account *binding;
+    } rows[] = {{{PKI_ECDSA, 256}, "ES256", "RS256", NULL},
+                {{PKI_RSA, 2048}, "RS256", "ES256", NULL},
+                {{PKI_RSA, 2048}, "RS256", "ES384", &external}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        struct subject x;
+        subject_init(&x);
+        AUTO_KEY old = NULL;
+        expect_ok(pki_key_generate(&rows[i].old, &old));
+        READINESS r = {0}, done = {0};
+        registered(&s, &x, old, &r);
+        x.acme.account_key.algorithm = rows[i].next;
+        x.acme.external_account_binding = rows[i].binding;
+        ask(&x);
+        change_key(&s, &x, old, &done);
+        json_auto_t *outer = scripted_json(&s.world, 8);
+        json_auto_t *header = decoded(outer, "protected");
+        json_auto_t *inner = payload(&s, 8);
+        json_auto_t *inner_header = decoded(inner, "protected");
+        assert_string_equal(JSTR(header, "alg"), rows[i].alg);
+        assert_string_equal(JSTR(inner_header, "alg"), rows[i].next);
+    }
+}
+
 /* ---- crashes: two keys in the Secret ---- */
 
 static void a_crash_after_the_change_is_ended(void **state)
@@ -544,6 +579,7 @@ int main(void)
         cmocka_unit_test(a_key_is_changed_on_demand),
         cmocka_unit_test(a_long_wish_is_remembered_as_far_as_there_is_room),
         cmocka_unit_test(a_key_is_changed_by_its_age),
+        cmocka_unit_test(the_next_key_may_be_of_another_kind),
         cmocka_unit_test(a_crash_after_the_change_is_ended),
         cmocka_unit_test(a_crash_before_the_change_is_ended),
         cmocka_unit_test(a_crash_before_the_status_is_ended),
