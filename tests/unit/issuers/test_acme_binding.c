@@ -153,6 +153,44 @@ static void the_binding_is_sent_once(void **state)
     ensured(&s, &x, &again);
 }
 
+/* Each has its own binding, or none, though the CA is one. */
+static void issuers_are_bound_one_by_one(void **state)
+{
+    (void)state;
+    static const char *const kids[] = {"kid-1", "kid-2", NULL};
+    SCENE s = {0};
+    scene_open(&s);
+    for (size_t i = 0; i < ARRAY_LEN(kids); i++) {
+        struct acme_external_account own = external;
+        struct subject x;
+        bound_subject(&x);
+        own.key_id = kids[i];
+        x.acme.external_account_binding = kids[i] != NULL ? &own : NULL;
+        x.issuer.obj.meta.uid = str_or(kids[i], "unbound");
+        AUTO_KEY key = scene_key();
+        READINESS r = {0};
+        plan_key(&s, key);
+        if (i == 0)
+            plan_directory_meta(&s, CA, REQUIRED);
+        plan_account(&s, CA, 400, PROBLEM("accountDoesNotExist", "no"));
+        if (kids[i] == NULL) {
+            expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_INVALID,
+                       "ExternalAccountRequired", "write spec.acme.externalAccountBinding");
+            continue;
+        }
+        plan_mac(&s, "AQID");
+        plan_account(&s, CA, 201, VALID);
+        ensured(&s, &x, &r);
+        json_auto_t *sent = payload(&s, s.world.done - 1);
+        const char *text = JSTR(sent, "externalAccountBinding", "protected");
+        auto_free char *raw = NULL;
+        size_t len = 0;
+        expect_ok(base64url_decode(text, strlen(text), &raw, &len));
+        json_auto_t *header = parsed(raw);
+        assert_string_equal(JSTR(header, "kid"), kids[i]);
+    }
+}
+
 /* A status that was lost, or a crash before it was written: the CA knows the key, and the binding,
  * which may be good for one account only, is neither read nor sent. */
 static void a_known_key_is_not_bound_again(void **state)
@@ -279,6 +317,7 @@ int main(void)
         cmocka_unit_test(other_keys_are_refused_and_not_shown),
         cmocka_unit_test(without_the_field_nothing_is_read),
         cmocka_unit_test(the_binding_is_sent_once),
+        cmocka_unit_test(issuers_are_bound_one_by_one),
         cmocka_unit_test(a_known_key_is_not_bound_again),
         cmocka_unit_test(neither_contact_nor_loss_send_it_to_a_ca_that_knows_the_key),
         cmocka_unit_test(a_ca_that_needs_it_says_so),
