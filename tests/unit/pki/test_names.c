@@ -95,6 +95,7 @@ static void good_names_pass(void **state)
         {IN(dns), "*.example.com"},
         {IN(dns), "xn--bcher-kva.example"},
         {IN(dns), "_dmarc.example.com"},
+        {IN(dns), "www.shop.example.com"},
         {IN(dns), "1.2.3.4.example"},
         {IN(dns), LABEL_63 ".example.com"},
         {IN(uris), "spiffe://example.org/ns/a/sa/b"},
