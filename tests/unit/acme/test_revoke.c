@@ -18,12 +18,15 @@ static void an_account_revokes(void **state)
     (void)state;
     FAKE_CA f = {0};
     fake_ca_init(&f);
-    fake_answer(&f, 200, "", "");
-    assert_ok(acme_revoke(&f.account, der, sizeof(der), 4));
-    assert_string_equal(f.url, FAKE_HOST "/revoke");
-    assert_string_equal(JSTR(f.payload, "certificate"), "MAMCAQc");
-    assert_int_equal(JINT(f.payload, -1, "reason"), 4);
-    assert_string_equal(JSTR(f.protected, "kid"), FAKE_ACCOUNT);
+    static const int reasons[] = {4, 0};
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        fake_answer(&f, 200, "", "");
+        assert_ok(acme_revoke(&f.account, der, sizeof(der), reasons[i]));
+        assert_string_equal(f.url, FAKE_HOST "/revoke");
+        assert_string_equal(JSTR(f.payload, "certificate"), "MAMCAQc");
+        assert_int_equal(JINT(f.payload, -1, "reason"), reasons[i]);
+        assert_string_equal(JSTR(f.protected, "kid"), FAKE_ACCOUNT);
+    }
 }
 
 /* Section 7.6: without an account the JWK is sent, and the signature proves the certificate's key. */
