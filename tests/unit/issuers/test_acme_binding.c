@@ -149,8 +149,15 @@ static void the_binding_is_sent_once(void **state)
     assert_null(JGET(asked, "externalAccountBinding"));
     json_auto_t *sent = payload(&s, 5);
     assert_non_null(JGET(sent, "externalAccountBinding", "signature"));
-    plan_key(&s, key);
-    ensured(&s, &x, &again);
+    /* Nor when it is another one later, or none: the account is there. */
+    static const struct acme_external_account other = {
+        .key_id = "kid-2", .key_secret_ref = {.name = "eab", .key = "secret"}};
+    const struct acme_external_account *const later[] = {&external, &other, NULL};
+    for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+        x.acme.external_account_binding = later[i];
+        plan_key(&s, key);
+        ensured(&s, &x, &again);
+    }
 }
 
 /* Each has its own binding, or none, though the CA is one. */
