@@ -44,6 +44,7 @@ static void size_zero_is_the_default_and_ed25519_has_none(void **state)
     AUTO_KEY ecdsa = new_key(PKI_ECDSA, 0);
     AUTO_KEY ed = new_key(PKI_ED25519, 4096);
     assert_true(pki_key_matches(rsa, &(struct pki_key_spec){PKI_RSA, 2048}));
+    assert_false(pki_key_matches(rsa, &(struct pki_key_spec){PKI_RSA, 3072}));
     assert_true(pki_key_matches(ecdsa, &(struct pki_key_spec){PKI_ECDSA, 256}));
     assert_true(pki_key_matches(ed, &(struct pki_key_spec){PKI_ED25519, 0}));
 }
