@@ -122,6 +122,29 @@ static char *not_allowed(const struct acme_chain *chain, const char *name)
         name, ns, issuer);
 }
 
+/* Where certroll's replicas answer under another host than the name, its route is certroll's as well. The host in a
+ * ClusterIssuer is its administrator's choice. */
+static bool has_central_host(const struct acme_chain *chain, const char *name,
+                             char out[DNS_NAME_MAX + 1])
+{
+    const struct acme_solver *s = acme_chain_solver(chain, name);
+    const struct http01_tier *tier = s != NULL ? http01_tier_of(s->http01) : NULL;
+    if (is_cluster(chain->issuer) || tier == NULL || tier->host == NULL)
+        return false;
+    tier->host(s->http01, name, out);
+    return strcasecmp(out, name) != 0;
+}
+
+static char *central_host_not_allowed(const struct acme_chain *chain, const char *name,
+                                      const char *host)
+{
+    return x_printf(NAME_NOT_ALLOWED
+                    ": %s: no Ingress, HTTPRoute or Gateway of namespace %s carries %s, the host "
+                    "of http01.redirect.url in Issuer %s, where certroll's own replicas would "
+                    "answer: route it there, or have a ClusterIssuer with that URL",
+                    name, chain->request->obj.meta.namespace, host, chain->issuer->obj.meta.name);
+}
+
 struct err *names_judge_grants(const struct env *env, const struct acme_chain *chain,
                                const struct strlist *names, char **ret_why)
 {
@@ -137,8 +160,11 @@ struct err *names_judge_grants(const struct env *env, const struct acme_chain *c
         if (!allowed && !read)
             TRY(http01_hosts_of(&env->http01, ns, &g.hosts));
         read = read || !allowed;
+        char host[DNS_NAME_MAX + 1];
         if (!allowed && !is_routed(&g.hosts, name))
             *ret_why = not_allowed(chain, name);
+        else if (has_central_host(chain, name, host) && !is_routed(&g.hosts, host))
+            *ret_why = central_host_not_allowed(chain, name, host);
     }
     return NULL;
 }

@@ -302,7 +302,7 @@ def test_a_host_elsewhere_sends_the_ca_on(api, env, ns, pebble, dns, responder, 
     assert status("127.0.0.2", 80, token) == 301
     assert [status("127.0.0.2", 80, path) for path in (PATH, PATH + "short", "/", "/metrics", token + "/")] == [404] * 5
     http01 = {"redirect": {"url": f"http://{central}"}, "selfCheck": {"nameservers": [env["DNS_SERVER"]]}}
-    api.create(route(ns, name))
+    api.create(route(ns, name, central))
     api.create(acme(ns, pebble, solvers=[{"http01": http01}]))
     api.wait_ready("Issuer", ns, "acme")
     api.create(certificate(ns, "web", "acme", dnsNames=[name]))

@@ -191,6 +191,18 @@ def test_an_account_of_my_own_is_no_way_in(api, tenants, pebble, cluster_issuer,
     assert host not in [rule["host"] for i in api.list("Ingress", HOME) for rule in i["spec"]["rules"]]
 
 
+def test_a_central_host_of_the_other_is_no_way_in(api, tenants, pebble, cluster_issuer, ca):
+    """A name of my own is sent on to a host where certroll's replicas would answer: only to one that I route."""
+    mine, central = host_of("sent"), host_of("central")
+    route(api, tenants[1], mine)
+    api.create(acme(tenants[1], pebble, "own", server=f"{ca.url}/dir",
+                    solvers=[{"http01": {"redirect": {"url": f"http://{central}"}}}]))
+    api.wait_ready("Issuer", tenants[1], "own")
+    ask(api, tenants[1], {"name": "own"}, mine)
+    assert central in refused(api, tenants[1], ca, "NameNotAllowed")
+    assert central not in [rule["host"] for i in api.list("Ingress", HOME) for rule in i["spec"]["rules"]]
+
+
 def test_a_solver_that_is_slipped_in_is_no_way_in(api, tenants, pebble, cluster_issuer, ca):
     """Whoever serves the answers himself, with an account of his own, needs no grant: his order for any name is placed. In
     place of his own answers he does not get certroll's, and the next attempt spends no order."""

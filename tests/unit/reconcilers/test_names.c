@@ -424,6 +424,8 @@ static void a_record_that_stays_needs_a_grant_for_an_account_that_is_shared(void
 static void an_issuer_of_the_namespace_needs_a_route_where_replicas_answer(void **state)
 {
     (void)state;
+#define REDIRECT "\"redirect\":{\"url\":\"http://Central.test:80/\"}"
+#define ROUTES(rules) "{\"items\":[{\"spec\":{\"rules\":[" rules "]}}]}"
     static const struct {
         const char *http01, *ingresses;
         bool allowed;
@@ -432,8 +434,9 @@ static void an_issuer_of_the_namespace_needs_a_route_where_replicas_answer(void 
         {"\"external\":{}", NULL, true},
         {"\"shared\":{}", NONE, false},
         {"\"shared\":{\"standing\":true}", NONE, false},
-        {"\"redirect\":{\"url\":\"http://central.test\"}", NONE, false},
-        {"\"shared\":{}", "{\"items\":[{\"spec\":{\"rules\":[{\"host\":\"a.test\"}]}}]}", true},
+        {"\"shared\":{}", ROUTES("{\"host\":\"a.test\"}"), true},
+        {REDIRECT, ROUTES("{\"host\":\"a.test\"}"), false},
+        {REDIRECT, ROUTES("{\"host\":\"a.test\"},{\"host\":\"central.test\"}"), true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
@@ -448,8 +451,7 @@ static void an_issuer_of_the_namespace_needs_a_route_where_replicas_answer(void 
         request = scene_object(&kind_certificate_request, REQUEST);
         AUTO_OBJECT(struct order) order = scene_object(&kind_order, ORDER("b", "mine", "", ""));
         const struct acme_chain chain = {.order = order, .request = request, .issuer = own};
-        char name[] = "a.test";
-        char *items[] = {name};
+        char name[] = "a.test", *items[] = {name};
         const struct strlist names = {.items = items, .len = 1};
         auto_free char *why = NULL;
         if (rows[i].ingresses != NULL)
