@@ -112,12 +112,12 @@ static json_t *order_payload(const struct acme_order_spec *spec)
     return payload;
 }
 
-/* RFC 9773 section 5 has alreadyReplaced; a certificate of another account, or that the server does
+/* RFC 9773 section 5 has alreadyReplaced and the status 409; a certificate of another account, or that the server does
  * not know, is refused in other words. */
 static bool is_about_replaces(const struct err *e)
 {
-    return e != NULL && (str_eq(e->reason, "AlreadyReplaced") || str_eq(e->reason, "Malformed") ||
-                         str_eq(e->reason, "Unauthorized"));
+    return e != NULL && (e->http_status == 409 || str_eq(e->reason, "AlreadyReplaced") ||
+                         str_eq(e->reason, "Malformed") || str_eq(e->reason, "Unauthorized"));
 }
 
 static struct err *replaces_refused(struct err *e)

@@ -104,6 +104,7 @@ static void a_refused_replacement_has_its_own_reason(void **state)
     static const struct {
         const char *problem, *says;
     } refusals[] = {{PROBLEM("alreadyReplaced", "by another"), "by another"},
+                    {PROBLEM("conflict", "it has an order"), "it has an order"},
                     {PROBLEM("malformed", "no such certificate"), "no such"},
                     {PROBLEM("unauthorized", "of another account"), "of another"}};
     FAKE_CA f = {.directory = RENEWING};
@@ -118,7 +119,7 @@ static void a_refused_replacement_has_its_own_reason(void **state)
     assert_error(acme_order_new(&f.account, &replacing, &none), ERR_INVALID, NULL, "policy");
     fake_answer(&f, 403, PROBLEM_HEADER, PROBLEM("unauthorized", "go away"));
     assert_error(acme_order_new(&f.account, &one, &none), ERR_DENIED, "Unauthorized", "go");
-    assert_int_equal(f.posts, 5);
+    assert_int_equal(f.posts, 6);
 }
 
 static void an_order_is_read(void **state)
