@@ -84,5 +84,6 @@ bool acme_renewal_info_is_temporary(const struct err *e)
 {
     return e->http_status >= 500 || e->kind == ERR_RATE_LIMITED ||
            (e->http_status == 0 &&
-            (str_eq(e->reason, "Timeout") || str_eq(e->reason, "ConnectionLost")));
+            (str_eq(e->reason, "Timeout") || str_eq(e->reason, "ConnectionLost") ||
+             str_eq(e->reason, "NotAnswering")));
 }

@@ -23,9 +23,8 @@ bool acme_certificate_id_is_valid(const char *id);
 struct err *acme_renewal_info_get(struct acme_ca *ca, const char *certificate_id,
                                   struct acme_renewal_info *ret_info) MUST_CHECK;
 
-/* How long an error is believed (section 4.3.3): a time-out, a lost connection, a 5xx or a 429
- * is temporary, all else
- * is not. */
+/* How long an error is believed (section 4.3.3): a time-out, a server that is given a pause after some, a lost
+ * connection, a 5xx or a 429 is temporary, all else is not. */
 bool acme_renewal_info_is_temporary(const struct err *e);
 
 #endif

@@ -145,11 +145,8 @@ static void some_errors_pass_soon(void **state)
     static const struct {
         const char *reason;
         bool temporary;
-    } lost[] = {{"Timeout", true},
-                {"ConnectionLost", true},
-                {"ConnectFailed", false},
-                {"TLSFailed", false},
-                {"InvalidAnswer", false}};
+    } lost[] = {{"Timeout", true},        {"ConnectionLost", true}, {"NotAnswering", true},
+                {"ConnectFailed", false}, {"TLSFailed", false},     {"InvalidAnswer", false}};
     for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
         AUTO_ERR e = err_new(ERR_TRANSIENT, lost[i].reason, "x");
         assert_int_equal(acme_renewal_info_is_temporary(e), lost[i].temporary);
