@@ -19,11 +19,18 @@ static int64_t last_silence(const struct env *env, const char *last)
     return at != 0 && clock_wall(env->clock) - at < FORGOTTEN_AFTER ? at : 0;
 }
 
+/* An answer without one of ACME's types and without a nonce may be of something before the CA that is away: its page
+ * for that, or a redirect to it. Those are transient, and named by their status (acme/problem.c). */
+static bool is_answer_of_ca(const struct err *e)
+{
+    bool anyones = e->kind == ERR_TRANSIENT && str_starts(e->reason, "HTTP");
+    return e->http_status > 0 && e->http_status < 500 && !anyones;
+}
+
 void outage_note(const struct env *env, const struct issuer *issuer, const struct err *e)
 {
     auto_free char *last = last_key(issuer);
-    bool answered = e == NULL || (e->http_status > 0 && e->http_status < 500);
-    if (answered) {
+    if (e == NULL || is_answer_of_ca(e)) {
         memo_drop(env->outages, issuer->obj.meta.uid);
         memo_drop(env->outages, last);
     } else if (e->kind == ERR_TRANSIENT) {

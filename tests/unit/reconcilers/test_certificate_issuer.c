@@ -8,12 +8,13 @@
 
 #include <string.h>
 
+#include "acme/problem.h"
+#include "acme_scene.h"
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "pki/csr.h"
-#include "reconciler_scene.h"
 #include "reconcilers/certificate.h"
 #include "reconcilers/outage.h"
 #include "support/scripted_kube.h"
@@ -272,6 +273,45 @@ static void silence_is_forgotten(void **state)
     assert_int_equal(outage_since(s.env, &acme), 0);
 }
 
+/* A page of a proxy, or a redirect to one: neither is the CA's word, and what was silent is so still. */
+static void only_the_ca_breaks_a_silence(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *problem;
+        bool nonce, answers;
+    } rows[] = {
+        {403, NULL, false, false},
+        {404, NULL, false, false},
+        {302, NULL, false, false},
+        {400, NULL, false, false},
+        {404, NULL, true, true},
+        {403, ACME_PROBLEM("unauthorized"), false, true},
+        {404, ACME_PROBLEM("malformed"), false, true},
+        {400, ACME_PROBLEM("badNonce"), true, true},
+        {429, NULL, false, true},
+        {500, ACME_PROBLEM("serverInternal"), true, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        const struct issuer acme = {.obj.meta.uid = "acme"};
+        json_auto_t *body = rows[i].problem != NULL ? parsed(rows[i].problem) : NULL;
+        AUTO_ERR e = acme_problem_error(&(struct acme_refusal){.action = "authz",
+                                                               .url = ACME_CA "/authz/1",
+                                                               .status = rows[i].status,
+                                                               .body = body,
+                                                               .from_ca = rows[i].nonce});
+        AUTO_ERR timeout = err_new(ERR_TRANSIENT, "Timeout", "x");
+        outage_note(s.env, &acme, timeout);
+        clock_manual_advance(&s.hands, NS_PER_MIN);
+        outage_note(s.env, &acme, e);
+        assert_int_equal(outage_since(s.env, &acme), rows[i].answers ? 0 : SCENE_NOW);
+        assert_int_equal(outage_last(s.env, &acme), rows[i].answers ? 0 : SCENE_NOW + NS_PER_MIN);
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -289,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_running_attempt_stays),
         cmocka_unit_test(what_is_issued_is_not_given_up),
         cmocka_unit_test(silence_is_forgotten),
+        cmocka_unit_test(only_the_ca_breaks_a_silence),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
