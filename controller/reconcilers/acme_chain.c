@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "reconcilers/outage.h"
 #include "reconcilers/solver.h"
 
 void acme_chain_release(struct acme_chain *c)
@@ -79,6 +80,19 @@ struct err *acme_chain_judge(const struct env *env, const struct acme_chain *c, 
     struct err *e = err_new(ERR_TRANSIENT, "AccountKeyChanged", "%s", failed->message);
     err_free(failed);
     return e;
+}
+
+struct err *acme_chain_heard(const struct env *env, const struct acme_chain *c, struct err *e)
+{
+    outage_note(env, c->issuer, e);
+    return e;
+}
+
+struct err *acme_chain_directory(const struct env *env, const struct acme_chain *c,
+                                 struct acme_directory *ret_directory)
+{
+    struct err *e = acme_ca_directory(c->account.account.ca, ret_directory);
+    return e != NULL ? acme_chain_heard(env, c, e) : NULL;
 }
 
 struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,

@@ -32,6 +32,12 @@ struct err *acme_request_of_order(const struct env *env, const struct order *ord
  * reason AccountKeyChanged. Takes over and returns the error, which may be NULL. */
 struct err *acme_chain_judge(const struct env *env, const struct acme_chain *c, struct err *failed)
     MUST_CHECK;
+/* Around each call to the CA, and nothing else: whether it is there is what issuers fail over by. Returns e. */
+struct err *acme_chain_heard(const struct env *env, const struct acme_chain *c, struct err *e)
+    MUST_CHECK;
+/* The CA's directory. That it can be had says nothing of the CA, as it is kept for an hour; that it cannot does. */
+struct err *acme_chain_directory(const struct env *env, const struct acme_chain *c,
+                                 struct acme_directory *ret_directory) MUST_CHECK;
 /* The Order that owns a Challenge, referenced; ERR_INVALID, reason NotOurs. */
 struct err *acme_order_of_challenge(const struct env *env, const struct challenge *challenge,
                                     const struct order **ret_order) MUST_CHECK;

@@ -66,6 +66,11 @@ void challenge_settle(struct challenge_pass *p, const char *state, const char *r
 
 /* ---- what the CA says ---- */
 
+static struct err *heard(const struct challenge_pass *p, struct err *e)
+{
+    return acme_chain_heard(p->env, &p->chain, e);
+}
+
 static struct err *take_proof(struct challenge_pass *p)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
@@ -76,7 +81,7 @@ static struct err *take_proof(struct challenge_pass *p)
         challenge_settle(p, "valid", "Successfully authorized domain");
         return NULL;
     }
-    TRY(acme_authz_deactivate(&p->chain.account.account, spec->authorization_url));
+    TRY(heard(p, acme_authz_deactivate(&p->chain.account.account, spec->authorization_url)));
     challenge_settle(
         p, "invalid",
         "the CA gave the same authorization to another namespace, which may be who has proven "
@@ -94,7 +99,8 @@ struct err *challenge_read_authorization(struct challenge_pass *p)
 {
     const struct challenge_spec *spec = &p->challenge->spec;
     const char *type = challenge_type_of(p->challenge)->at_ca;
-    TRY(acme_authz_get(&p->chain.account.account, spec->authorization_url, &p->authz));
+    const struct acme_account *account = &p->chain.account.account;
+    TRY(heard(p, acme_authz_get(account, spec->authorization_url, &p->authz)));
     if (!str_eq(p->authz.identifier, spec->dns_name))
         return err_new(ERR_INVALID, "NotOurs", "the authorization is for %s, not for %s",
                        p->authz.identifier, spec->dns_name);
@@ -120,7 +126,8 @@ struct err *challenge_read_authorization(struct challenge_pass *p)
  * authorization says counts. */
 static struct err *ask_ca(struct challenge_pass *p)
 {
-    struct err *refused = acme_challenge_accept(&p->chain.account.account, p->challenge->spec.url);
+    const struct acme_account *account = &p->chain.account.account;
+    struct err *refused = heard(p, acme_challenge_accept(account, p->challenge->spec.url));
     if (!err_is(refused, ERR_INVALID))
         return refused;
     acme_authz_release(&p->authz);

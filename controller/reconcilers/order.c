@@ -19,7 +19,6 @@
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_prepare.h"
 #include "reconcilers/order_recall.h"
-#include "reconcilers/outage.h"
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
 
@@ -189,11 +188,9 @@ static struct err *check_key(const struct order_pass *p, const struct pki_csr *c
                    "Secret); nothing was ordered");
 }
 
-/* Whether the CA is there is what issuers fail over by. */
 static struct err *heard(const struct order_pass *p, struct err *e)
 {
-    outage_note(p->env, p->chain.issuer, e);
-    return e;
+    return acme_chain_heard(p->env, &p->chain, e);
 }
 
 static struct err *place_order(struct order_pass *p, struct acme_order *ret_order)
@@ -204,7 +201,7 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
     size_t most = csr.names.dns.len + csr.names.ips.len + 1;
     auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
     AUTO(acme_directory_release) struct acme_directory d = {0};
-    TRY(acme_ca_directory(p->chain.account.account.ca, &d));
+    TRY(acme_chain_directory(p->env, &p->chain, &d));
     struct acme_order_spec spec = {
         .identifiers = ids,
         .count = order_identifiers(&csr.names, ids),
@@ -215,7 +212,7 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
     if (p->stop)
         return NULL;
     TRY(order_profile(p, &d, &spec.profile));
-    struct err *e = acme_order_new(&p->chain.account.account, &spec, ret_order);
+    struct err *e = heard(p, acme_order_new(&p->chain.account.account, &spec, ret_order));
     if (err_is(e, ERR_CONFLICT) && str_eq(e->reason, "ReplacesRefused")) {
         err_free(e);
         budget_replaces_refused(p);
@@ -264,7 +261,7 @@ static struct err *create(struct order_pass *p)
     AUTO(acme_order_release) struct acme_order o = {0};
     auto_free char *url = memo_text(p->env->placed, uid);
     if (url == NULL)
-        TRY(heard(p, place_order(p, &o)));
+        TRY(place_order(p, &o));
     else
         TRY(heard(p, recall_order(p, url, &o)));
     if (p->stop) {

@@ -10,7 +10,6 @@
 #include "base/timefmt.h"
 #include "reconcilers/budget_needs.h"
 #include "reconcilers/order_recall.h"
-#include "reconcilers/outage.h"
 
 /* Nobody knows when somebody visits the CA's page. */
 #define PAUSED_LOOK NS_PER_HOUR
@@ -121,10 +120,7 @@ static struct err *choose_replaces(struct order_pass *p)
     if (!acme_certificate_id_is_valid(id) || (marks & REPLACES_REFUSED) != 0)
         return NULL;
     AUTO(acme_directory_release) struct acme_directory d = {0};
-    struct err *e = acme_ca_directory(p->chain.account.account.ca, &d);
-    if (e != NULL)
-        outage_note(p->env, p->chain.issuer, e);
-    TRY(e);
+    TRY(acme_chain_directory(p->env, &p->chain, &d));
     p->replaces = d.renewal_info != NULL ? id : NULL;
     return NULL;
 }

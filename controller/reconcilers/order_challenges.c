@@ -32,6 +32,11 @@ const char *challenge_state(const struct env *env, const struct challenge *c)
     return str_or(c->status.state, "pending");
 }
 
+static struct err *heard(const struct order_pass *p, struct err *e)
+{
+    return acme_chain_heard(p->env, &p->chain, e);
+}
+
 /* ---- a Challenge for an authorization ---- */
 
 /* What there is to choose from, as far as it reads like a type. */
@@ -186,7 +191,8 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
 static struct err *was_finalized(const struct order_pass *p, bool *ret_finalized)
 {
     AUTO(acme_order_release) struct acme_order o = {0};
-    struct err *e = acme_order_get(&p->chain.account.account, p->order->status.url, &o);
+    const char *url = p->order->status.url;
+    struct err *e = heard(p, acme_order_get(&p->chain.account.account, url, &o));
     *ret_finalized = str_eq(o.status, "processing") || str_eq(o.status, "valid");
     if (!err_is(e, ERR_NOT_FOUND))
         return e;
@@ -264,13 +270,14 @@ static struct err *refuse_reuse(struct order_pass *p, size_t index, const struct
         bool may = true;
         if (find_challenge(p, url) != NULL)
             continue;
-        TRY(acme_authz_get(account, url, &other));
+        TRY(heard(p, acme_authz_get(account, url, &other)));
         if (str_eq(other.status, "valid"))
             TRY(may_build_on(p, &other, &may));
         if (!may)
-            TRY(acme_authz_deactivate(account, url));
+            TRY(heard(p, acme_authz_deactivate(account, url)));
     }
-    TRY(acme_authz_deactivate(account, p->order->status.authorizations.items[index].url));
+    const char *first = p->order->status.authorizations.items[index].url;
+    TRY(heard(p, acme_authz_deactivate(account, first)));
     auto_free char *reason =
         x_printf("the CA builds on an authorization of %s that this namespace has not proven: it "
                  "is deactivated, and the next attempt proves the name anew",
@@ -315,7 +322,7 @@ static struct err *look_at_authz(struct order_pass *p, size_t index, bool *ret_c
     if (may)
         return NULL;
     AUTO(acme_authz_release) struct acme_authz a = {0};
-    TRY(acme_authz_get(&p->chain.account.account, url, &a));
+    TRY(heard(p, acme_authz_get(&p->chain.account.account, url, &a)));
     if (str_eq(a.status, "valid")) {
         TRY(may_build_on(p, &a, &may));
         if (may)

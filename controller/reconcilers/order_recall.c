@@ -82,16 +82,20 @@ static bool can_go_on(const struct order_pass *p, const struct acme_order *o)
     return waits && (o->expires == 0 || o->expires > p->now + LEFT_MIN);
 }
 
+static struct err *heard(const struct order_pass *p, struct err *e)
+{
+    return acme_chain_heard(p->env, &p->chain, e);
+}
+
 /* Profile and what is replaced, as far as the CA says them. */
 static struct err *fits(const struct order_pass *p, const char *url, bool *ret_fits)
 {
-    const struct acme_account *account = &p->chain.account.account;
     AUTO(acme_directory_release) struct acme_directory d = {0};
     const char *profile = NULL;
-    TRY(acme_ca_directory(account->ca, &d));
+    TRY(acme_chain_directory(p->env, &p->chain, &d));
     TRY(order_profile(p, &d, &profile));
     AUTO(acme_order_release) struct acme_order o = {0};
-    TRY(acme_order_get(account, url, &o));
+    TRY(heard(p, acme_order_get(&p->chain.account.account, url, &o)));
     const char *replaces = bind_map_get(&p->chain.request->obj.meta.annotations, API_REPLACES);
     *ret_fits = can_go_on(p, &o) &&
                 (profile == NULL || o.profile == NULL || str_eq(o.profile, profile)) &&
@@ -128,7 +132,7 @@ static void drop_known(const struct env *env, struct strlist *urls)
 static struct err *look_at(const struct order_pass *p, const char *url, struct buf *b)
 {
     AUTO(acme_order_release) struct acme_order o = {0};
-    struct err *e = acme_order_get(&p->chain.account.account, url, &o);
+    struct err *e = heard(p, acme_order_get(&p->chain.account.account, url, &o));
     if (e != NULL && (passes(e) || e->kind == ERR_CANCELLED))
         return e;
     err_drop(e); /* gone, or none of ours */
@@ -146,7 +150,7 @@ static struct err *read_list(const struct order_pass *p, char **ret_lines)
     const struct clock *clock = p->env->clock;
     int64_t deadline = clock_mono(clock) + LOOKING_MAX;
     AUTO(strlist_release) struct strlist urls = {0};
-    TRY(acme_order_list(&p->chain.account.account, &urls));
+    TRY(heard(p, acme_order_list(&p->chain.account.account, &urls)));
     drop_known(p->env, &urls);
     AUTO(buf_release) struct buf b = BUF_INIT(CANDIDATES_TEXT_MAX);
     for (size_t i = 0; i < urls.len && i < CANDIDATES_MAX && clock_mono(clock) < deadline; i++)

@@ -27,6 +27,8 @@
 #define REMEMBERED (NS_PER_HOUR + 10 * NS_PER_MIN)
 /* After that nobody remembers the outage. */
 #define FORGOTTEN (2 * NS_PER_HOUR)
+/* What an attempt with nothing in its way takes, and more. */
+#define ISSUED_MAX (20 * NS_PER_SEC)
 #define RENEWED_MAX (30 * NS_PER_MIN)
 
 /* ---- for a reason ---- */
@@ -70,10 +72,10 @@ static void put_certificate(struct sim *s, const char *ns)
                 &sim_kubectl);
 }
 
-static void ask_renewal(struct sim *s, const char *ns)
+static void ask_renewal(struct sim *s, const char *ns, const char *wish)
 {
     json_t *crt = json_copy_deep(sim_api_json(s->api, "certificates", ns, NAME));
-    json_put(JGET(crt, "metadata"), "annotations", json_build("{s:s}", API_RENEW, "once"));
+    json_put(JGET(crt, "metadata"), "annotations", json_build("{s:s}", API_RENEW, wish));
     sim_api_put(s->api, "certificates", crt, &sim_kubectl);
 }
 
@@ -104,29 +106,53 @@ static char *wait_for_other(struct sim *s, const char *ns, const char *old, int6
     return NULL;
 }
 
-/* Days without the first CA, or one that fails each attempt; until when. */
-static int64_t trouble(struct sim *s)
+/* Days without the first CA, which begin while the certificate is on its way or before, or one that fails each
+ * attempt; until when. */
+static int64_t trouble(struct sim *s, const char *ns, bool *ret_under_way)
 {
-    int64_t until = sim_now(s) + TAKEN_OVER_MAX + sim_delay(s, OUTAGE_MAX);
     bool away = sim_chance(s, 500);
+    bool under_way = *ret_under_way = away && sim_chance(s, 500);
+    if (under_way) {
+        put_certificate(s, ns);
+        sim_live(s, sim_now(s) + sim_delay(s, ISSUED_MAX));
+    }
+    int64_t until = sim_now(s) + 2 * TAKEN_OVER_MAX + sim_delay(s, OUTAGE_MAX);
     sim_note(s, "%s is %s, and a certificate is wanted", SIM_CA_HOST,
              away ? "away for days" : "not content with the name");
     if (away)
         sim_net_ca_outage(s->net, SIM_CA_HOST, until);
     else
         sim_ca_shun(s->ca, DNS_NAME);
+    if (!under_way)
+        put_certificate(s, ns);
     return until;
+}
+
+/* The first certificate of the other CA; owned, NULL when none came in time. One that was under way may have been there
+ * before the trouble: then it is the next one. */
+static char *wait_for_backup(struct sim *s, const char *ns, bool under_way)
+{
+    char *pem = wait_for_other(s, ns, NULL, TAKEN_OVER_MAX);
+    if (pem != NULL && under_way && !sim_ca_is_of_backup(s->ca, pem) && !sim_failed(s)) {
+        auto_free char *early = pem;
+        ask_renewal(s, ns, "away");
+        pem = wait_for_other(s, ns, early, TAKEN_OVER_MAX);
+    }
+    if (pem != NULL && sim_ca_is_of_backup(s->ca, pem))
+        return pem;
+    free(pem);
+    return NULL;
 }
 
 void sim_failover_see(struct sim *s)
 {
     const char *ns = sim_issuers_some_namespace(s);
-    int64_t back = trouble(s);
-    put_certificate(s, ns);
-    auto_free char *first = wait_for_other(s, ns, NULL, TAKEN_OVER_MAX);
+    bool under_way = false;
+    int64_t back = trouble(s, ns, &under_way);
+    auto_free char *first = sim_failed(s) ? NULL : wait_for_backup(s, ns, under_way);
     if (sim_failed(s))
         return;
-    if (first == NULL || !sim_ca_is_of_backup(s->ca, first)) {
+    if (first == NULL) {
         sim_fail(s, "the first CA could not issue for %lld min, and the next one has not",
                  (long long)(TAKEN_OVER_MAX / NS_PER_MIN));
         return;
@@ -138,7 +164,7 @@ void sim_failover_see(struct sim *s)
     if (sim_failed(s))
         return;
     auto_free char *before = served(s, ns);
-    ask_renewal(s, ns);
+    ask_renewal(s, ns, "back");
     auto_free char *second = wait_for_other(s, ns, before, RENEWED_MAX);
     if (!sim_failed(s) && (second == NULL || sim_ca_is_of_backup(s->ca, second)))
         sim_fail(s, "the first CA is back, and a renewal is %s",

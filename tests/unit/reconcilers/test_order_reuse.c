@@ -11,6 +11,7 @@
 #include "acme_scene.h"
 #include "base/mem.h"
 #include "reconcilers/order.h"
+#include "reconcilers/outage.h"
 #include "support/scripted_kube.h"
 
 #define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
@@ -104,6 +105,22 @@ static void what_is_valid_is_asked_for_once(void **state)
     expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, NULL, "503");
 }
 
+/* Fail-over goes by it. */
+static void who_does_not_tell_of_an_authorization_is_silent(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    int64_t next = 0;
+    scene_open(&s);
+    acme_scene_issuer(&s, "");
+    acme_scene_pending_order(&s);
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/authz/1", 503, "", "");
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, NULL, "503");
+    AUTO_OBJECT(struct issuer) issuer = cache_peek(s.env->issuers.cache, "shop", "acme");
+    assert_int_equal(outage_since(s.env, issuer), SCENE_NOW);
+}
+
 /* The first one is the last to go: it says what is to be done. */
 static void a_pass_that_is_cut_short_is_made_again(void **state)
 {
@@ -134,6 +151,7 @@ int main(void)
         cmocka_unit_test(all_that_others_have_proven_goes_at_once),
         cmocka_unit_test(a_pass_that_is_cut_short_is_made_again),
         cmocka_unit_test(what_is_valid_is_asked_for_once),
+        cmocka_unit_test(who_does_not_tell_of_an_authorization_is_silent),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
