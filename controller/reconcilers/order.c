@@ -371,6 +371,11 @@ static struct err *send_csr(struct order_pass *p, struct acme_order *ret_order)
                                csr.der_len, ret_order);
 }
 
+static char *finalize_key(const struct order_pass *p)
+{
+    return x_printf("%s/finalize", p->order->obj.meta.uid);
+}
+
 static struct err *follow(struct order_pass *p, const struct acme_order *o)
 {
     if (str_eq(o->status, "valid") && o->certificate != NULL)
@@ -379,7 +384,12 @@ static struct err *follow(struct order_pass *p, const struct acme_order *o)
         order_fail(p, "invalid", str_or(o->error, "the CA says invalid and gives no reason"));
         return NULL;
     }
-    order_wait(p, acme_next_poll(p->env, p->chain.issuer, p->order->obj.meta.uid, o->retry_at));
+    auto_free char *key = finalize_key(p);
+    auto_free char *overdue = acme_overdue(p->env, key, o);
+    if (overdue != NULL)
+        order_fail(p, "expired", overdue);
+    else
+        order_wait(p, acme_next_poll(p->env, p->chain.issuer, p->order->obj.meta.uid, o->retry_at));
     return NULL;
 }
 
@@ -399,7 +409,7 @@ static bool is_proven(const struct order_pass *p)
  * ret_order stays empty. */
 static struct err *finalize_at_once(struct order_pass *p, struct acme_order *ret_order)
 {
-    auto_free char *key = x_printf("%s/finalize", p->order->obj.meta.uid);
+    auto_free char *key = finalize_key(p);
     if (!is_proven(p) || memo_get(p->env->polls, key).count > 0)
         return NULL;
     struct err *e = heard(p, send_csr(p, ret_order));

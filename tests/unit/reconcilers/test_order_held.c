@@ -96,6 +96,38 @@ static void another_issuer_is_not_waited_for(void **state)
     assert_string_equal(JSTR(sent, "status", "url"), ACME_CA "/order/1");
 }
 
+/* A CA that never comes to an end with it would be asked for ever, and no other attempt be made. */
+static void an_order_that_the_ca_works_on_without_end_fails(void **state)
+{
+    (void)state;
+    static const char *const at_ca[] = {"processing", "valid"}; /* without a certificate */
+    for (size_t i = 0; i < ARRAY_LEN(at_ca); i++) {
+        SCENE s = {0};
+        int64_t next = 0;
+        auto_free char *csr = csr_text();
+        scene_open(&s);
+        acme_scene_issuer(&s, "");
+        auto_free char *request = request_text(csr);
+        auto_free char *order =
+            x_printf("{" META("o", "o", "2") OWNER
+                     "},\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"acme\"}},"
+                     "\"status\":{\"state\":\"pending\",\"url\":\"" ACME_CA "/order/1\"}}",
+                     csr);
+        auto_free char *answer = x_printf("{\"status\":\"%s\",\"finalize\":\"" ACME_CA
+                                          "/f\",\"expires\":\"2025-12-31T22:59:59Z\"}",
+                                          at_ca[i]);
+        scene_put(&s.env->requests, request);
+        scene_put(&s.env->orders, order);
+        acme_scene_directory(&s, "");
+        acme_scene_post(&s, "/order/1", 200, "", answer);
+        scripted_plan(&s.world, STATUS, 200, order);
+        expect_ok(reconcile(&s, &next));
+        json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
+        assert_string_equal(JSTR(sent, "status", "state"), "expired");
+        assert_non_null(strstr(JSTR(sent, "status", "reason"), at_ca[i]));
+    }
+}
+
 #define RIVAL                                                                                      \
     "{" META(                                                                                      \
         "rival", "rival",                                                                          \
@@ -134,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_issuer_is_not_waited_for),
+        cmocka_unit_test(an_order_that_the_ca_works_on_without_end_fails),
         cmocka_unit_test(what_waits_keeps_nothing_of_a_limit),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
