@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "kube/secret.h"
 #include "pki/cert.h"
+#include "reconcilers/acme_wait.h"
 
 /* What is to be revoked, and who can. */
 struct target {
@@ -175,21 +176,26 @@ static bool is_final(const struct err *e)
     return (e->kind == ERR_INVALID || e->kind == ERR_DENIED) && !e->by_api_server;
 }
 
-/* What is refused for good is told, what may pass is tried again. */
+static struct err *find_and_revoke(struct target *t)
+{
+    TRY(find_target(t));
+    return revoke(t);
+}
+
+/* What is refused for good is told, what may pass is tried again: by the Certificate's passes, too, but not before the CA
+ * allows it. */
 struct err *revocation_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
 {
     const struct env *env = arg;
-    (void)ret_next;
     AUTO(target_release) struct target t = {.env = env};
     TRY(store_get(&env->certificates, name->ns, name->name, (const void **)&t.crt));
     if (t.crt == NULL || t.crt->obj.meta.deletion_timestamp != 0 || !revocation_is_open(t.crt))
         return NULL;
+    const char *uid = t.crt->obj.meta.uid;
     auto_free char *ended = revocation_end(env, t.crt);
-    if (ended != NULL)
+    if (ended != NULL || acme_is_held(env, uid, ret_next))
         return NULL;
-    struct err *e = find_target(&t);
-    if (e == NULL)
-        e = revoke(&t);
+    struct err *e = acme_hold(env, uid, find_and_revoke(&t));
     if (e != NULL && !is_final(e))
         return e;
     if (e == NULL)

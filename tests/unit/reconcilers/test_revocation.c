@@ -353,6 +353,34 @@ static void what_is_refused_is_told_and_what_passes_is_repeated(void **state)
     assert_non_null(strstr(how, "badRevocationReason"));
 }
 
+/* Each pass of the Certificate brings the key here again. */
+static void the_ca_is_not_asked_before_it_allows_it(void **state)
+{
+    (void)state;
+    static const int rows[] = {429, 503};
+    static const struct object_name name = {.ns = "shop", .name = "web"};
+    PAIR p;
+    pair_init(&p);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        int64_t next = 0;
+        scene_open(&s);
+        put_open(&s, p.serial);
+        answer_secret(&s, p.crt, p.key);
+        acme_scene_issuer(&s, "");
+        acme_scene_directory(&s, "");
+        acme_scene_post(&s, "/revoke", rows[i], "retry-after: 600\n", "");
+        AUTO_ERR e = revoke(&s);
+        assert_non_null(e);
+        expect_ok(revocation_reconcile((void *)(uintptr_t)s.env, &name, &next));
+        assert_int_equal(next, SCENE_NOW + 10 * NS_PER_MIN);
+        clock_manual_advance(&s.hands, 10 * NS_PER_MIN);
+        answer_secret(&s, p.crt, p.key);
+        acme_scene_post(&s, "/revoke", 200, "", "");
+        expect_ok(revoke(&s));
+    }
+}
+
 static void other_issuers_are_not_told(void **state)
 {
     (void)state;
@@ -386,6 +414,7 @@ int main(void)
         cmocka_unit_test(the_own_key_revokes_what_another_account_ordered),
         cmocka_unit_test(only_with_its_key_is_it_ours),
         cmocka_unit_test(what_is_refused_is_told_and_what_passes_is_repeated),
+        cmocka_unit_test(the_ca_is_not_asked_before_it_allows_it),
         cmocka_unit_test(other_issuers_are_not_told),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
