@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is remembered of the Issuers of ACME CAs while this process lives: their servers, their keys, and
- * which accounts are in doubt. For the files of the acme issuer. Thread-safe.
+ * which accounts are in doubt. For the files of the acme issuer; the server, too, for who needs no account. Thread-safe.
  */
 #ifndef CERTROLL_ISSUERS_ACME_REGISTRY_H
 #define CERTROLL_ISSUERS_ACME_REGISTRY_H

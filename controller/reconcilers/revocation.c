@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "issuers/acme_registry.h"
 #include "kube/secret.h"
 #include "pki/cert.h"
 #include "reconcilers/acme_wait.h"
@@ -154,26 +155,48 @@ static struct err *find_target(struct target *t)
     return NULL;
 }
 
-/* By the account that is the issuer's now; when another one ordered it, by the certificate's own key. */
-static struct err *revoke(struct target *t)
+/* Whoever has the key may revoke (RFC 8555 section 7.6): what another account ordered, or one that cannot be used any
+ * more or just now. */
+static bool own_key_may_help(const struct target *t, const struct err *e)
 {
-    struct revocation_request wish;
-    TRY(revocation_request_parse(t->crt->status.revocation.request, &wish));
-    AUTO_ACME_HANDLE account = {0};
-    TRY(acme_account_get(&t->env->issuer_env, t->issuer, &account));
-    struct err *e = acme_revoke(&account.account, t->der, t->der_len, wish.reason);
-    if (!err_is(e, ERR_DENIED) || t->key == NULL || str_eq(e->reason, "AddressForbidden"))
-        return e;
-    err_free(e);
-    const struct acme_account own = {.ca = account.account.ca, .key = t->key};
-    return err_wrap(acme_revoke(&own, t->der, t->der_len, wish.reason),
-                    "by the certificate's own key, as another account ordered it");
+    bool not_by_account =
+        err_is(e, ERR_DENIED) && !e->by_api_server && !str_eq(e->reason, "AddressForbidden");
+    return t->key != NULL && (not_by_account || (e != NULL && str_eq(e->reason, "IssuerNotReady")));
 }
 
 /* What the API server refuses says nothing of the CA: the right to read the Secret may come back in a moment. */
 static bool is_final(const struct err *e)
 {
     return (e->kind == ERR_INVALID || e->kind == ERR_DENIED) && !e->by_api_server;
+}
+
+static struct err *revoke_by_key(struct target *t, struct acme_handle *account, int reason)
+{
+    if (account->account.ca == NULL)
+        TRY(acme_registry_ca(&t->env->issuer_env, t->issuer, &account->account.ca));
+    const struct acme_account own = {.ca = account->account.ca, .key = t->key};
+    return err_wrap(acme_revoke(&own, t->der, t->der_len, reason),
+                    "by the certificate's own key, as the issuer's account cannot");
+}
+
+/* By the account that is the issuer's now, or else by the certificate's own key. A CA that does not take that one may
+ * still take the account, when there is one again. */
+static struct err *revoke(struct target *t)
+{
+    struct revocation_request wish;
+    TRY(revocation_request_parse(t->crt->status.revocation.request, &wish));
+    AUTO_ACME_HANDLE account = {0};
+    AUTO_ERR by_account = acme_account_get(&t->env->issuer_env, t->issuer, &account);
+    bool has_account = by_account == NULL;
+    if (has_account)
+        by_account = acme_revoke(&account.account, t->der, t->der_len, wish.reason);
+    if (!own_key_may_help(t, by_account))
+        return TAKE(by_account);
+    struct err *e = revoke_by_key(t, &account, wish.reason);
+    if (has_account || e == NULL || !is_final(e))
+        return e;
+    err_free(e);
+    return TAKE(by_account);
 }
 
 static struct err *find_and_revoke(struct target *t)

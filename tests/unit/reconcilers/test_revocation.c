@@ -312,6 +312,38 @@ static void the_own_key_revokes_what_another_account_ordered(void **state)
     assert_string_equal(how, "");
 }
 
+/* Its key's Secret is gone, or the account was given up or is being rotated: a certificate that must go does not wait. */
+static void the_own_key_revokes_without_an_account(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    PAIR p;
+    pair_init(&p);
+    scene_open(&s);
+    put_open(&s, p.serial);
+    answer_secret(&s, p.crt, p.key);
+    scene_put(&s.env->issuers,
+              "{\"metadata\":{\"name\":\"acme\",\"namespace\":\"shop\",\"uid\":\"i\","
+              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"" ACME_CA
+              "/dir\",\"privateKeySecretRef\":{\"name\":\"key\"}}}}");
+    acme_scene_directory(&s, "");
+    acme_scene_post(&s, "/revoke", 403, "content-type: application/problem+json\n",
+                    ACME_PROBLEM("unauthorized"));
+    expect_err(revoke(&s), ERR_NOT_FOUND, "IssuerNotReady", NULL); /* the account may come back */
+    assert_null(memo_text(s.env->revoked, "crt"));
+    answer_secret(&s, p.crt, p.key);
+    acme_scene_post(&s, "/revoke", 200, "", "");
+    expect_ok(revoke(&s));
+    json_auto_t *jws = scripted_json(&s.world, s.world.done - 1);
+    const char *head = JSTR(jws, "protected");
+    auto_free char *text = NULL;
+    size_t len = 0;
+    expect_ok(base64url_decode(head, strlen(head), &text, &len));
+    assert_non_null(strstr(text, "\"jwk\""));
+    auto_free char *how = ended(&s);
+    assert_string_equal(how, "");
+}
+
 /* A certificate of somebody else, put into a Secret: our account might have ordered it, for another tenant. */
 static void only_with_its_key_is_it_ours(void **state)
 {
@@ -412,6 +444,7 @@ int main(void)
         cmocka_unit_test(the_account_revokes),
         cmocka_unit_test(the_end_of_another_wish_is_not_the_end_of_this_one),
         cmocka_unit_test(the_own_key_revokes_what_another_account_ordered),
+        cmocka_unit_test(the_own_key_revokes_without_an_account),
         cmocka_unit_test(only_with_its_key_is_it_ours),
         cmocka_unit_test(what_is_refused_is_told_and_what_passes_is_repeated),
         cmocka_unit_test(the_ca_is_not_asked_before_it_allows_it),
