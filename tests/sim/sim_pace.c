@@ -78,7 +78,7 @@ static unsigned allowed(struct sim *s, const char *controller, const char *key, 
 }
 
 void sim_pace_reconciled(struct sim *s, const char *controller, const char *key,
-                         const struct err *err)
+                         const struct err *err, bool goes_on)
 {
     struct sim_pace *p = s->pace;
     p->reconciles++;
@@ -94,7 +94,7 @@ void sim_pace_reconciled(struct sim *s, const char *controller, const char *key,
     }
     if (!p->resting && sim_now(s) - k->since >= NS_PER_MIN)
         *k = (struct pace){.since = sim_now(s), .deaths = deaths};
-    k->failed = err != NULL;
+    k->failed = err != NULL && goes_on;
     if (++k->count > allowed(s, controller, key, deaths - k->deaths))
         sim_fail(s, "a hot loop: %s was looked at %u times in %lld s", name, k->count,
                  (long long)((sim_now(s) - k->since) / NS_PER_SEC));

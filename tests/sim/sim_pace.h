@@ -9,8 +9,10 @@
 struct sim_pace *sim_pace_new(void);
 void sim_pace_free(struct sim_pace *p);
 
+/* goes_on: who looked will look again when it failed. Who is killed, or leads no more, will not; another one looks at all
+ * when its turn comes. */
 void sim_pace_reconciled(struct sim *s, const char *controller, const char *key,
-                         const struct err *err);
+                         const struct err *err, bool goes_on);
 /* Whose last look failed, owned; NULL for nobody's. The next one may be as far away as a back-off of 1000 s, and until then
  * also who may wait without end may say what is true no more. */
 char *sim_pace_unfinished(struct sim *s);

@@ -183,7 +183,7 @@ static void observe(void *arg, const char *controller, const char *key, int64_t 
     (void)duration;
     sim_note(r->sim, "%*sreconciled %s %s%s%s", (int)r->depth * 2, "", controller, key,
              err != NULL ? ": " : "", err != NULL ? err->message : "");
-    sim_pace_reconciled(r->sim, controller, key, err);
+    sim_pace_reconciled(r->sim, controller, key, err, !r->dying && sim_replica_may_write(r));
 }
 
 static struct kube_client *new_client(struct sim_replica *r, const struct sim_caller *caller)

@@ -63,5 +63,7 @@ const struct sim_named_seed sim_named_seeds[] = {
              "granted before was tried again beside it"},
     {838922, "a value was left to a Challenge that had been let go, and was gone without our "
              "hearing of it"},
+    {884605, "the last look that failed was one of a replica that was killed; the Order was over "
+             "already"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
