@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is the CA of an issuer out of order? What its orders see tells: no answer, or a 5xx, from the first one on until an
- * answer comes. Remembered only in memory, and only while somebody asks: after an hour without a question nothing is
- * known any more.
+ * Is the CA of an issuer out of order? What its orders and their challenges see tells: no answer, a 5xx, or an answer
+ * that may be of something before it, from the first one on until the CA's own comes. Remembered only in memory, and only
+ * while somebody asks: after an hour without a question nothing is known any more.
  */
 #ifndef CERTROLL_RECONCILERS_OUTAGE_H
 #define CERTROLL_RECONCILERS_OUTAGE_H

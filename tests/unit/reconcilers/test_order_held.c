@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "pki/csr.h"
 #include "reconcilers/order.h"
+#include "reconcilers/outage.h"
 #include "support/scripted_kube.h"
 
 #define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
@@ -96,6 +97,26 @@ static void another_issuer_is_not_waited_for(void **state)
     assert_string_equal(JSTR(sent, "status", "url"), ACME_CA "/order/1");
 }
 
+/* It waits before newOrder: what was noted of the CA stands, as only the directory was looked at, which is kept. */
+static void what_caa_holds_has_not_heard_the_ca(void **state)
+{
+    (void)state;
+    static const char nobody[] = "\0\5issue;"; /* RFC 8659 section 4.1: flags, tag, value */
+    SCENE s = {0};
+    int64_t next = 0;
+    auto_free char *csr = csr_text();
+    open_order(&s, csr);
+    AUTO_OBJECT(struct issuer) issuer = cache_peek(s.env->issuers.cache, "shop", "acme");
+    AUTO_ERR timeout = err_new(ERR_TRANSIENT, "Timeout", "nobody there");
+    outage_note(s.env, issuer, timeout);
+    acme_scene_directory(&s, ",\"meta\":{\"caaIdentities\":[\"ca.test\"]}");
+    scripted_dns_record(&s.dns, "a.test", DNS_CAA, nobody, sizeof(nobody) - 1);
+    auto_free char *told = order_text(csr, "3");
+    scripted_plan(&s.world, STATUS, 200, told);
+    expect_ok(reconcile(&s, &next));
+    assert_int_equal(outage_since(s.env, issuer), SCENE_NOW);
+}
+
 /* A CA that never comes to an end with it would be asked for ever, and no other attempt be made. */
 static void an_order_that_the_ca_works_on_without_end_fails(void **state)
 {
@@ -166,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_issuer_is_not_waited_for),
+        cmocka_unit_test(what_caa_holds_has_not_heard_the_ca),
         cmocka_unit_test(an_order_that_the_ca_works_on_without_end_fails),
         cmocka_unit_test(what_waits_keeps_nothing_of_a_limit),
     };
