@@ -36,9 +36,10 @@ void solver_adopt(const struct env *env);
 /* The ownerReference of objects made for an Issuer; NULL for a ClusterIssuer. Owned. */
 json_t *solver_owner(const struct issuer *issuer);
 
-/* The Issuer's solver for a name: dnsNames, then the longest dnsZone, then the longest that alias is in, then the general
- * one; ties go to the one with more matchLabels, then to the first. labels are the Certificate's; alias is where
- * _acme-challenge of the name leads, NULL when it is there itself or nobody has looked. NULL = none fits. */
+/* The Issuer's solver for a name, of those that can prove it (or of all, where none can): dnsNames, then the longest dnsZone,
+ * then the longest that alias is in, then the general one; ties go to the one with more matchLabels, then to the first.
+ * labels are the Certificate's; alias is where _acme-challenge of the name leads, NULL when it is there itself or nobody has
+ * looked. NULL = none fits. */
 const struct acme_solver *solver_select(const struct acme_issuer *acme, const char *dns_name,
                                         const char *alias, const struct bind_map *labels);
 /* The solvers that an alias of the name could lead to, borrowed; out has room for all that the Issuer has. Returns how

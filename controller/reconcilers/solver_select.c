@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "http01/responder.h"
 #include "json/json.h"
 #include "pki/names.h"
 #include "reconcilers/solver.h"
@@ -72,13 +73,20 @@ static bool is_by_alias(const struct acme_solver *s)
     return dns01 != NULL && !str_eq(JSTR(dns01, "cnameStrategy"), "None");
 }
 
+/* A wildcard is proven by DNS alone (RFC 8555 section 8.3), an address by HTTP alone (RFC 8738 section 7). */
+static bool can_prove(const struct acme_solver *s, const char *dns_name)
+{
+    bool by_http = s->http01 != NULL;
+    return str_starts(dns_name, "*.") ? !by_http : by_http || !http01_host_is_ip(dns_name);
+}
+
 struct choice {
     const struct acme_solver *solver; /* NULL = none fits */
     size_t score;
 };
 
-static struct choice choose(const struct acme_issuer *acme, const char *dns_name,
-                            const char *within, const struct bind_map *labels)
+static struct choice choose_of(const struct acme_issuer *acme, const char *dns_name,
+                               const char *within, const struct bind_map *labels, bool any)
 {
     struct choice best = {0};
     bool aliased = within != dns_name;
@@ -87,7 +95,7 @@ static struct choice choose(const struct acme_issuer *acme, const char *dns_name
         const struct solver_selector *by = &s->selector;
         size_t got = score(by, dns_name, within, labels);
         bool tie = best.solver != NULL && got == best.score;
-        if (got == 0 || got < best.score ||
+        if (got == 0 || got < best.score || (!any && !can_prove(s, dns_name)) ||
             (tie && by->match_labels.len <= best.solver->selector.match_labels.len))
             continue;
         if (!aliased || is_by_alias(s))
@@ -96,11 +104,25 @@ static struct choice choose(const struct acme_issuer *acme, const char *dns_name
     return best;
 }
 
+/* Of those that can prove it; of all where none can, so that whoever is told hears of the one that fits. */
+static struct choice choose(const struct acme_issuer *acme, const char *dns_name,
+                            const char *within, const struct bind_map *labels)
+{
+    struct choice best = choose_of(acme, dns_name, within, labels, false);
+    return best.solver != NULL ? best : choose_of(acme, dns_name, within, labels, true);
+}
+
+/* Then nobody asks where an alias leads. */
+static bool is_chosen_by_name(struct choice c, const char *dns_name)
+{
+    return c.score > FITS && can_prove(c.solver, dns_name);
+}
+
 const struct acme_solver *solver_select(const struct acme_issuer *acme, const char *dns_name,
                                         const char *alias, const struct bind_map *labels)
 {
     struct choice by_name = choose(acme, dns_name, dns_name, labels);
-    if (alias == NULL || by_name.score > FITS)
+    if (alias == NULL || is_chosen_by_name(by_name, dns_name))
         return by_name.solver;
     struct choice by_alias = choose(acme, dns_name, alias, labels);
     return by_alias.solver != NULL ? by_alias.solver : by_name.solver;
@@ -110,7 +132,7 @@ size_t solver_by_alias(const struct acme_issuer *acme, const char *dns_name,
                        const struct bind_map *labels, const struct acme_solver **out)
 {
     size_t n = 0;
-    if (choose(acme, dns_name, dns_name, labels).score > FITS)
+    if (is_chosen_by_name(choose(acme, dns_name, dns_name, labels), dns_name))
         return 0;
     for (size_t i = 0; i < acme->solvers.len; i++) {
         const struct acme_solver *s = &acme->solvers.items[i];

@@ -40,6 +40,34 @@ static int chosen(const char *solvers, const char *name, const struct bind_map *
     return chosen_by(solvers, name, NULL, labels);
 }
 
+#define BY_HTTP "{\"http01\":{\"ingress\":{}}}"
+#define BY_DNS "{\"dns01\":{\"cloudflare\":{}}}"
+
+/* As cert-manager drops solvers of a type that the CA does not offer for the name. */
+static void what_cannot_prove_a_name_is_passed_over(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *solvers, *name;
+        int want;
+    } rows[] = {
+        {BY_HTTP "," BY_DNS, "a.test", 0},
+        {BY_HTTP "," BY_DNS, "*.a.test", 1},
+        {"{\"http01\":{\"ingress\":{}},\"selector\":{\"dnsNames\":[\"*.a.test\"]}}," BY_DNS,
+         "*.a.test", 1},
+        {BY_DNS "," BY_HTTP, "192.0.2.1", 1},
+        {BY_DNS "," BY_HTTP, "2001:db8::1", 1},
+        {"{\"dnsPersist01\":{\"issuerDomainName\":\"ca.test\"}}," BY_HTTP, "192.0.2.1", 1},
+        /* It is told of the one that fits. */
+        {BY_HTTP, "*.a.test", 0},
+        {BY_HTTP "," ZONES("\"b.test\""), "*.a.test", 0},
+        {BY_DNS, "192.0.2.1", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (chosen(rows[i].solvers, rows[i].name, &bare) != rows[i].want)
+            fail_msg("%s of %s", rows[i].name, rows[i].solvers);
+}
+
 static void the_most_exact_solver_wins(void **state)
 {
     (void)state;
@@ -205,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_most_exact_solver_wins),
+        cmocka_unit_test(what_cannot_prove_a_name_is_passed_over),
         cmocka_unit_test(names_are_written_in_whatever_way),
         cmocka_unit_test(an_alias_leads_to_a_solver_where_no_name_does),
         cmocka_unit_test(only_a_namespaced_issuer_owns_its_solver),
