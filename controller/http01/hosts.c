@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "http01/gateway.h"
 #include "http01/objects.h"
+#include "http01/responder.h"
 
 #define FRESH (2 * NS_PER_SEC)
 #define HOSTS_MAX 10000
@@ -140,7 +141,7 @@ struct err *http01_hosts_of(const struct http01_env *env, const char *ns, struct
 
 bool http01_host_covers(const char *host, const char *name)
 {
-    if (!str_starts(host, "*."))
+    if (!str_starts(host, "*.") || http01_host_is_ip(name)) /* "*.0.2.1" can be written */
         return strcasecmp(host, name) == 0;
     const char *dot = strchr(name, '.');
     return dot != NULL && dot != name && strcasecmp(host + 1, dot) == 0;

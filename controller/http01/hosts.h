@@ -20,7 +20,8 @@ void http01_hosts_free(struct http01_hosts *h);
 struct err *http01_hosts_of(const struct http01_env *env, const char *ns, struct strlist *ret_hosts)
     MUST_CHECK;
 
-/* Does a host as Ingresses and Gateways write it stand for the name? "*.example.com" stands for one label more. */
+/* Does a host as Ingresses and Gateways write it stand for the name? "*.example.com" stands for one label more,
+ * and "*.0.2.1" for no address. */
 bool http01_host_covers(const char *host, const char *name);
 
 #endif

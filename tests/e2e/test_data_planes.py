@@ -139,7 +139,7 @@ def test_a_pod_that_sends_the_ca_on(api, ns, pebble, plane, names, dns, image):
                  "args": ["solver", "--listen=:8080", f"--forward=http://{central}"]}
     api.create(body("Deployment", ns, "site", {"containers": [container]}, replicas=1))
     service(api, ns, "site", {"web": 8080})
-    site(api, ns, plane, names)
+    site(api, ns, plane, [*names, central])
     ready_issuer(api, ns, pebble, {"redirect": {"url": f"http://{central}", "ingressClassName": plane.name}})
     issue(api, ns, names)
     assert len(api.list("Pod", ns)) == 1, "the answers came from certroll's own replicas"

@@ -22,6 +22,7 @@
 #define GATEWAY "GET https://api/apis/gateway.networking.k8s.io/v1/namespaces/b/"
 #define NOT_OURS "?limit=500&labelSelector=%21acme.certroll.dev%2Fhttp01-solver"
 #define NONE "{\"items\":[]}"
+#define ROUTES(rules) "{\"items\":[{\"spec\":{\"rules\":[" rules "]}}]}"
 
 #define CLUSTER_ISSUER(name, uri, acme, spec)                                                      \
     "{\"metadata\":{\"name\":\"" name "\",\"uid\":\"" name "\",\"resourceVersion\":\"2\"},"        \
@@ -95,14 +96,11 @@ static void a_route_of_the_namespace_grants_a_name(void **state)
     } rows[] = {
         {NONE, NULL, NULL, "a.test", NAME_NOT_ALLOWED},
         {NONE, NONE, NONE, "a.test", NAME_NOT_ALLOWED},
-        {"{\"items\":[{\"spec\":{\"rules\":[{},{\"host\":\"b.test\"},{\"host\":\"A.test\"}]}}]}",
-         NULL, NULL, "a.test", NULL},
-        {"{\"items\":[{\"spec\":{\"rules\":[{\"host\":\"*.a.test\"}]}}]}", NULL, NULL, "x.a.test",
-         NULL},
-        {"{\"items\":[{\"spec\":{\"rules\":[{\"host\":\"*.a.test\"}]}}]}", NULL, NULL, "x.y.a.test",
-         NAME_NOT_ALLOWED},
-        {"{\"items\":[{\"spec\":{\"rules\":[{\"host\":\"*.a.test\"}]}}]}", NULL, NULL, "a.test",
-         NAME_NOT_ALLOWED},
+        {ROUTES("{},{\"host\":\"b.test\"},{\"host\":\"A.test\"}"), NULL, NULL, "a.test", NULL},
+        {ROUTES("{\"host\":\"*.a.test\"}"), NULL, NULL, "x.a.test", NULL},
+        {ROUTES("{\"host\":\"*.a.test\"}"), NULL, NULL, "x.y.a.test", NAME_NOT_ALLOWED},
+        {ROUTES("{\"host\":\"*.a.test\"}"), NULL, NULL, "a.test", NAME_NOT_ALLOWED},
+        {ROUTES("{\"host\":\"*.0.2.1\"}"), NULL, NULL, "192.0.2.1", NAME_NOT_ALLOWED},
         {NONE, "{\"items\":[{\"spec\":{\"hostnames\":[\"a.test\"]}}]}", NONE, "a.test", NULL},
         {NONE, NONE, "{\"items\":[{\"spec\":{\"listeners\":[{\"hostname\":\"a.test\"}]}}]}",
          "a.test", NULL},
@@ -425,7 +423,6 @@ static void an_issuer_of_the_namespace_needs_a_route_where_replicas_answer(void 
 {
     (void)state;
 #define REDIRECT "\"redirect\":{\"url\":\"http://Central.test:80/\"}"
-#define ROUTES(rules) "{\"items\":[{\"spec\":{\"rules\":[" rules "]}}]}"
     static const struct {
         const char *http01, *ingresses;
         bool allowed;
