@@ -125,7 +125,10 @@ static enum err_kind kind_of(const struct acme_refusal *r, const char *type)
     if (str_eq(type, "compound"))
         kind = kind_of_compound(JGET(r->body, "subproblems"), by_status);
     bool passes = by_status == ERR_RATE_LIMITED || by_status == ERR_TRANSIENT;
-    return passes && kind != ERR_RATE_LIMITED ? by_status : kind;
+    if (passes && kind != ERR_RATE_LIMITED)
+        return by_status;
+    /* Conflicts are tried again without a word: only those that a row names have somebody who knows what follows. */
+    return row == NULL && kind == ERR_CONFLICT ? ERR_TRANSIENT : kind;
 }
 
 static void reason_of(int status, const char *type, char out[ERR_REASON_MAX])

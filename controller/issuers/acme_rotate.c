@@ -18,7 +18,6 @@
 #include "base/str.h"
 #include "issuers/acme_pass.h"
 #include "issuers/acme_registry.h"
-#include "net/http_share.h"
 
 /* An order that is under way is not disturbed, but not waited for without end: what is not being
  * validated at that very moment goes on with the new key. */
@@ -88,10 +87,11 @@ static char *wish_of(const struct acme_pass *p)
     return x_printf("%lld %s", (long long)p->issuer->obj.meta.generation, str_or(wish, ""));
 }
 
+/* 409: another account has the key (RFC 8555 section 7.3.5). */
 static bool is_refusal(const struct err *e)
 {
     return e->kind == ERR_INVALID || e->kind == ERR_DENIED ||
-           (e->kind == ERR_CONFLICT && !http_share_held_back(e));
+           (e->http_status == 409 && !e->by_api_server);
 }
 
 /* A CA that knows neither key has lost the account: the next key will be a new one's. One that ended

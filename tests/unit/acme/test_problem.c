@@ -77,6 +77,10 @@ static const struct {
     {"somethingNew", 400, ERR_INVALID, "SomethingNew", NULL},
     {"somethingNew", 403, ERR_DENIED, "SomethingNew", NULL},
     {"somethingNew", 503, ERR_TRANSIENT, "SomethingNew", NULL},
+    /* Nobody would hear of a conflict. */
+    {"conflict", 409, ERR_TRANSIENT, "Conflict", NULL},
+    {"malformed", 409, ERR_TRANSIENT, "Malformed", NULL},
+    {"compound", 409, ERR_TRANSIENT, "Compound", NULL},
 };
 
 static void each_type_has_its_kind(void **state)
@@ -118,7 +122,7 @@ static void without_a_document_the_status_decides(void **state)
         {301, ERR_TRANSIENT, "HTTP301"},    {400, ERR_INVALID, "HTTP400"},
         {401, ERR_DENIED, "HTTP401"},       {403, ERR_DENIED, "HTTP403"},
         {404, ERR_NOT_FOUND, "HTTP404"},    {405, ERR_INVALID, "HTTP405"},
-        {408, ERR_TRANSIENT, "HTTP408"},    {409, ERR_CONFLICT, "HTTP409"},
+        {408, ERR_TRANSIENT, "HTTP408"},    {409, ERR_TRANSIENT, "HTTP409"},
         {415, ERR_INVALID, "HTTP415"},      {425, ERR_TRANSIENT, "HTTP425"},
         {429, ERR_RATE_LIMITED, "HTTP429"}, {500, ERR_TRANSIENT, "HTTP500"},
         {502, ERR_TRANSIENT, "HTTP502"},    {503, ERR_TRANSIENT, "HTTP503"},

@@ -371,9 +371,8 @@ static void an_unanswered_change_is_looked_up(void **state)
 
 /* ---- refusals ---- */
 
-static void a_refused_key_is_removed_and_the_account_goes_on(void **state)
+static void key_is_refused(int status, const char *problem)
 {
-    (void)state;
     SCENE s = {0};
     scene_open(&s);
     struct subject x;
@@ -386,7 +385,7 @@ static void a_refused_key_is_removed_and_the_account_goes_on(void **state)
     plan_apply(&s);
     plan_account(&s, CA, 400, UNKNOWN);
     plan_account(&s, CA, 200, WITH_CONTACT);
-    plan_post(&s, CA "/key", 400, PROBLEM("badPublicKey", "not this one"));
+    plan_post(&s, CA "/key", status, problem);
     plan_account(&s, CA, 400, UNKNOWN);
     plan_apply(&s);
     ensured(&s, &x, &refused);
@@ -403,6 +402,14 @@ static void a_refused_key_is_removed_and_the_account_goes_on(void **state)
     plan_key(&s, old);
     ensured(&s, &x, &held);
     assert_string_equal(held.message, refused.message);
+}
+
+static void a_refused_key_is_removed_and_the_account_goes_on(void **state)
+{
+    (void)state;
+    key_is_refused(400, PROBLEM("badPublicKey", "not this one"));
+    key_is_refused(409, PROBLEM("malformed", "not this one"));
+    key_is_refused(409, PROBLEM("conflict", "not this one"));
 }
 
 /* Some CAs say of keys that they do not know what they say of keys whose account has ended. */
