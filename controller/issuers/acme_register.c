@@ -101,13 +101,21 @@ static struct err *make_account(const struct acme_pass *p,
                                                  ret_registration));
 }
 
+/* Some CAs answer nothing without external account data, not even whether they know a key. */
+static bool is_unknown(const struct acme_pass *p, const struct err *e)
+{
+    return str_eq(e->reason, "AccountDoesNotExist") ||
+           (str_eq(e->reason, "ExternalAccountRequired") &&
+            p->acme->external_account_binding != NULL);
+}
+
 static struct err *find_or_make(const struct acme_pass *p,
                                 struct acme_registration *ret_registration)
 {
     if (!looks_first(p))
         return make_account(p, ret_registration);
     struct err *e = acme_account_find(p->ca, p->keys.key, ret_registration);
-    if (e == NULL || !str_eq(e->reason, "AccountDoesNotExist"))
+    if (e == NULL || !is_unknown(p, e))
         return e != NULL && str_eq(e->reason, "AccountNotValid") ? refusal_hint(p, e) : e;
     err_free(e);
     return make_account(p, ret_registration);

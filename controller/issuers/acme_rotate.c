@@ -202,6 +202,17 @@ static struct err *has_orders(const struct acme_pass *p, bool *ret_has)
     return NULL;
 }
 
+/* A CA that answers nothing without external account data does not say which of two keys the account has either: what
+ * began could not be ended. */
+static bool is_silent(const struct acme_pass *p)
+{
+    if (p->acme->external_account_binding == NULL && !p->directory.external_account_required)
+        return false;
+    AUTO(acme_registration_release) struct acme_registration reg = {0};
+    AUTO_ERR e = acme_account_find(p->ca, p->keys.key, &reg);
+    return e != NULL && str_eq(e->reason, "ExternalAccountRequired");
+}
+
 static struct err *begin(struct acme_pass *p, int64_t *ret_next)
 {
     int64_t now = clock_wall(p->env->clock);
@@ -226,6 +237,11 @@ static struct err *begin(struct acme_pass *p, int64_t *ret_next)
     }
     if (orders && clock_mono(p->env->clock) - wanted < ORDERS_WAIT) {
         *ret_next = now + ORDERS_POLL;
+        return NULL;
+    }
+    if (is_silent(p)) {
+        note_refusal(p, "the CA does not say which key an account has unless it is given external "
+                        "account data, so a change could not be ended after a crash");
         return NULL;
     }
     TRY(acme_keys_begin(p->env, p->issuer, &p->keys));

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "account_scene.h"
+#include "api/group.h"
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -128,9 +129,9 @@ static void without_the_field_nothing_is_read(void **state)
 
 /* ---- registration with it ---- */
 
-static void the_binding_is_sent_once(void **state)
+/* Who says nothing without a binding is given it at once (HARICA). */
+static void is_bound_after(int status, const char *problem)
 {
-    (void)state;
     SCENE s = {0};
     scene_open(&s);
     struct subject x;
@@ -139,7 +140,7 @@ static void the_binding_is_sent_once(void **state)
     READINESS r = {0}, again = {0};
     plan_key(&s, key);
     plan_directory_meta(&s, CA, REQUIRED);
-    plan_account(&s, CA, 400, PROBLEM("accountDoesNotExist", "no"));
+    plan_account(&s, CA, status, problem);
     plan_mac(&s, "AQID");
     plan_account(&s, CA, 201, VALID);
     ensured(&s, &x, &r);
@@ -196,6 +197,32 @@ static void issuers_are_bound_one_by_one(void **state)
         json_auto_t *header = parsed(raw);
         assert_string_equal(JSTR(header, "kid"), kids[i]);
     }
+}
+
+static void the_binding_is_sent_once(void **state)
+{
+    (void)state;
+    is_bound_after(400, PROBLEM("accountDoesNotExist", "no"));
+    is_bound_after(400, PROBLEM("externalAccountRequired", "who are you"));
+}
+
+/* Two keys in the Secret would stay two for ever, and nobody could sign. */
+static void a_key_is_not_changed_where_nothing_can_be_looked_up(void **state)
+{
+    (void)state;
+    static const struct bind_pair wish[] = {{API_ROTATE_ACCOUNT_KEY, "1"}};
+    SCENE s = {0};
+    scene_open(&s);
+    struct subject x;
+    bound_subject(&x);
+    AUTO_KEY key = scene_key();
+    READINESS r = {0}, refused = {0};
+    registered(&s, &x, key, &r);
+    x.issuer.obj.meta.annotations = (struct bind_map){wish, 1};
+    plan_key(&s, key);
+    plan_account(&s, CA, 400, PROBLEM("externalAccountRequired", "who are you"));
+    ensured(&s, &x, &refused);
+    assert_non_null(strstr(refused.message, "its key was not changed: the CA does not say"));
 }
 
 /* A status that was lost, or a crash before it was written: the CA knows the key, and the binding,
@@ -325,6 +352,7 @@ int main(void)
         cmocka_unit_test(without_the_field_nothing_is_read),
         cmocka_unit_test(the_binding_is_sent_once),
         cmocka_unit_test(issuers_are_bound_one_by_one),
+        cmocka_unit_test(a_key_is_not_changed_where_nothing_can_be_looked_up),
         cmocka_unit_test(a_known_key_is_not_bound_again),
         cmocka_unit_test(neither_contact_nor_loss_send_it_to_a_ca_that_knows_the_key),
         cmocka_unit_test(a_ca_that_needs_it_says_so),

@@ -65,11 +65,19 @@ static void plan_nonce(struct issuer_scene *s)
                           "");
 }
 
+static void scene_init(struct issuer_scene *s, struct subject *x)
+{
+    scene_open(s);
+    subject_init(x);
+}
+
 /* The present key is read, and the account is given another; *ret_done says so. */
 static void change_key(struct issuer_scene *s, const struct subject *x, const struct pki_key *old,
                        struct issuer_readiness *ret_done)
 {
     plan_key(s, old);
+    if (x->acme.external_account_binding != NULL)
+        plan_account(s, CA, 200, WITH_CONTACT); /* does the CA say which key it knows? */
     plan_apply(s);
     plan_account(s, CA, 400, UNKNOWN);      /* does it know the next one? */
     plan_account(s, CA, 200, WITH_CONTACT); /* the present one */
@@ -110,9 +118,8 @@ static void a_long_wish_is_remembered_as_far_as_there_is_room(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     READINESS r = {0}, done = {0}, later = {0};
     registered(&s, &x, old, &r);
@@ -133,9 +140,8 @@ static void a_key_is_changed_on_demand(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     READINESS r = {0}, done = {0}, later = {0};
     registered(&s, &x, old, &r);
@@ -182,9 +188,8 @@ static void a_key_is_changed_by_its_age(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     x.acme.account_key = (struct acme_account_key){.algorithm = "ES384", .rotate_after = ROOM};
     AUTO_KEY old = scene_key();
     READINESS r = {0}, young = {0}, done = {0};
@@ -226,9 +231,8 @@ static void the_next_key_may_be_of_another_kind(void **state)
                 {{PKI_RSA, 2048}, "RS256", "ES384", &external}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
-        scene_open(&s);
         struct subject x;
-        subject_init(&x);
+        scene_init(&s, &x);
         AUTO_KEY old = NULL;
         expect_ok(pki_key_generate(&rows[i].old, &old));
         READINESS r = {0}, done = {0};
@@ -237,9 +241,10 @@ static void the_next_key_may_be_of_another_kind(void **state)
         x.acme.external_account_binding = rows[i].binding;
         ask(&x);
         change_key(&s, &x, old, &done);
-        json_auto_t *outer = scripted_json(&s.world, 8);
+        size_t sent = s.world.done - 3;
+        json_auto_t *outer = scripted_json(&s.world, sent);
         json_auto_t *header = decoded(outer, "protected");
-        json_auto_t *inner = payload(&s, 8);
+        json_auto_t *inner = payload(&s, sent);
         json_auto_t *inner_header = decoded(inner, "protected");
         assert_string_equal(JSTR(header, "alg"), rows[i].alg);
         assert_string_equal(JSTR(inner_header, "alg"), rows[i].next);
@@ -252,9 +257,8 @@ static void a_crash_after_the_change_is_ended(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     AUTO_KEY next = scene_key();
     READINESS r = {0}, done = {0};
@@ -278,9 +282,8 @@ static void a_crash_before_the_change_is_ended(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     AUTO_KEY next = scene_key();
     READINESS r = {0}, done = {0};
@@ -301,9 +304,8 @@ static void a_crash_before_the_status_is_ended(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     AUTO_KEY next = scene_key();
     READINESS r = {0}, done = {0};
@@ -320,9 +322,8 @@ static void nobody_signs_while_it_is_open_which_key_it_is(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     AUTO_KEY next = scene_key();
     READINESS r = {0}, open = {0};
@@ -349,9 +350,8 @@ static void an_unanswered_change_is_looked_up(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     READINESS r = {0}, done = {0};
     registered(&s, &x, old, &r);
@@ -374,9 +374,8 @@ static void an_unanswered_change_is_looked_up(void **state)
 static void key_is_refused(int status, const char *problem)
 {
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     READINESS r = {0}, refused = {0}, held = {0};
     registered(&s, &x, old, &r);
@@ -417,9 +416,8 @@ static void an_ambiguous_answer_does_not_cost_the_account(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     AUTO_KEY next = scene_key();
     READINESS r = {0}, done = {0};
@@ -439,9 +437,8 @@ static void a_lost_account_begins_with_the_next_key(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     AUTO_KEY next = scene_key();
     READINESS r = {0}, done = {0};
@@ -460,9 +457,8 @@ static void a_ca_without_key_change_is_not_asked(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY key = scene_key();
     READINESS r = {0}, refused = {0};
     plan_key(&s, key);
@@ -485,9 +481,8 @@ static void a_ca_that_is_away_is_asked_again_soon(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY key = scene_key();
     READINESS r = {0}, later = {0};
     registered(&s, &x, key, &r);
@@ -506,9 +501,8 @@ static void a_key_of_two_cas_is_not_changed(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY key = scene_key();
     READINESS r = {0}, refused = {0};
     registered(&s, &x, key, &r);
@@ -534,9 +528,8 @@ static void orders_are_waited_for_but_not_for_ever(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     READINESS r = {0}, waits = {0}, done = {0};
     registered(&s, &x, old, &r);
@@ -562,9 +555,8 @@ static void orders_that_ended_are_not_waited_for(void **state)
 {
     (void)state;
     SCENE s = {0};
-    scene_open(&s);
     struct subject x;
-    subject_init(&x);
+    scene_init(&s, &x);
     AUTO_KEY old = scene_key();
     READINESS r = {0}, done = {0};
     registered(&s, &x, old, &r);
