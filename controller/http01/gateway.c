@@ -11,8 +11,8 @@
 const struct kube_resource res_http_route = {HTTP01_GATEWAY_GROUP, "v1", "httproutes", "HTTPRoute",
                                              true};
 const struct kube_resource res_gateway = {HTTP01_GATEWAY_GROUP, "v1", "gateways", "Gateway", true};
-static const struct kube_resource res_listener_set = {HTTP01_GATEWAY_GROUP, "v1", "listenersets",
-                                                      "ListenerSet", true};
+const struct kube_resource res_listener_set = {HTTP01_GATEWAY_GROUP, "v1", "listenersets",
+                                               "ListenerSet", true};
 
 /* ---- building ---- */
 

@@ -13,6 +13,7 @@
 
 extern const struct kube_resource res_http_route;
 extern const struct kube_resource res_gateway;
+extern const struct kube_resource res_listener_set;
 
 /* So many hostnames fit into one HTTPRoute. */
 #define HTTP01_ROUTE_HOSTS 16

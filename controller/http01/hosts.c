@@ -78,7 +78,8 @@ static struct err *read_http_route(void *hosts, const json_t *item)
     return NULL;
 }
 
-static struct err *read_gateway(void *hosts, const json_t *item)
+/* Of a Gateway or ListenerSet. */
+static struct err *read_listeners(void *hosts, const json_t *item)
 {
     const json_t *listeners = JGET(item, "spec", "listeners");
     for (size_t i = 0; i < json_count(listeners); i++)
@@ -86,7 +87,7 @@ static struct err *read_gateway(void *hosts, const json_t *item)
     return NULL;
 }
 
-/* Clusters without the Gateway API answer 404 to all of it. */
+/* Clusters without the Gateway API answer 404 to all of it, those with an older one to ListenerSets. */
 static struct err *read_all(const struct http01_env *env, const char *ns, struct strlist *hosts)
 {
     static const struct {
@@ -94,7 +95,8 @@ static struct err *read_all(const struct http01_env *env, const char *ns, struct
         struct err *(*read)(void *hosts, const json_t *item);
     } kinds[] = {{&res_ingress, read_ingress},
                  {&res_http_route, read_http_route},
-                 {&res_gateway, read_gateway}};
+                 {&res_gateway, read_listeners},
+                 {&res_listener_set, read_listeners}};
     auto_free char *not_ours = x_printf("!%s", api_names()->http01_solver);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         const struct kube_ref all = {.res = kinds[i].res, .ns = ns};

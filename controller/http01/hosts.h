@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hosts that a namespace routes by itself: of its Ingresses, HTTPRoutes and Gateways, without what certroll
- * made there. Who routes a name in its own namespace may have it.
+ * The hosts that a namespace routes by itself: of its Ingresses, HTTPRoutes, Gateways and ListenerSets, without
+ * what certroll made there. Who routes a name in its own namespace may have it.
  */
 #ifndef CERTROLL_HTTP01_HOSTS_H
 #define CERTROLL_HTTP01_HOSTS_H

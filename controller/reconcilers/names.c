@@ -108,14 +108,15 @@ static char *not_allowed(const struct acme_chain *chain, const char *name)
     const char *ns = chain->request->obj.meta.namespace;
     const char *issuer = chain->issuer->obj.meta.name;
     if (is_cluster(chain->issuer))
-        return x_printf(NAME_NOT_ALLOWED
-                        ": %s: no Ingress, HTTPRoute or Gateway of namespace %s carries it, and "
-                        "spec.allowedNames of ClusterIssuer %s does not allow it: route the name "
-                        "there, or have it allowed",
-                        name, ns, issuer);
+        return x_printf(
+            NAME_NOT_ALLOWED
+            ": %s: no Ingress, HTTPRoute, Gateway or ListenerSet of namespace %s carries it, and "
+            "spec.allowedNames of ClusterIssuer %s does not allow it: route the name there, or "
+            "have it allowed",
+            name, ns, issuer);
     return x_printf(
         NAME_NOT_ALLOWED
-        ": %s: no Ingress, HTTPRoute or Gateway of namespace %s carries it, and "
+        ": %s: no Ingress, HTTPRoute, Gateway or ListenerSet of namespace %s carries it, and "
         "certroll's own replicas answer for no other name: route the name there, use "
         "http01.ingress in Issuer %s, or a ClusterIssuer whose spec.allowedNames allows "
         "the name",
@@ -138,11 +139,12 @@ static bool has_central_host(const struct acme_chain *chain, const char *name,
 static char *central_host_not_allowed(const struct acme_chain *chain, const char *name,
                                       const char *host)
 {
-    return x_printf(NAME_NOT_ALLOWED
-                    ": %s: no Ingress, HTTPRoute or Gateway of namespace %s carries %s, the host "
-                    "of http01.redirect.url in Issuer %s, where certroll's own replicas would "
-                    "answer: route it there, or have a ClusterIssuer with that URL",
-                    name, chain->request->obj.meta.namespace, host, chain->issuer->obj.meta.name);
+    return x_printf(
+        NAME_NOT_ALLOWED
+        ": %s: no Ingress, HTTPRoute, Gateway or ListenerSet of namespace %s carries "
+        "%s, the host of http01.redirect.url in Issuer %s, where certroll's own replicas would "
+        "answer: route it there, or have a ClusterIssuer with that URL",
+        name, chain->request->obj.meta.namespace, host, chain->issuer->obj.meta.name);
 }
 
 struct err *names_judge_grants(const struct env *env, const struct acme_chain *chain,

@@ -5,9 +5,9 @@
  * namespace that goes for the tiers where certroll's own replicas answer: anybody can have an account. A record of
  * dns-persist-01 is for the account, and whoever uses that has to prove nothing more.
  *
- * A name is granted by an Ingress, HTTPRoute or Gateway of the Certificate's own namespace that carries it, or
- * by spec.allowedNames of the ClusterIssuer. And within one account the namespace that came first keeps a name while its
- * certificate is valid, or its order under way, unless spec.acme.nameOwnership is Any.
+ * A name is granted by an Ingress, HTTPRoute, Gateway or ListenerSet of the Certificate's own namespace that carries
+ * it, or by spec.allowedNames of the ClusterIssuer. And within one account the namespace that came first keeps a name
+ * while its certificate is valid, or its order under way, unless spec.acme.nameOwnership is Any.
  */
 #ifndef CERTROLL_RECONCILERS_NAMES_H
 #define CERTROLL_RECONCILERS_NAMES_H

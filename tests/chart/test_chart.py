@@ -38,6 +38,7 @@ CONTROLLER = {
     ("networking.k8s.io", "ingresses"): {"get", "list", "create", "patch", "delete"},
     ("gateway.networking.k8s.io", "httproutes"): {"list"},
     ("gateway.networking.k8s.io", "gateways"): {"list"},
+    ("gateway.networking.k8s.io", "listenersets"): {"list"},
     ("", "namespaces"): {"get"},
     ("events.k8s.io", "events"): {"create", "patch"},
     ("@G@", "signers"): {"approve"},
@@ -371,7 +372,7 @@ def test_gateway_api(render):
     assert grants(chart.one("ClusterRole", "certroll-controller")) == {
         **{(group.replace("@G@", "certroll.dev"), kind): verbs for (group, kind), verbs in CONTROLLER.items()},
         given[0]: {"list", "create", "patch", "delete"}, ("gateway.networking.k8s.io", "gateways"): {"list", "get"},
-        ("gateway.networking.k8s.io", "listenersets"): {"get"}}
+        ("gateway.networking.k8s.io", "listenersets"): {"list", "get"}}
     assert grants(chart.one("Role", "certroll-responder"))[given[1]] == {"list", "create", "patch", "delete"}
     without = render({"gatewayAPI": {"enabled": True}, "responder": {"enabled": False}})
     assert not [role for role in without.all("Role") if given[1] in grants(role)]

@@ -22,7 +22,9 @@
 #define GATEWAY "GET https://api/apis/gateway.networking.k8s.io/v1/namespaces/b/"
 #define NOT_OURS "?limit=500&labelSelector=%21acme.certroll.dev%2Fhttp01-solver"
 #define NONE "{\"items\":[]}"
+#define HOST(host) "{\"host\":\"" host "\"}"
 #define ROUTES(rules) "{\"items\":[{\"spec\":{\"rules\":[" rules "]}}]}"
+#define LISTENERS(listeners) "{\"items\":[{\"spec\":{\"listeners\":[" listeners "]}}]}"
 
 #define CLUSTER_ISSUER(name, uri, acme, spec)                                                      \
     "{\"metadata\":{\"name\":\"" name "\",\"uid\":\"" name "\",\"resourceVersion\":\"2\"},"        \
@@ -78,13 +80,15 @@ static void expect_why(struct scene *s, const char *issuer, const char *name, co
 }
 
 static void plan_routes(struct scene *s, const char *ingresses, const char *routes,
-                        const char *gateways)
+                        const char *gateways, const char *sets)
 {
     scripted_plan(&s->world, NETWORKING NOT_OURS, 200, ingresses);
     scripted_plan(&s->world, GATEWAY "httproutes" NOT_OURS, routes != NULL ? 200 : 404,
                   str_or(routes, "{}"));
     scripted_plan(&s->world, GATEWAY "gateways" NOT_OURS, gateways != NULL ? 200 : 404,
                   str_or(gateways, "{}"));
+    scripted_plan(&s->world, GATEWAY "listenersets" NOT_OURS, sets != NULL ? 200 : 404,
+                  str_or(sets, "{}"));
 }
 
 static void a_route_of_the_namespace_grants_a_name(void **state)
@@ -92,25 +96,26 @@ static void a_route_of_the_namespace_grants_a_name(void **state)
     (void)state;
     static const char issuer[] = CLUSTER_ISSUER("ca", "u", SHARED, "");
     static const struct {
-        const char *ingresses, *routes, *gateways, *name, *want;
+        const char *ingresses, *routes, *gateways, *sets, *name, *want;
     } rows[] = {
-        {NONE, NULL, NULL, "a.test", NAME_NOT_ALLOWED},
-        {NONE, NONE, NONE, "a.test", NAME_NOT_ALLOWED},
-        {ROUTES("{},{\"host\":\"b.test\"},{\"host\":\"A.test\"}"), NULL, NULL, "a.test", NULL},
-        {ROUTES("{\"host\":\"*.a.test\"}"), NULL, NULL, "x.a.test", NULL},
-        {ROUTES("{\"host\":\"*.a.test\"}"), NULL, NULL, "x.y.a.test", NAME_NOT_ALLOWED},
-        {ROUTES("{\"host\":\"*.a.test\"}"), NULL, NULL, "a.test", NAME_NOT_ALLOWED},
-        {ROUTES("{\"host\":\"*.0.2.1\"}"), NULL, NULL, "192.0.2.1", NAME_NOT_ALLOWED},
-        {NONE, "{\"items\":[{\"spec\":{\"hostnames\":[\"a.test\"]}}]}", NONE, "a.test", NULL},
-        {NONE, NONE, "{\"items\":[{\"spec\":{\"listeners\":[{\"hostname\":\"a.test\"}]}}]}",
-         "a.test", NULL},
-        {NONE, NONE, "{\"items\":[{\"spec\":{\"listeners\":[{}]}}]}", "a.test", NAME_NOT_ALLOWED},
+        {NONE, NULL, NULL, NULL, "a.test", NAME_NOT_ALLOWED},
+        {NONE, NONE, NONE, NONE, "a.test", NAME_NOT_ALLOWED},
+        {ROUTES("{}," HOST("b.test") "," HOST("A.test")), NULL, NULL, NULL, "a.test", NULL},
+        {ROUTES(HOST("*.a.test")), NULL, NULL, NULL, "x.a.test", NULL},
+        {ROUTES(HOST("*.a.test")), NULL, NULL, NULL, "x.y.a.test", NAME_NOT_ALLOWED},
+        {ROUTES(HOST("*.a.test")), NULL, NULL, NULL, "a.test", NAME_NOT_ALLOWED},
+        {ROUTES(HOST("*.0.2.1")), NULL, NULL, NULL, "192.0.2.1", NAME_NOT_ALLOWED},
+        {NONE, "{\"items\":[{\"spec\":{\"hostnames\":[\"a.test\"]}}]}", NONE, NULL, "a.test", NULL},
+        {NONE, NONE, LISTENERS("{\"hostname\":\"a.test\"}"), NULL, "a.test", NULL},
+        {NONE, NONE, LISTENERS("{}"), NONE, "a.test", NAME_NOT_ALLOWED},
+        {NONE, NONE, NONE, LISTENERS("{},{\"hostname\":\"*.a.test\"}"), "x.a.test", NULL},
+        {NONE, NONE, NONE, LISTENERS("{}"), "a.test", NAME_NOT_ALLOWED},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
         clock_manual_advance(&s.hands, NS_PER_MIN);
-        plan_routes(&s, rows[i].ingresses, rows[i].routes, rows[i].gateways);
+        plan_routes(&s, rows[i].ingresses, rows[i].routes, rows[i].gateways, rows[i].sets);
         expect_why(&s, issuer, rows[i].name, rows[i].want);
         /* For two seconds what was read is enough. */
         expect_why(&s, NULL, rows[i].name, rows[i].want);
@@ -154,7 +159,7 @@ static void the_issuer_grants_names(void **state)
             scripted_plan(&s.world, "GET https://api/api/v1/namespaces/b", 200,
                           "{\"metadata\":{\"name\":\"b\",\"labels\":{\"team\":\"b\"}}}");
         if (!rows[i].allowed)
-            plan_routes(&s, NONE, NULL, NULL);
+            plan_routes(&s, NONE, NULL, NULL, NULL);
         expect_why(&s, rows[i].issuer, rows[i].name, rows[i].allowed ? NULL : NAME_NOT_ALLOWED);
     }
 }
@@ -395,7 +400,7 @@ static void a_record_that_stays_needs_a_grant_for_an_account_that_is_shared(void
         CLUSTER_ISSUER("ca", "u", PERSIST ANY, ",\"allowedNames\":[{\"names\":[\"*.a.test\"]}]");
     SCENE s = {0};
     scene_open(&s);
-    plan_routes(&s, NONE, NULL, NULL);
+    plan_routes(&s, NONE, NULL, NULL, NULL);
     expect_why(&s, shared, "x.a.test", NAME_NOT_ALLOWED);
     SCENE of = {0};
     scene_open(&of);
@@ -410,11 +415,8 @@ static void a_record_that_stays_needs_a_grant_for_an_account_that_is_shared(void
     request = scene_object(&kind_certificate_request, REQUEST);
     AUTO_OBJECT(struct order) order = scene_object(&kind_order, ORDER("b", "mine", "", ""));
     const struct acme_chain chain = {.order = order, .request = request, .issuer = of_namespace};
-    char name[] = "other.test";
-    char *items[] = {name};
-    const struct strlist names = {.items = items, .len = 1};
-    char *why = NULL;
-    expect_ok(names_judge(s.env, &chain, &names, &why));
+    char name[] = "other.test", *items[] = {name}, *why = NULL;
+    expect_ok(names_judge(s.env, &chain, &(struct strlist){.items = items, .len = 1}, &why));
     assert_null(why); /* an account of its own, which the record names */
 }
 
@@ -452,7 +454,7 @@ static void an_issuer_of_the_namespace_needs_a_route_where_replicas_answer(void 
         const struct strlist names = {.items = items, .len = 1};
         auto_free char *why = NULL;
         if (rows[i].ingresses != NULL)
-            plan_routes(&s, rows[i].ingresses, NULL, NULL);
+            plan_routes(&s, rows[i].ingresses, NULL, NULL, NULL);
         expect_ok(names_judge(s.env, &chain, &names, &why));
         if (rows[i].allowed != (why == NULL))
             fail_msg("%s: %s", rows[i].http01, str_or(why, "allowed"));

@@ -59,6 +59,7 @@ static void plan_routes(struct scene *s, const char *ingresses)
     scripted_plan(&s->world, NETWORKING, 200, ingresses);
     scripted_plan(&s->world, GATEWAY "httproutes", 404, "{}");
     scripted_plan(&s->world, GATEWAY "gateways", 404, "{}");
+    scripted_plan(&s->world, GATEWAY "listenersets", 404, "{}");
 }
 
 static struct err *reconcile(struct scene *s, int64_t *ret_next)
