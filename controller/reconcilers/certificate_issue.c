@@ -72,18 +72,24 @@ static struct err *make_key(struct certificate_pass *p)
     return p->key != NULL ? NULL : new_key(p, &p->key);
 }
 
-/* In-process: the key waits in memory. A request whose key a crash has taken is remade. */
+/* A request whose key is gone is of no use to anybody. */
+static struct err *drop_keyless(struct certificate_pass *p)
+{
+    return p->attempt == NULL ? NULL : err_wrap(drop_attempt(p), "its private key is gone");
+}
+
+/* In-process: the key waits in memory. A request whose key a crash has taken is remade. Without one, a key is that of
+ * a request whose making was not answered, and which may be there. */
 static struct err *key_in_memory(struct certificate_pass *p)
 {
     struct keyring *ring = p->env->issuer_env.keyring;
     const char *uid = p->crt->obj.meta.uid;
     int64_t revision = p->crt->status.revision + 1;
-    if (p->attempt != NULL) {
-        p->key = keyring_get(ring, uid, revision);
-        if (p->key != NULL)
-            return NULL;
-        TRY(drop_attempt(p));
-    }
+    p->key = keyring_get(ring, uid, revision);
+    if (p->key != NULL && (p->attempt != NULL || pki_key_matches(p->key, &p->wanted.key)))
+        return NULL;
+    pki_key_free(TAKE(p->key));
+    TRY(drop_keyless(p));
     TRY(make_key(p));
     if (p->key != NULL)
         keyring_put(ring, uid, revision, p->key);
@@ -127,12 +133,6 @@ static struct err *read_key_secret(struct certificate_pass *p, const struct tls_
                         &pem))
         return pki_key_parse(pem.data, pem.len, &p->key);
     return read_key(p, stored->obj.meta.name, &p->key);
-}
-
-/* A request whose key is gone is of no use to anybody. */
-static struct err *drop_keyless(struct certificate_pass *p)
-{
-    return p->attempt == NULL ? NULL : err_wrap(drop_attempt(p), "its private key is gone");
 }
 
 /* A stored key that no longer fits the spec belongs to an attempt that was given up; one that cannot be read, to

@@ -220,6 +220,33 @@ static void a_key_that_was_stored_is_at_hand(void **state)
     pki_key_free(g.p.key);
 }
 
+/* An answer that got lost: the request may be there, with the first key in it, and is the Certificate's. */
+static void a_key_in_memory_is_that_of_the_request_that_may_be_there(void **state)
+{
+    (void)state;
+    static const struct issuer_driver in_process = {.in_process = true};
+    static const struct {
+        int size;
+        bool same;
+    } rows[] = {{256, true}, {384, false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        STAGE g = {0};
+        stage_open(&g);
+        g.p.driver = &in_process;
+        g.p.key = NULL;
+        g.p.attempt = NULL;
+        g.p.wanted.rotate = true;
+        g.p.wanted.key = (struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256};
+        expect_ok(ensure_key(&g.p));
+        AUTO_KEY first = TAKE(g.p.key);
+        g.p.wanted.key.size = rows[i].size;
+        expect_ok(ensure_key(&g.p));
+        assert_int_equal(pki_key_equal(first, g.p.key), rows[i].same);
+        assert_true(pki_key_matches(g.p.key, &g.p.wanted.key));
+        pki_key_free(g.p.key);
+    }
+}
+
 /* Whoever asks for large keys, by the hundred, leaves the other workers to the others. */
 static void large_keys_are_made_one_after_the_other(void **state)
 {
@@ -418,6 +445,7 @@ int main(void)
         cmocka_unit_test(a_stored_key_that_cannot_be_read_is_made_anew),
         cmocka_unit_test(a_key_is_read_again_when_its_secret_has_changed),
         cmocka_unit_test(a_key_that_was_stored_is_at_hand),
+        cmocka_unit_test(a_key_in_memory_is_that_of_the_request_that_may_be_there),
         cmocka_unit_test(large_keys_are_made_one_after_the_other),
         cmocka_unit_test(the_request_goes_with_its_key),
         cmocka_unit_test(a_wait_is_told_when_there_is_something_to_tell),
