@@ -2,6 +2,7 @@
 #include "kube/store.h"
 
 #include "base/str.h"
+#include "net/http_share.h"
 
 static struct kube_ref ref_to(const struct store *s, const char *ns, const char *name)
 {
@@ -32,6 +33,25 @@ struct err *store_create(const struct store *s, const char *ns, const char *name
     return cache_note_write(s->cache, answer);
 }
 
+static bool may_be_stored(const struct err *failed)
+{
+    return failed->kind == ERR_TRANSIENT && !http_share_held_back(failed) &&
+           !str_eq(failed->reason, "ConnectFailed");
+}
+
+/* Another version is there, or perhaps ours: until the stream brings it, passes would go on from one that is not the
+ * last. An answer that does not come either leaves it at that. */
+static void look_again(const struct store *s, const struct object_meta *meta)
+{
+    struct kube_ref ref = ref_to(s, meta->namespace, meta->name);
+    json_auto_t *now = NULL;
+    AUTO_ERR e = kube_get(s->client, &ref, 0, &now);
+    if (err_is(e, ERR_NOT_FOUND))
+        cache_expect_deleted(s->cache, meta->namespace, meta->name, meta->uid);
+    else if (e == NULL)
+        err_drop(cache_note_write(s->cache, now)); /* it is expected then */
+}
+
 struct err *store_put_status(const struct store *s, const void *object,
                              const struct bind_table *table, const void *old, const void *now)
 {
@@ -46,7 +66,10 @@ struct err *store_put_status(const struct store *s, const void *object,
     json_auto_t *answer = NULL;
     struct kube_ref ref = ref_to(s, meta->namespace, meta->name);
     ref.subresource = "status";
-    TRY(kube_update(s->client, &ref, body, &answer));
+    struct err *e = kube_update(s->client, &ref, body, &answer);
+    if (err_is(e, ERR_CONFLICT) || (e != NULL && may_be_stored(e)))
+        look_again(s, meta);
+    TRY(e);
     return cache_note_write(s->cache, answer);
 }
 

@@ -25,7 +25,8 @@ struct err *store_create(const struct store *s, const char *ns, const char *name
     MUST_CHECK;
 
 /* PUT /status of a cached object with its resourceVersion, so that a stale writer gets
- * ERR_CONFLICT. Nothing is sent when now equals old (both by table). */
+ * ERR_CONFLICT. Nothing is sent when now equals old (both by table). After a conflict, or where it may have been stored
+ * all the same, the object is read, so that the next pass does not start from an older one. */
 struct err *store_put_status(const struct store *s, const void *object,
                              const struct bind_table *table, const void *old, const void *now)
     MUST_CHECK;

@@ -65,5 +65,9 @@ const struct sim_named_seed sim_named_seeds[] = {
              "hearing of it"},
     {884605, "the last look that failed was one of a replica that was killed; the Order was over "
              "already"},
+    {861290,
+     "the answer to a request that was made got lost, and the next pass made another key for it"},
+    {908242,
+     "an order was placed for an Order that had ended by a write whose answer was an error"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

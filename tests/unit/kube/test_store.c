@@ -128,11 +128,51 @@ static void test_put_status(void **state)
     assert_string_equal(JSTR(sent, "status", "phase"), "Ready");
     expect_color(&s, "a", "green");
 
-    fake_api_reply(&s.api, 409, NULL, "{\"reason\":\"Conflict\"}");
+    close_scene(&s);
+}
+
+/* The next pass would act on what is not the last any more: it would order for an Order that has ended. */
+static void test_what_may_be_stored_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        bool read;
+    } rows[] = {{409, true}, {500, true}, {504, true}, {403, false}, {422, false}, {429, false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scene s;
+        open_scene(&s);
+        fake_api_reply(&s.api, rows[i].status, NULL, "{}");
+        if (rows[i].read)
+            reply(&s, "a", "7", "blue");
+        AUTO_ERR e = put_status(&s, "Ready", "Failed");
+        assert_int_equal(e->http_status, rows[i].status);
+        assert_int_equal(s.api.count, rows[i].read ? 2 : 1);
+        if (rows[i].read)
+            assert_string_equal(fake_api_request(&s.api, 1)->line, "GET " PATH "/a");
+        expect_color(&s, "a", rows[i].read ? "blue" : "red");
+        close_scene(&s);
+    }
+}
+
+/* Without an answer it stays at what is known; gone is gone. */
+static void test_what_cannot_be_read(void **state)
+{
+    (void)state;
+    struct scene s;
+    open_scene(&s);
+    fake_api_reply(&s.api, 409, NULL, "{}");
+    fake_api_reply(&s.api, 500, NULL, "{}");
     AUTO_ERR e = put_status(&s, "Ready", "Failed");
     assert_true(err_is(e, ERR_CONFLICT));
-    json_auto_t *again = fake_api_sent(&s.api, 1);
-    assert_string_equal(JSTR(again, "metadata", "resourceVersion"), "6");
+    expect_color(&s, "a", "red");
+    fake_api_reply(&s.api, 409, NULL, "{}");
+    fake_api_reply(&s.api, 404, NULL, "{}");
+    AUTO_ERR again = put_status(&s, "Ready", "Failed");
+    assert_true(err_is(again, ERR_CONFLICT));
+    AUTO_OBJECT(struct widget) w = NULL;
+    AUTO_ERR behind = store_get(&s.store, "ns", "a", (const void **)&w);
+    assert_string_equal(behind->reason, "CacheBehind");
     close_scene(&s);
 }
 
@@ -193,6 +233,8 @@ int main(void)
         cmocka_unit_test(test_get),
         cmocka_unit_test(test_create),
         cmocka_unit_test(test_put_status),
+        cmocka_unit_test(test_what_may_be_stored_is_read),
+        cmocka_unit_test(test_what_cannot_be_read),
         cmocka_unit_test(test_delete),
         cmocka_unit_test(test_unreadable_answer),
     };

@@ -20,7 +20,8 @@
 #include "support/scripted_kube.h"
 
 #define REQUESTS "https://api/apis/certroll.dev/v1/namespaces/shop/certificaterequests"
-#define STATUS "PUT https://api/apis/certroll.dev/v1/namespaces/shop/certificates/web/status"
+#define WEB "https://api/apis/certroll.dev/v1/namespaces/shop/certificates/web"
+#define STATUS "PUT " WEB "/status"
 #define STALE "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"code\":409}"
 #define SPEC                                                                                       \
     "\"spec\":{\"secretName\":\"web-tls\",\"dnsNames\":[\"a.test\"],\"issuerRef\":{"               \
@@ -241,6 +242,7 @@ static void what_is_issued_is_not_given_up(void **state)
                   "\"resourceVersion\":\"2\"}}");
         int64_t next = 0;
         scripted_plan(&s.world, STATUS, 409, STALE);
+        scripted_plan(&s.world, "GET " WEB, 503, "{}");
         expect_err(reconcile(&s, &next), ERR_CONFLICT, NULL, NULL);
         json_auto_t *sent = scripted_json(&s.world, 0);
         assert_non_null(strstr(JSTR(sent, "status", "nextAction"), "CertificateRequest web-1"));

@@ -80,6 +80,7 @@ static void what_is_proven_is_not_presented_again(void **state)
     turn_page(&t);
     plan_authz(&t, "valid");
     scripted_plan(&t.s.world, "PUT " CHALLENGE "/status", 500, "{}");
+    scripted_plan(&t.s.world, "GET " CHALLENGE, 503, "{}");
     expect_passing_failure(&t);
     clock_manual_advance(&t.s.hands, 31 * NS_PER_SEC);
     plan_authz(&t, "valid");

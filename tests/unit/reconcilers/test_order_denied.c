@@ -14,7 +14,8 @@
 #include "base/mem.h"
 #include "support/scripted_kube.h"
 
-#define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
+#define OBJECT "https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o"
+#define STATUS "PUT " OBJECT "/status"
 #define INGRESS                                                                                    \
     "PATCH https://api/apis/networking.k8s.io/v1/namespaces/shop/ingresses/"                       \
     "o?fieldManager=certroll-http01&force=true"
@@ -71,8 +72,9 @@ static void a_right_that_lacks_is_told_once(void **state)
         for (int n = statuses[i] == 401 ? 0 : 1; n < 2; n++)
             scripted_plan(&s.world, INGRESS, statuses[i], "{\"message\":\"used 9 of 9\"}");
         scripted_plan(&s.world, STATUS, 500, "{}"); /* that may fail */
+        scripted_plan(&s.world, "GET " OBJECT, 503, "{}");
         reconcile(&s, ERR_DENIED);
-        json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
+        json_auto_t *sent = scripted_json(&s.world, s.world.done - 2);
         const char *told = JSTR(sent, "status", "reason");
         assert_string_equal(JSTR(sent, "status", "state"), "pending");
         assert_non_null(strstr(told, "Kubernetes does not allow it"));

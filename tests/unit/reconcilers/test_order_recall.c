@@ -19,7 +19,8 @@
 #include "reconcilers/budget_needs.h"
 #include "support/scripted_kube.h"
 
-#define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
+#define OBJECT "https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o"
+#define STATUS "PUT " OBJECT "/status"
 #define ONE_AN_HOUR ",\"limits\":{\"ordersPerAccount\":{\"count\":1,\"period\":\"1h\"}}"
 #define PROFILES ",\"meta\":{\"profiles\":{\"classic\":\"\",\"shortlived\":\"\"}}"
 #define RENEWS "\"certroll.dev/replaces\":\"aYhba4dG.AIdlQyE\""
@@ -189,6 +190,7 @@ static void an_order_that_went_before_it_was_stored_is_counted(void **state)
     open_with(&s, ONE_AN_HOUR, "", "");
     plan_new_order(&s);
     scripted_plan(&s.world, STATUS, 503, "");
+    scripted_plan(&s.world, "GET " OBJECT, 503, "");
     expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, NULL,
                "its URL could not be stored");
     acme_scene_post(&s, "/order/9", 404, "content-type: application/problem+json\n",
