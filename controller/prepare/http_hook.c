@@ -87,8 +87,8 @@ static struct err *make_body(const char *action, const struct prepare_order *o, 
     json_auto_t *body =
         json_build("{s:s,s:s,s:s,s:s,s:o}", "action", action, "namespace", o->ns, "order", o->name,
                    "issuer", o->issuer, "names", json_new_array());
-    for (size_t i = 0; i < o->names.len; i++)
-        json_push(JGET(body, "names"), json_new_string(o->names.items[i]));
+    for (size_t i = 0; i < o->names->len; i++)
+        json_push(JGET(body, "names"), json_new_string(o->names->items[i]));
     return json_to_string(body, BODY_MAX, ret_body);
 }
 

@@ -4,6 +4,7 @@
 #define CERTROLL_PREPARE_HTTP_HOOK_H
 
 #include "api/issuer.h"
+#include "base/list.h"
 #include "kube/client.h"
 #include "net/http.h"
 
@@ -14,8 +15,8 @@ struct prepare_order {
     const char *ns;
     const char *name;
     const char *issuer;
-    const char *secret_ns; /* where the issuer's Secrets are */
-    struct bind_strings names;
+    const char *secret_ns;       /* where the issuer's Secrets are */
+    const struct strlist *names; /* all that are ordered */
 };
 
 /* One call; a 2xx is success. Blocks for spec->timeout (10 s unless set). ERR_INVALID

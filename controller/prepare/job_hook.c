@@ -123,14 +123,6 @@ static struct err *add_names(json_t *job, const char *names)
     return NULL;
 }
 
-static char *join(const struct bind_strings *names)
-{
-    AUTO(strlist_release) struct strlist l = {0};
-    for (size_t i = 0; i < names->len; i++)
-        strlist_add(&l, names->items[i]);
-    return strlist_join(&l, " ", 0);
-}
-
 struct err *prepare_job_create(struct kube_client *kube, const struct prepare_order *order,
                                const char *name, const char *template, json_t *owner,
                                const char *owner_uid)
@@ -144,7 +136,7 @@ struct err *prepare_job_create(struct kube_client *kube, const struct prepare_or
     if (!json_is_object(job))
         return err_new(ERR_INVALID, "InvalidHook",
                        "the Job's template: expected an object with metadata and spec");
-    auto_free char *names = join(&order->names);
+    auto_free char *names = strlist_join(order->names, " ", 0);
     TRY(set_metadata(job, order, name, owner_uid));
     TRY(set_end(job, owned));
     TRY(add_names(job, names));

@@ -148,16 +148,10 @@ static void add_all(struct budget_needs *n, const struct taking *t, int64_t now)
 
 /* ---- what is ordered ---- */
 
-static struct err *names_of(const char *request, struct strlist *ret_names)
-{
-    const struct certificate_request holder = {.spec.request = request};
-    return order_names(&holder, ret_names);
-}
-
 static bool same_names(const char *request, const struct strlist *names)
 {
     AUTO(strlist_release) struct strlist others = {0};
-    struct err *e = names_of(request, &others);
+    struct err *e = order_names(request, &others);
     if (e != NULL) {
         err_free(e); /* unreadable: not the same */
         return false;
@@ -235,7 +229,7 @@ struct err *budget_needs_of_order(const struct env *env, const struct issuer *is
     if (!is_limited(&t.limits))
         return NULL;
     AUTO(strlist_release) struct strlist names = {0};
-    TRY(names_of(order->spec.request, &names));
+    TRY(order_names(order->spec.request, &names));
     AUTO_OBJECT(struct certificate)
     crt = request != NULL ? request_certificate(env, request) : NULL;
     t.names = &names;

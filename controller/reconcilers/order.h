@@ -56,9 +56,8 @@ bool order_has_read(const struct env *env, const struct challenge_spec *spec);
 /* What is ordered: from the request's CSR, not from the Order's fields. Borrowed from names; out has room for all and
  * one more. Returns how many. */
 size_t order_identifiers(const struct pki_names *names, struct acme_identifier *out);
-/* The same of a request: DNS names and IP addresses, added to a list. ERR_INVALID when its CSR cannot be read. */
-struct err *order_names(const struct certificate_request *request, struct strlist *ret_names)
-    MUST_CHECK;
+/* The same of a spec.request: DNS names and IP addresses, added to a list. ERR_INVALID when its CSR cannot be read. */
+struct err *order_names(const char *request, struct strlist *ret_names) MUST_CHECK;
 /* To the status under construction: the namespace was judged by the issuer of this pass. */
 void order_note_judged(struct order_pass *p);
 /* The profile to name, NULL for none; borrowed from the issuer or the request. ERR_INVALID for one that the CA does not

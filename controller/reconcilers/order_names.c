@@ -12,10 +12,11 @@
 #define LOOK_FIRST (5 * NS_PER_SEC)
 #define LOOK_LAST (5 * NS_PER_MIN)
 
-struct err *order_names(const struct certificate_request *request, struct strlist *ret_names)
+struct err *order_names(const char *request, struct strlist *ret_names)
 {
+    const struct certificate_request holder = {.spec.request = request};
     AUTO(pki_csr_release) struct pki_csr csr = {0};
-    TRY(request_csr(request, &csr));
+    TRY(request_csr(&holder, &csr));
     size_t most = csr.names.dns.len + csr.names.ips.len + 1;
     auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
     size_t count = order_identifiers(&csr.names, ids);
@@ -38,7 +39,7 @@ static int64_t look_again(const struct order_pass *p)
 static struct err *judge(const struct order_pass *p, bool placed, char **ret_why)
 {
     AUTO(strlist_release) struct strlist names = {0};
-    TRY(order_names(p->chain.request, &names));
+    TRY(order_names(p->chain.request->spec.request, &names));
     return placed ? names_judge_grants(p->env, &p->chain, &names, ret_why)
                   : names_judge(p->env, &p->chain, &names, ret_why);
 }

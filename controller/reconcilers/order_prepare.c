@@ -21,24 +21,35 @@
 struct hook {
     const struct acme_prepare *spec;
     struct prepare_order order;
+    struct strlist names; /* what the order points to */
     char job[KUBE_NAME_MAX + 1];
     char undo_job[KUBE_NAME_MAX + 1];
 };
 
-/* Without an issuer it says only what was made. */
-static void hook_init(const struct order_pass *p, const struct issuer *issuer, struct hook *h)
+static void hook_release(struct hook *h)
+{
+    strlist_release(&h->names);
+}
+#define AUTO_HOOK AUTO(hook_release) struct hook
+
+/* Without an issuer it says only what was made. The names are those of the Order's own CSR: it cannot be changed, and is
+ * there when the request is gone. */
+static struct err *hook_init(const struct order_pass *p, const struct issuer *issuer,
+                             struct hook *h)
 {
     const struct object_meta *meta = &p->order->obj.meta;
-    *h = (struct hook){
-        .order = {.ns = meta->namespace, .name = meta->name, .names = p->order->spec.dns_names}};
+    h->order =
+        (struct prepare_order){.ns = meta->namespace, .name = meta->name, .names = &h->names};
+    TRY(order_names(p->order->spec.request, &h->names));
     /* A Job's name becomes a label. */
     name_join(meta->name, "prepare", KUBE_NAMESPACE_MAX, h->job);
     name_join(meta->name, "undo", KUBE_NAMESPACE_MAX, h->undo_job);
     if (issuer == NULL)
-        return;
+        return NULL;
     h->spec = issuer->spec.acme->prepare;
     h->order.secret_ns = issuer_secret_namespace(&p->env->issuer_env, issuer);
     h->order.issuer = issuer->obj.meta.name;
+    return NULL;
 }
 
 static bool needs_finalizer(const struct acme_prepare *spec)
@@ -190,8 +201,8 @@ struct err *ensure_prepared(struct order_pass *p)
                        "spec.acme.prepare of issuer %s may not run in namespace %s: add it to the "
                        "chart's prepare.allowedNamespaces; nothing was ordered",
                        issuer->obj.meta.name, ns);
-    struct hook h;
-    hook_init(p, issuer, &h);
+    AUTO_HOOK h = {0};
+    TRY(hook_init(p, issuer, &h));
     TRY(begin(p, &h));
     if (p->stop)
         return NULL;
@@ -256,8 +267,8 @@ static struct err *undo(struct order_pass *p)
 {
     AUTO_OBJECT(struct issuer) issuer = NULL;
     TRY(find_issuer(p, &issuer));
-    struct hook h;
-    hook_init(p, issuer, &h);
+    AUTO_HOOK h = {0};
+    TRY(hook_init(p, issuer, &h));
     if (h.spec == NULL)
         return undo_without_issuer(p, &h);
     if (h.spec->http == NULL)

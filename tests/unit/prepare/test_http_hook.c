@@ -17,9 +17,11 @@
 #define LABELLED                                                                                   \
     "\"metadata\":{\"name\":\"headers\",\"labels\":{\"certroll.dev/prepare-headers\":\"true\"}}"
 
-static const char *const names[] = {"a.test", "b.test"};
+static char first_name[] = "a.test", second_name[] = "b.test";
+static char *name_items[] = {first_name, second_name};
+static const struct strlist names = {.items = name_items, .len = 2};
 static const struct prepare_order order = {
-    .ns = "shop", .name = "web-1-x", .issuer = "acme", .secret_ns = "shop", .names = {names, 2}};
+    .ns = "shop", .name = "web-1-x", .issuer = "acme", .secret_ns = "shop", .names = &names};
 
 static struct err *call(struct scripted_transport *t, const struct acme_prepare_http *spec)
 {

@@ -15,9 +15,11 @@
 #define JOBS "https://api/apis/batch/v1/namespaces/shop/jobs"
 #define OURS "\"metadata\":{\"annotations\":{\"certroll.dev/prepare-order\":\"u1\"}}"
 
-static const char *const names[] = {"a.test", "b.test"};
+static char first_name[] = "a.test", second_name[] = "b.test";
+static char *name_items[] = {first_name, second_name};
+static const struct strlist names = {.items = name_items, .len = 2};
 static const struct prepare_order order = {
-    .ns = "shop", .name = "web-1-x", .issuer = "acme", .names = {names, 2}};
+    .ns = "shop", .name = "web-1-x", .issuer = "acme", .names = &names};
 
 static void states_are_read(void **state)
 {

@@ -10,8 +10,10 @@
 
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "pki/csr.h"
 #include "reconciler_scene.h"
 #include "support/scripted_kube.h"
 
@@ -19,12 +21,14 @@
 #define JOBS "https://api/apis/batch/v1/namespaces/shop/jobs"
 #define HOOK "https://fw.test/acme"
 
+static char *csr; /* for the names cn.test and a.test, and 192.0.2.1 */
+
 static char *order_text(int version, const char *meta, const char *status)
 {
     return x_printf("{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"u\","
-                    "\"resourceVersion\":\"%d\"%s},\"spec\":{\"request\":\"Q1NS\",\"issuerRef\":{"
+                    "\"resourceVersion\":\"%d\"%s},\"spec\":{\"request\":\"%s\",\"issuerRef\":{"
                     "\"name\":\"ca\"},\"dnsNames\":[\"a.test\"]},\"status\":{%s}}",
-                    version, meta, status);
+                    version, meta, csr, status);
 }
 
 static void put_issuer(struct scene *s)
@@ -112,6 +116,31 @@ static void it_is_written_before_it_is_done(void **state)
     pass_open(&s, &fourth, "shop", FINALIZER, STARTED);
     expect_ok(ensure_prepared(&fourth.p));
     assert_false(fourth.p.stop);
+}
+
+/* As the CA is told them; the same to undo it, when the request may be gone. */
+static void it_is_told_all_names_that_are_ordered(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    put_issuer(&s);
+    PASS before = {0}, after = {0};
+    scripted_plan(&s.world, "POST " HOOK, 200, "{}");
+    pass_open(&s, &before, "shop", FINALIZER, STARTED);
+    expect_ok(ensure_prepared(&before.p));
+    auto_free char *undone = order_text(9, FINALIZER, "\"state\":\"valid\"");
+    scripted_plan(&s.world, "POST " HOOK, 200, "{}");
+    scripted_plan(&s.world, "PUT " ORDER "/status", 200, undone);
+    pass_open(&s, &after, "shop", FINALIZER, "\"state\":\"valid\"," STARTED);
+    expect_ok(order_prepare_undo(&after.p));
+    for (size_t i = 0; i < 2; i++) {
+        json_auto_t *sent = scripted_json(&s.world, i);
+        assert_int_equal(json_count(JGET(sent, "names")), 3);
+        assert_string_equal(JSTR(sent, "names", "0"), "cn.test");
+        assert_string_equal(JSTR(sent, "names", "1"), "a.test");
+        assert_string_equal(JSTR(sent, "names", "2"), "192.0.2.1");
+    }
 }
 
 static void a_hook_that_keeps_failing_ends_the_order(void **state)
@@ -304,6 +333,21 @@ static int prepare(void **state)
 {
     (void)state;
     scene_prepare();
+    AUTO(pki_names_release) struct pki_names names = {.common_name = x_strdup("cn.test")};
+    AUTO_KEY key = NULL;
+    auto_free char *pem = NULL;
+    strlist_add(&names.dns, "a.test");
+    strlist_add(&names.ips, "192.0.2.1");
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
+    csr = base64_encode(pem, strlen(pem));
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    free(csr);
     return 0;
 }
 
@@ -312,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_runs_where_it_is_allowed),
         cmocka_unit_test(it_is_written_before_it_is_done),
+        cmocka_unit_test(it_is_told_all_names_that_are_ordered),
         cmocka_unit_test(a_hook_that_keeps_failing_ends_the_order),
         cmocka_unit_test(one_failure_after_a_restart_is_one_failure),
         cmocka_unit_test(a_deleted_order_is_held_until_it_is_undone),
@@ -321,5 +366,5 @@ int main(void)
         cmocka_unit_test(a_job_is_removed_though_its_issuer_is_gone),
         cmocka_unit_test(an_order_without_a_hook_costs_nothing),
     };
-    return cmocka_run_group_tests(tests, prepare, NULL);
+    return cmocka_run_group_tests(tests, prepare, end);
 }
