@@ -163,7 +163,7 @@ static const struct bind_field prepare_http_fields[] = {
              .table = &secret_ref_table),
     BIND_ROW(struct acme_prepare_http, DURATION, timeout, "timeout"),
 };
-static const struct bind_table prepare_http_table =
+const struct bind_table acme_prepare_http_table =
     BIND_TABLE("ACMEPrepareHTTP", struct acme_prepare_http, prepare_http_fields);
 
 static const struct bind_field prepare_job_fields[] = {
@@ -175,10 +175,10 @@ static const struct bind_table prepare_job_table =
     BIND_TABLE("ACMEPrepareJob", struct acme_prepare_job, prepare_job_fields);
 
 static const struct bind_field prepare_fields[] = {
-    BIND_ROW(struct acme_prepare, POINTER, http, "http", .table = &prepare_http_table),
+    BIND_ROW(struct acme_prepare, POINTER, http, "http", .table = &acme_prepare_http_table),
     BIND_ROW(struct acme_prepare, POINTER, job, "job", .table = &prepare_job_table),
 };
-static const struct bind_table prepare_table =
+const struct bind_table acme_prepare_table =
     BIND_TABLE("ACMEPrepare", struct acme_prepare, prepare_fields);
 
 #define ACME(type, member, name, ...) BIND_ROW(struct acme_issuer, type, member, name, __VA_ARGS__)
@@ -204,7 +204,7 @@ static const struct bind_field acme_fields[] = {
     ACME(STRING, caa, "caa", .enumeration = caa_modes),
     ACME(STRING, name_ownership, "nameOwnership", .enumeration = ownerships),
     ACME(OBJECT, limits, "limits", .table = &limits_table),
-    ACME(POINTER, prepare, "prepare", .table = &prepare_table),
+    ACME(POINTER, prepare, "prepare", .table = &acme_prepare_table),
     ACME(LIST, solvers, "solvers", .table = &acme_solver_table),
 };
 static const struct bind_table acme_table =

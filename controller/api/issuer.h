@@ -120,6 +120,8 @@ struct acme_prepare {
     const struct acme_prepare_http *http;
     const struct acme_prepare_job *job;
 };
+extern const struct bind_table acme_prepare_table;
+extern const struct bind_table acme_prepare_http_table;
 
 struct acme_issuer {
     const char *server;

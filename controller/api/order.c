@@ -64,6 +64,10 @@ static const struct bind_table judged_table =
 static const struct bind_field prepare_fields[] = {
     BIND_ROW(struct order_prepare, STRING, state, "state"),
     BIND_ROW(struct order_prepare, TIME, since, "since"),
+    BIND_ROW(struct order_prepare, STRING, kind, "kind"),
+    BIND_ROW(struct order_prepare, STRING, hook, "hook"),
+    BIND_ROW(struct order_prepare, POINTER, http, "http", .table = &acme_prepare_http_table),
+    BIND_ROW(struct order_prepare, JSON, undo, "undo"),
 };
 static const struct bind_table prepare_table =
     BIND_TABLE("OrderPrepare", struct order_prepare, prepare_fields);

@@ -4,6 +4,7 @@
 #define CERTROLL_API_ORDER_H
 
 #include "api/common.h"
+#include "api/issuer.h"
 
 struct order_spec {
     const char *request; /* base64 of the PEM CSR */
@@ -44,11 +45,14 @@ struct order_judged {
     const char *uid;
     int64_t generation;
 };
-/* The issuer's prepare hook. */
+/* The issuer's prepare hook, and how it is undone whatever becomes of the issuer. */
 struct order_prepare {
-    const char
-        *state; /* Started before anything is done, Undone when all is; NULL without a hook */
-    int64_t since;
+    const char *state; /* Started before anything is done, Undone when all is, NotUndone when it */
+    int64_t since;     /* cannot be; NULL without a hook */
+    const char *kind;  /* "HTTP" or "Job"; NULL where an earlier version began it */
+    const char *hook;  /* digest of what the issuer wanted */
+    const struct acme_prepare_http *http; /* NULL for a URL that may hold a secret */
+    const char *undo;                     /* the template of the Job that undoes, or NULL */
 };
 struct order_status {
     const char *url;

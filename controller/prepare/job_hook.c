@@ -123,15 +123,20 @@ static struct err *add_names(json_t *job, const char *names)
     return NULL;
 }
 
+struct err *prepare_job_check(const char *template)
+{
+    if (strnlen(template, TEMPLATE_MAX + 1) <= TEMPLATE_MAX)
+        return NULL;
+    return err_new(ERR_INVALID, "InvalidHook", "the Job's template is over %d bytes", TEMPLATE_MAX);
+}
+
 struct err *prepare_job_create(struct kube_client *kube, const struct prepare_order *order,
                                const char *name, const char *template, json_t *owner,
                                const char *owner_uid)
 {
     json_auto_t *owned = owner;
     json_auto_t *job = NULL;
-    if (strnlen(template, TEMPLATE_MAX + 1) > TEMPLATE_MAX)
-        return err_new(ERR_INVALID, "InvalidHook", "the Job's template is over %d bytes",
-                       TEMPLATE_MAX);
+    TRY(prepare_job_check(template));
     TRY(json_parse(template, strlen(template), &job), "the Job's template");
     if (!json_is_object(job))
         return err_new(ERR_INVALID, "InvalidHook",

@@ -19,6 +19,8 @@ struct err *prepare_job_state(struct kube_client *kube, const struct prepare_ord
 struct err *prepare_job_create(struct kube_client *kube, const struct prepare_order *order,
                                const char *name, const char *template, json_t *owner,
                                const char *owner_uid) MUST_CHECK;
+/* Would a template be refused for its size? ERR_INVALID, reason InvalidHook. */
+struct err *prepare_job_check(const char *template) MUST_CHECK;
 /* With its pods; absent is success. */
 struct err *prepare_job_delete(struct kube_client *kube, const char *ns, const char *name)
     MUST_CHECK;

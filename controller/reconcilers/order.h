@@ -34,7 +34,7 @@ struct order_pass {
     struct acme_chain chain;
     struct object_list challenges; /* of this Order */
     struct order_status status;    /* under construction */
-    char *owned[3];                /* strings of status that this pass made */
+    char *owned[4];                /* strings of status that this pass made */
     struct order_found found;      /* what chain.aliases points into before the order is placed */
     const char *replaces;          /* borrowed; what newOrder names (RFC 9773 section 5), or NULL */
     int64_t next;

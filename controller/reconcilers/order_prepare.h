@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The issuer's prepare hook around an order: begun before newOrder, undone when the order is over or deleted. That it
- * was begun is in status, and a finalizer on the Order, before anything is done; the finalizer is there only where
- * undoing is more than a deletion, and never holds an Order for longer than 10 minutes.
+ * was begun is in status with how it is undone, and a finalizer on the Order, before anything is done; the finalizer is
+ * there only where undoing is more than a deletion, and never holds an Order for longer than 10 minutes. Where that is over
+ * and it could not be undone, status, an Event and a log line say so.
  */
 #ifndef CERTROLL_RECONCILERS_ORDER_PREPARE_H
 #define CERTROLL_RECONCILERS_ORDER_PREPARE_H

@@ -60,8 +60,11 @@ void sim_hooks_happen(struct sim_hooks *h)
 
 json_t *sim_hooks_spec(const struct sim *s)
 {
+    /* A query is not recorded in Orders: it may be a secret. */
     if (sim_hooks_by(s) == SIM_HOOKS_BY_CALL)
-        return json_build("{s:{s:s}}", "http", "url", "https://" SIM_HOOKS_HOST "/gate");
+        return json_build("{s:{s:s}}", "http", "url",
+                          s->seed / 21 % 2 == 0 ? "https://" SIM_HOOKS_HOST "/gate"
+                                                : "https://" SIM_HOOKS_HOST "/gate?token=t");
     json_t *template =
         json_build("{s:{s:{s:{s:[{s:s,s:s}],s:s}}}}", "spec", "template", "spec", "containers",
                    "name", "gate", "image", "gate:sim", "restartPolicy", "Never");
@@ -172,10 +175,20 @@ static struct hook *hook_of_order(struct sim *s, const json_t *order)
     return hook_of(s->hooks, JSTR(order, "metadata", "namespace"), JSTR(order, "metadata", "name"));
 }
 
+/* That a Job is deleted is heard later. */
+static void check_undone(struct sim *s, const json_t *old, const json_t *now)
+{
+    bool is_new = !str_eq(JSTR(old, "status", "prepare", "state"), "Undone") &&
+                  str_eq(JSTR(now, "status", "prepare", "state"), "Undone");
+    if (is_new && sim_hooks_by(s) != SIM_HOOKS_BY_ONE_JOB && hook_of_order(s, now)->open)
+        sim_fail(s, "Order %s says that its hook is undone", JSTR(now, "metadata", "name"));
+}
+
 void sim_hooks_check_order(struct sim *s, const json_t *old, const json_t *now)
 {
     const char *url = JSTR(now, "status", "url");
     bool is_new = str_empty(JSTR(old, "status", "url")) && !str_empty(url);
+    check_undone(s, old, now);
     if (!is_new || !is_hooked(s, now))
         return;
     struct hook *hook = hook_of_order(s, now);

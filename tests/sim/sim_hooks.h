@@ -33,7 +33,8 @@ void sim_hooks_serve(struct sim_hooks *h, const struct http_request *req,
 /* certroll has told that it could not undo what it did for this Order. */
 void sim_hooks_excuse(struct sim_hooks *h, const char *ns, const char *order);
 
-/* A new version of an Order: its URL may be stored only once the hook is done. old may be NULL. */
+/* A new version of an Order: its URL may be stored only once the hook is done, and it may say that it is undone only when
+ * it is. old may be NULL. */
 void sim_hooks_check_order(struct sim *s, const json_t *old, const json_t *now);
 /* The CA was asked to act on that order of its: what was prepared is still there. */
 void sim_hooks_check_used(struct sim *s, size_t order);

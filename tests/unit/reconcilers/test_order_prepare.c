@@ -31,13 +31,25 @@ static char *order_text(int version, const char *meta, const char *status)
                     version, meta, csr, status);
 }
 
+/* Without a hook for "". */
+static void put_issuer_of(struct scene *s, int version, const char *prepare)
+{
+    auto_free char *text =
+        x_printf("{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\","
+                 "\"resourceVersion\":\"%d\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
+                 "\"privateKeySecretRef\":{\"name\":\"k\"}%s%s}}}",
+                 version, *prepare != '\0' ? ",\"prepare\":" : "", prepare);
+    scene_put(&s->env->issuers, text);
+}
+
+#define BY_CALL "{\"http\":{\"url\":\"" HOOK "\"}}"
+#define BY_ANOTHER_CALL "{\"http\":{\"url\":\"https://fw2.test/acme\"}}"
+#define BY_SECRET_CALL "{\"http\":{\"url\":\"" HOOK "?token=x\"}}"
+#define BY_JOBS "{\"job\":{\"template\":{},\"undo\":{}}}"
+
 static void put_issuer(struct scene *s)
 {
-    scene_put(&s->env->issuers,
-              "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
-              "\"privateKeySecretRef\":{\"name\":\"k\"},\"prepare\":{\"http\":{\"url\":\"" HOOK
-              "\"}}}}}");
+    put_issuer_of(s, 2, BY_CALL);
 }
 
 struct pass {
@@ -71,7 +83,16 @@ static void pass_close(struct pass *t)
 
 #define FINALIZER ",\"finalizers\":[\"x/y\",\"certroll.dev/prepare\"]"
 #define DELETED ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""
-#define STARTED "\"prepare\":{\"state\":\"Started\",\"since\":\"2026-01-01T00:00:00Z\"}"
+#define BEGUN(how) "\"prepare\":{\"state\":\"Started\",\"since\":\"2026-01-01T00:00:00Z\"" how "}"
+#define STARTED BEGUN(",\"kind\":\"HTTP\",\"http\":{\"url\":\"" HOOK "\"}")
+#define STARTED_JOB BEGUN(",\"kind\":\"Job\"")
+#define STARTED_JOBS BEGUN(",\"kind\":\"Job\",\"undo\":{}")
+#define STARTED_SECRET BEGUN(",\"kind\":\"HTTP\",\"hook\":\"00\"")
+#define STARTED_EARLIER BEGUN("") /* as an earlier version wrote it */
+#define JOB(status)                                                                                \
+    "{\"metadata\":{\"annotations\":{\"certroll.dev/prepare-order\":\"u\"}},\"status\":" status "}"
+#define READY JOB("{\"ready\":1}")
+#define COMPLETE JOB("{\"conditions\":[{\"type\":\"Complete\",\"status\":\"True\"}]}")
 
 static void it_runs_where_it_is_allowed(void **state)
 {
@@ -96,7 +117,6 @@ static void it_is_written_before_it_is_done(void **state)
     put_issuer(&s);
     PASS first = {0}, second = {0}, third = {0}, fourth = {0};
     auto_free char *held = order_text(6, FINALIZER, "");
-    auto_free char *started = order_text(7, FINALIZER, STARTED);
     scripted_plan(&s.world, "PATCH " ORDER, 200, held);
     pass_open(&s, &first, "a,shop", ",\"finalizers\":[\"x/y\"]", "");
     expect_ok(ensure_prepared(&first.p));
@@ -105,10 +125,13 @@ static void it_is_written_before_it_is_done(void **state)
     assert_string_equal(JSTR(patch, "metadata", "finalizers", "0"), "x/y");
     assert_string_equal(JSTR(patch, "metadata", "finalizers", "1"), "certroll.dev/prepare");
     assert_string_equal(JSTR(patch, "metadata", "resourceVersion"), "5");
-    scripted_plan(&s.world, "PUT " ORDER "/status", 200, started);
     pass_open(&s, &second, "shop", FINALIZER, "");
     expect_ok(ensure_prepared(&second.p));
-    assert_true(second.p.stop);
+    assert_true(second.p.stop); /* and the pass writes that */
+    assert_string_equal(second.p.status.prepare.state, "Started");
+    assert_string_equal(second.p.status.prepare.kind, "HTTP");
+    assert_string_equal(second.p.status.prepare.http->url, HOOK);
+    assert_int_equal(strlen(second.p.status.prepare.hook), 64);
     scripted_plan(&s.world, "POST " HOOK, 200, "{}");
     pass_open(&s, &third, "shop", FINALIZER, STARTED);
     expect_ok(ensure_prepared(&third.p));
@@ -184,22 +207,17 @@ static void a_deleted_order_is_held_until_it_is_undone(void **state)
     static const struct {
         int64_t after;
         int status;
-        bool issuer, goes;
+        bool goes;
         unsigned told;
     } rows[] = {
-        {0, 200, true, true, 0},
-        {0, 500, true, false, 0},
-        {11 * NS_PER_MIN, 500, true, true, 1}, /* not for ever */
-        {0, 0, false, true, 1},                /* nobody knows how any more */
+        {0, 200, true, 0}, {0, 500, false, 0}, {11 * NS_PER_MIN, 500, true, 1}, /* not for ever */
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
-        if (rows[i].issuer)
-            put_issuer(&s);
+        put_issuer(&s);
         clock_manual_advance(&s.hands, rows[i].after);
-        if (rows[i].issuer)
-            scripted_plan(&s.world, "POST " HOOK, rows[i].status, "{}");
+        scripted_plan(&s.world, "POST " HOOK, rows[i].status, "{}");
         auto_free char *gone = order_text(9, DELETED, STARTED);
         if (rows[i].goes)
             scripted_plan(&s.world, "PATCH " ORDER, 200, gone);
@@ -211,22 +229,12 @@ static void a_deleted_order_is_held_until_it_is_undone(void **state)
     }
 }
 
-static void put_issuer_of_jobs(struct scene *s)
-{
-    scene_put(&s->env->issuers,
-              "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":\"i\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"acme\":{\"server\":\"https://ca\","
-              "\"privateKeySecretRef\":{\"name\":\"k\"},\"prepare\":{\"job\":{\"template\":{},"
-              "\"undo\":{}}}}}}");
-}
-
 /* It would keep the namespace from going, and no Job can be made there any more. */
 static void a_namespace_that_is_ending_is_not_held(void **state)
 {
     (void)state;
     SCENE s = {0};
     scene_open(&s);
-    put_issuer_of_jobs(&s);
     scripted_plan(&s.world, "GET " JOBS "/o-prepare", 404, "{}");
     scripted_plan(&s.world, "GET " JOBS "/o-undo", 404, "{}");
     scripted_plan(&s.world, "POST " JOBS, 403,
@@ -235,7 +243,7 @@ static void a_namespace_that_is_ending_is_not_held(void **state)
     auto_free char *gone = order_text(9, DELETED, STARTED);
     scripted_plan(&s.world, "PATCH " ORDER, 200, gone);
     PASS t = {0};
-    pass_open(&s, &t, "shop", FINALIZER DELETED, STARTED);
+    pass_open(&s, &t, "shop", FINALIZER DELETED, STARTED_JOBS);
     expect_ok(order_prepare_undo(&t.p));
     assert_int_equal(s.told, 1);
 }
@@ -251,14 +259,13 @@ static void rights_may_come_back(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
-        put_issuer_of_jobs(&s);
         clock_manual_advance(&s.hands, rows[i].after);
         scripted_plan(&s.world, "GET " JOBS "/o-prepare", 403, "{}");
         auto_free char *gone = order_text(9, DELETED, STARTED);
         if (rows[i].goes)
             scripted_plan(&s.world, "PATCH " ORDER, 200, gone);
         PASS t = {0};
-        pass_open(&s, &t, "shop", FINALIZER DELETED, STARTED);
+        pass_open(&s, &t, "shop", FINALIZER DELETED, STARTED_JOBS);
         AUTO_ERR e = order_prepare_undo(&t.p);
         assert_int_equal(e == NULL, rows[i].goes);
         assert_int_equal(s.told, rows[i].goes);
@@ -292,31 +299,101 @@ static void what_took_long_is_undone_as_patiently(void **state)
     assert_int_equal(s.told, 1);
 }
 
-/* A server that it runs would be kept as long as the Order is. */
-static void a_job_is_removed_though_its_issuer_is_gone(void **state)
+static void plan(struct scene *s, const char *request, const char *answer)
+{
+    if (request != NULL)
+        scripted_plan(&s->world, request, 200, answer);
+}
+
+/* And not what the issuer wants by then, if it is there at all; also where the chart allows no hooks any more. */
+static void what_was_begun_is_undone(void **state)
 {
     (void)state;
+    static const char call[] = "POST " HOOK, job[] = "GET " JOBS "/o-prepare",
+                      removal[] = "DELETE " JOBS "/o-prepare", undoing[] = "GET " JOBS "/o-undo";
     static const struct {
-        const char *meta;
-        unsigned told;
+        const char *issuer; /* NULL: gone */
+        const char *meta, *begun;
+        const char *first, *second, *third; /* what is asked */
+        const char *state;
     } rows[] = {
-        {"", 0},        /* the Job was all */
-        {FINALIZER, 1}, /* something else is to be undone */
+        {NULL, FINALIZER, STARTED, call, NULL, NULL, "Undone"},
+        {"", FINALIZER, STARTED, call, NULL, NULL, "Undone"},
+        {BY_ANOTHER_CALL, FINALIZER, STARTED, call, NULL, NULL, "Undone"},
+        {BY_JOBS, FINALIZER, STARTED, call, NULL, NULL, "Undone"},
+        {NULL, "", STARTED_JOB, job, removal, NULL, "Undone"},
+        {BY_CALL, "", STARTED_JOB, job, removal, NULL, "Undone"},
+        {NULL, FINALIZER, STARTED_JOBS, job, removal, undoing, "Undone"},
+        {BY_CALL, FINALIZER, STARTED_JOBS, job, removal, undoing, "Undone"},
+        {NULL, FINALIZER, STARTED_SECRET, NULL, NULL, NULL, "NotUndone"},
+        {BY_SECRET_CALL, FINALIZER, STARTED_SECRET, NULL, NULL, NULL, "NotUndone"},
+        {BY_CALL, FINALIZER, STARTED_EARLIER, call, NULL, NULL, "Undone"},
+        {NULL, "", STARTED_EARLIER, job, removal, NULL, "Undone"}, /* the Job was all */
+        {NULL, FINALIZER, STARTED_EARLIER, job, removal, NULL, "NotUndone"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
+        if (rows[i].issuer != NULL)
+            put_issuer_of(&s, 2, rows[i].issuer);
+        plan(&s, rows[i].first, READY);
+        plan(&s, rows[i].second, "{}");
+        plan(&s, rows[i].third, COMPLETE);
         auto_free char *undone = order_text(9, rows[i].meta, "\"state\":\"valid\"");
-        scripted_plan(&s.world, "GET " JOBS "/o-prepare", 200,
-                      "{\"metadata\":{\"annotations\":{\"certroll.dev/prepare-order\":\"u\"}},"
-                      "\"status\":{\"ready\":1}}");
-        scripted_plan(&s.world, "DELETE " JOBS "/o-prepare", 200, "{}");
         scripted_plan(&s.world, "PUT " ORDER "/status", 200, undone);
         PASS t = {0};
-        pass_open(&s, &t, "shop", rows[i].meta, "\"state\":\"valid\"," STARTED);
+        pass_open(&s, &t, NULL, rows[i].meta, rows[i].begun);
         expect_ok(order_prepare_undo(&t.p));
-        assert_int_equal(s.told, rows[i].told);
+        json_auto_t *told = scripted_json(&s.world, s.world.done - 1);
+        assert_string_equal(JSTR(told, "status", "prepare", "state"), rows[i].state);
+        assert_int_equal(s.told, str_eq(rows[i].state, "NotUndone"));
     }
+}
+
+/* Orders are read by more people than issuers are: the process knows it, and the issuer while it is the same. */
+static void a_url_that_may_hold_a_secret_is_not_recorded(void **state)
+{
+    (void)state;
+    static const bool edited[] = {true, false};
+    for (size_t i = 0; i < ARRAY_LEN(edited); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_issuer_of(&s, 2, BY_SECRET_CALL);
+        PASS first = {0}, second = {0}, last = {0};
+        pass_open(&s, &first, "shop", FINALIZER, "");
+        expect_ok(ensure_prepared(&first.p));
+        assert_null(first.p.status.prepare.http);
+        auto_free char *started =
+            x_printf(BEGUN(",\"kind\":\"HTTP\",\"hook\":\"%s\""), first.p.status.prepare.hook);
+        if (edited[i]) {
+            scripted_plan(&s.world, "POST " HOOK "?token=x", 200, "{}");
+            pass_open(&s, &second, "shop", FINALIZER, started);
+            expect_ok(ensure_prepared(&second.p));
+            put_issuer_of(&s, 3, BY_ANOTHER_CALL);
+        }
+        auto_free char *undone = order_text(9, FINALIZER, "\"state\":\"valid\"");
+        scripted_plan(&s.world, "POST " HOOK "?token=x", 200, "{}");
+        scripted_plan(&s.world, "PUT " ORDER "/status", 200, undone);
+        pass_open(&s, &last, "shop", FINALIZER, started);
+        expect_ok(order_prepare_undo(&last.p));
+        assert_int_equal(s.told, 0);
+    }
+}
+
+/* It would be found out when it is too late. */
+static void what_could_not_be_undone_is_not_begun(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    auto_free char *long_text = x_calloc(70000, 1);
+    memset(long_text, 'x', 69999);
+    auto_free char *prepare = x_printf(
+        "{\"job\":{\"template\":{},\"undo\":{\"metadata\":{\"name\":\"%s\"}}}}", long_text);
+    put_issuer_of(&s, 2, prepare);
+    PASS t = {0};
+    pass_open(&s, &t, "shop", FINALIZER, "");
+    expect_err(ensure_prepared(&t.p), ERR_INVALID, "InvalidHook", "nothing was ordered");
 }
 
 static void an_order_without_a_hook_costs_nothing(void **state)
@@ -363,7 +440,9 @@ int main(void)
         cmocka_unit_test(a_namespace_that_is_ending_is_not_held),
         cmocka_unit_test(rights_may_come_back),
         cmocka_unit_test(what_took_long_is_undone_as_patiently),
-        cmocka_unit_test(a_job_is_removed_though_its_issuer_is_gone),
+        cmocka_unit_test(what_was_begun_is_undone),
+        cmocka_unit_test(a_url_that_may_hold_a_secret_is_not_recorded),
+        cmocka_unit_test(what_could_not_be_undone_is_not_begun),
         cmocka_unit_test(an_order_without_a_hook_costs_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, end);
