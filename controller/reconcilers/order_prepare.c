@@ -84,6 +84,8 @@ static bool is_allowed(const struct env *env, const char *ns)
 
 /* ---- the record ---- */
 
+static struct err *end(struct order_pass *p);
+
 static bool has_finalizer(const struct order *o)
 {
     return bind_strings_has(&o->obj.meta.finalizers, PREPARE_FINALIZER);
@@ -161,13 +163,20 @@ static void record(struct order_pass *p, const struct hook *h, const char *diges
     };
 }
 
-/* Both are written before anything is done; each write is a pass of its own. */
+/* Both are written before anything is done; each write is a pass of its own. What was begun otherwise ends first. */
 static struct err *begin(struct order_pass *p, const struct hook *h)
 {
+    const struct order_prepare *begun = &p->order->status.prepare;
     char digest[PKI_SHA256_HEX];
     auto_free char *text = NULL;
     TRY(hook_text(&h->spec, &text, digest));
-    bool started = str_eq(p->order->status.prepare.state, STARTED);
+    bool started = str_eq(begun->state, STARTED);
+    if (started && begun->hook != NULL && !str_eq(begun->hook, digest)) {
+        TRY(end(p));
+        if (!p->stop)
+            order_wait(p, p->now);
+        return NULL;
+    }
     if (needs_finalizer(&h->spec) && !has_finalizer(p->order)) {
         order_wait(p, p->now);
         return put_finalizer(p, true);
@@ -228,9 +237,16 @@ static struct err *wait_for_job(struct order_pass *p, const struct hook *h)
     return NULL;
 }
 
+/* Not beside one that undoes what was begun before; and the next one that undoes has its name. */
 static struct err *create_job(const struct order_pass *p, const struct hook *h)
 {
     const struct object_meta *meta = &p->order->obj.meta;
+    enum job_state undoing;
+    TRY(prepare_job_state(p->env->kube, &h->order, h->undo_job, meta->uid, &undoing));
+    if (undoing == JOB_RUNNING || undoing == JOB_READY)
+        return NULL;
+    if (undoing != JOB_ABSENT)
+        TRY(prepare_job_delete(p->env->kube, h->order.ns, h->undo_job));
     return prepare_job_create(p->env->kube, &h->order, h->job, h->spec.job->template,
                               owner_reference_json(&kind_order.res, meta), meta->uid);
 }

@@ -91,6 +91,7 @@ static void pass_close(struct pass *t)
 #define STARTED_EARLIER BEGUN("") /* as an earlier version wrote it */
 #define JOB(status)                                                                                \
     "{\"metadata\":{\"annotations\":{\"certroll.dev/prepare-order\":\"u\"}},\"status\":" status "}"
+#define RUNNING JOB("{}")
 #define READY JOB("{\"ready\":1}")
 #define COMPLETE JOB("{\"conditions\":[{\"type\":\"Complete\",\"status\":\"True\"}]}")
 
@@ -396,6 +397,47 @@ static void what_could_not_be_undone_is_not_begun(void **state)
     expect_err(ensure_prepared(&t.p), ERR_INVALID, "InvalidHook", "nothing was ordered");
 }
 
+/* Certroll was started anew, and somebody has written another URL. */
+static void another_hook_is_begun_when_the_first_is_undone(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    put_issuer_of(&s, 2, BY_ANOTHER_CALL);
+    PASS t = {0};
+    scripted_plan(&s.world, "POST " HOOK, 200, "{}");
+    pass_open(&s, &t, "shop", FINALIZER,
+              BEGUN(",\"kind\":\"HTTP\",\"hook\":\"00\",\"http\":{\"url\":\"" HOOK "\"}"));
+    expect_ok(ensure_prepared(&t.p));
+    json_auto_t *sent = scripted_json(&s.world, 0);
+    assert_string_equal(JSTR(sent, "action"), "undo");
+    assert_string_equal(t.p.status.prepare.state, "Undone");
+    assert_true(t.p.stop);
+    assert_int_equal(t.p.next, t.p.now);
+}
+
+/* It would close what the next one opens, and stand for the one that closes that. */
+static void a_job_waits_for_one_that_undoes(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {RUNNING, COMPLETE};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_issuer_of(&s, 2, BY_JOBS);
+        scripted_plan(&s.world, "GET " JOBS "/o-prepare", 404, "{}");
+        scripted_plan(&s.world, "GET " JOBS "/o-undo", 200, rows[i]);
+        if (i == 1) {
+            scripted_plan(&s.world, "DELETE " JOBS "/o-undo", 200, "{}");
+            scripted_plan(&s.world, "POST " JOBS, 201, "{}");
+        }
+        PASS t = {0};
+        pass_open(&s, &t, "shop", FINALIZER, STARTED_JOBS);
+        expect_ok(ensure_prepared(&t.p));
+        assert_true(t.p.stop);
+    }
+}
+
 static void an_order_without_a_hook_costs_nothing(void **state)
 {
     (void)state;
@@ -443,6 +485,8 @@ int main(void)
         cmocka_unit_test(what_was_begun_is_undone),
         cmocka_unit_test(a_url_that_may_hold_a_secret_is_not_recorded),
         cmocka_unit_test(what_could_not_be_undone_is_not_begun),
+        cmocka_unit_test(another_hook_is_begun_when_the_first_is_undone),
+        cmocka_unit_test(a_job_waits_for_one_that_undoes),
         cmocka_unit_test(an_order_without_a_hook_costs_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, end);
