@@ -12,15 +12,12 @@
 #include "pki/cert.h"
 #include "pki/csr.h"
 #include "reconcilers/acme_wait.h"
-#include "reconcilers/challenge_persist.h"
-#include "reconcilers/challenge_type.h"
 #include "reconcilers/order_abandon.h"
 #include "reconcilers/order_alone.h"
 #include "reconcilers/order_budget.h"
 #include "reconcilers/order_prepare.h"
 #include "reconcilers/order_recall.h"
 #include "reconcilers/request.h"
-#include "reconcilers/solver.h"
 
 static struct err *ensure_created(struct order_pass *p);
 static struct err *ensure_finalized(struct order_pass *p);
@@ -35,7 +32,8 @@ static const struct {
     {"Alone", ensure_alone, true},        /* no other Order has the same one under way */
     {"Recalled", ensure_recalled, false}, /* an order that the CA made and we lost is found again */
     {"Budget", ensure_budget, false},     /* rate limits leave one */
-    {"Prepared", ensure_prepared, false}, /* what the issuer wants done before is done */
+    {"Checked", ensure_checked, true},    /* nothing is known by which it must fail */
+    {"Prepared", ensure_prepared, false}, /* what the issuer wants done before is done; the last */
     {"Created", ensure_created, false},   /* the CA knows the order, and its URL is in status */
     {"Challenges", ensure_challenges, false}, /* each pending authorization has a Challenge */
     {"Presented", ensure_presented, false},   /* solver and route are up while one is pending */
@@ -66,6 +64,8 @@ static void pass_release(struct order_pass *p)
     object_list_release(&p->challenges);
     strlist_release(&p->found.texts);
     free(p->found.items);
+    pki_csr_release(&p->csr);
+    free(p->identifiers);
     for (size_t i = 0; i < ARRAY_LEN(p->owned); i++)
         free(p->owned[i]);
 }
@@ -112,82 +112,6 @@ static struct err *persist(struct order_pass *p, const struct acme_order *o)
     return e;
 }
 
-/* Draft-ietf-acme-profiles: a name that the CA does not list costs an order and is refused anyway. */
-struct err *order_profile(const struct order_pass *p, const struct acme_directory *d,
-                          const char **ret_profile)
-{
-    const struct acme_issuer *acme = p->chain.issuer->spec.acme;
-    const char *asked = bind_map_get(&p->chain.request->obj.meta.annotations, API_PROFILE);
-    const char *required = str_or(asked, acme->profile);
-    bool preferred =
-        str_empty(required) && strlist_has(&d->profiles, str_or(acme->preferred_profile, ""));
-    *ret_profile = preferred ? acme->preferred_profile : NULL;
-    if (str_empty(required))
-        return NULL;
-    *ret_profile = required;
-    if (strlist_has(&d->profiles, required))
-        return NULL;
-    auto_free char *offered = strlist_join(&d->profiles, ", ", 10);
-    return err_new(ERR_INVALID, "ProfileNotOffered",
-                   "the CA does not offer the profile \"%.64s\": %s%s; nothing was ordered",
-                   required, d->profiles.len > 0 ? "it offers " : "it offers no profiles", offered);
-}
-
-static struct err *check_solver(const struct order_pass *p, const struct acme_solver *s,
-                                const struct acme_identifier *id)
-{
-    if (s == NULL)
-        return err_new(ERR_INVALID, "InvalidSolver",
-                       "no solver of the issuer fits it: add one to spec.acme.solvers");
-    bool http01 = s->http01 != NULL, dns01 = s->dns01 != NULL, persist = s->dns_persist01 != NULL;
-    if (http01 && str_starts(id->value, "*."))
-        return err_new(ERR_INVALID, "InvalidSolver",
-                       "a wildcard cannot be proven by HTTP-01 (RFC 8555 section 8.3): add a dns01 "
-                       "solver for it");
-    if (http01 + dns01 + persist > 1)
-        return err_new(ERR_INVALID, "InvalidSolver",
-                       "its solver has more than one of http01, dns01 and dnsPersist01: make "
-                       "several solvers of it");
-    if ((dns01 || persist) && str_eq(id->type, "ip"))
-        return err_new(
-            ERR_INVALID, "InvalidSolver",
-            "an IP address cannot be proven by DNS-01 (RFC 8738 section 7): add an http01 "
-            "solver for it");
-    AUTO_DNS_CONFIG config = {0};
-    AUTO(dns_persist_config_release) struct dns_persist_config record = {0};
-    if (dns01)
-        return dns_config_parse(s->dns01, s->wait_instead_of_self_check, &config);
-    return persist ? challenge_persist_config(s, p->now, &record) : NULL;
-}
-
-/* What can be known to fail is not ordered: CAs count failures. An issuer without any solver has a CA that
- * knows the names already. */
-static struct err *check_solvers(const struct order_pass *p, const struct acme_identifier *ids,
-                                 size_t count)
-{
-    bool has_any = p->chain.issuer->spec.acme->solvers.len > 0;
-    for (size_t i = 0; i < count && has_any; i++) {
-        const struct acme_solver *s = acme_chain_solver(&p->chain, ids[i].value);
-        if (s != NULL)
-            TRY(solver_check(p->chain.issuer, s->http01));
-        TRY(challenge_type_check(&p->env->config.features, s), "nothing was ordered: %s",
-            ids[i].value);
-        TRY(check_solver(p, s, &ids[i]), "nothing was ordered: %s", ids[i].value);
-    }
-    return NULL;
-}
-
-/* RFC 8555 section 11.1: who serves with the account's key could order with it. */
-static struct err *check_key(const struct order_pass *p, const struct pki_csr *csr)
-{
-    if (!pki_csr_is_for(csr, p->chain.account.account.key))
-        return NULL;
-    return err_new(ERR_INVALID, "InvalidOrder",
-                   "the request is for the key of the ACME account itself: make it with another "
-                   "key (with rotationPolicy Never: take tls.key out of the certificate's "
-                   "Secret); nothing was ordered");
-}
-
 static struct err *heard(const struct order_pass *p, struct err *e)
 {
     return acme_chain_heard(p->env, &p->chain, e);
@@ -195,24 +119,11 @@ static struct err *heard(const struct order_pass *p, struct err *e)
 
 static struct err *place_order(struct order_pass *p, struct acme_order *ret_order)
 {
-    AUTO(pki_csr_release) struct pki_csr csr = {0};
-    TRY(request_csr(p->chain.request, &csr));
-    TRY(check_key(p, &csr));
-    size_t most = csr.names.dns.len + csr.names.ips.len + 1;
-    auto_free struct acme_identifier *ids = x_calloc(most, sizeof(*ids));
-    AUTO(acme_directory_release) struct acme_directory d = {0};
-    TRY(acme_chain_directory(p->env, &p->chain, &d));
-    struct acme_order_spec spec = {
-        .identifiers = ids,
-        .count = order_identifiers(&csr.names, ids),
-        .replaces = p->replaces,
-    };
-    TRY(check_solvers(p, ids, spec.count));
-    TRY(order_preflight(p, ids, spec.count, &d.caa_identities));
-    if (p->stop)
+    if (p->ask.count == 0) { /* it was placed when that was checked, and is not known to be now */
+        order_wait(p, p->now);
         return NULL;
-    TRY(order_profile(p, &d, &spec.profile));
-    struct err *e = heard(p, acme_order_new(&p->chain.account.account, &spec, ret_order));
+    }
+    struct err *e = heard(p, acme_order_new(&p->chain.account.account, &p->ask, ret_order));
     if (err_is(e, ERR_CONFLICT) && str_eq(e->reason, "ReplacesRefused")) {
         err_free(e);
         budget_replaces_refused(p);
@@ -551,11 +462,14 @@ static char *hold_key(const struct env *env, const struct order *order)
 static struct err *walk(struct order_pass *p, int64_t *ret_next)
 {
     auto_free char *hold = hold_key(p->env, p->order);
-    if (acme_is_held(p->env, hold, ret_next))
-        return NULL;
-    struct err *e = acme_hold(p->env, hold, finish(p, run_steps(p)));
-    budget_end_pass(p);
-    TRY(e);
+    struct err *e = NULL;
+    if (!acme_is_held(p->env, hold, &p->next)) {
+        e = acme_hold(p->env, hold, finish(p, run_steps(p)));
+        budget_end_pass(p);
+        if (e != NULL && !acme_is_held(p->env, hold, &p->next))
+            p->next = 0;
+    }
+    TRY(order_prepare_pause(p, e));
     *ret_next = p->next;
     return NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "acme/order.h"
 #include "http01/tier.h"
+#include "pki/csr.h"
 #include "pki/names.h"
 #include "reconcilers/acme_chain.h"
 #include "reconcilers/env.h"
@@ -37,14 +38,13 @@ struct order_pass {
     char *owned[4];                /* strings of status that this pass made */
     struct order_found found;      /* what chain.aliases points into before the order is placed */
     const char *replaces;          /* borrowed; what newOrder names (RFC 9773 section 5), or NULL */
+    struct acme_order_spec ask; /* what newOrder says, once it is checked; kept by the chain and */
+    struct pki_csr csr;         /* these */
+    struct acme_identifier *identifiers;
     int64_t next;
     bool stop;
 };
 
-/* Before newOrder: stops the pass, with the reason in status and a time to look again, when CAA records
- * let nobody of these identities (the directory's) issue. */
-struct err *order_preflight(struct order_pass *p, const struct acme_identifier *ids, size_t count,
-                            const struct strlist *identities) MUST_CHECK;
 /* The URL of the order that it has at the CA, in status or on the way there; owned, NULL for none. */
 char *order_url(const struct env *env, const struct order *o);
 bool order_is_placed(const struct env *env, const struct order *o);
@@ -67,6 +67,8 @@ struct err *order_profile(const struct order_pass *p, const struct acme_director
 
 struct err *ensure_solvers(struct order_pass *p) MUST_CHECK;
 struct err *ensure_allowed(struct order_pass *p) MUST_CHECK;
+/* Before newOrder, which says p->ask then; see order_preflight.c. */
+struct err *ensure_checked(struct order_pass *p) MUST_CHECK;
 struct err *ensure_challenges(struct order_pass *p) MUST_CHECK;
 /* What is remembered of the authorizations of an Order that is over. */
 void order_challenges_forget(const struct order_pass *p);

@@ -21,6 +21,7 @@
 #define JOB_PATIENCE (5 * NS_PER_MIN)
 #define LOOK_AGAIN (2 * NS_PER_SEC)
 #define GIVE_UP (10 * NS_PER_MIN)
+#define OPEN_MAX NS_PER_MIN /* while nothing comes of it */
 #define HOOK_TEXT_MAX (4 * 1024 * 1024)
 
 /* ---- what is asked for ---- */
@@ -197,6 +198,12 @@ static char *memo_key(const struct order_pass *p)
     return x_printf("%s/prepare", p->order->obj.meta.uid);
 }
 
+/* When the order could have been placed but for the hook and the CA. */
+static char *reached_key(const struct order_pass *p)
+{
+    return x_printf("%s/prepare-reached", p->order->obj.meta.uid);
+}
+
 static char *undo_key(const struct order_pass *p)
 {
     return x_printf("%s/undo", p->order->obj.meta.uid);
@@ -279,6 +286,10 @@ struct err *ensure_prepared(struct order_pass *p)
     const struct acme_prepare *wanted = issuer->spec.acme->prepare;
     const char *ns = p->order->obj.meta.namespace;
     auto_free char *key = memo_key(p);
+    if (wanted != NULL && str_empty(p->order->status.url)) {
+        auto_free char *reached = reached_key(p);
+        memo_set(p->env->polls, reached, p->now);
+    }
     if (wanted != NULL)
         TRY(hold(p, wanted));
     if (wanted == NULL || !str_empty(p->order->status.url) ||
@@ -447,13 +458,15 @@ static struct err *undo_or_give_up(struct order_pass *p, const char **ret_state)
 static struct err *end(struct order_pass *p)
 {
     const char *state = NULL;
-    auto_free char *done = memo_key(p), *failed = undo_key(p), *held = held_key(p);
+    auto_free char *done = memo_key(p), *failed = undo_key(p), *held = held_key(p),
+                   *reached = reached_key(p);
     memo_drop(p->env->polls, done);
     TRY(undo_or_give_up(p, &state));
     if (p->stop)
         return NULL;
     memo_drop(p->env->polls, failed);
     memo_drop(p->env->polls, held);
+    memo_drop(p->env->polls, reached);
     if (str_eq(state, UNDONE))
         p->status.prepare = (struct order_prepare){0};
     p->status.prepare.state = state;
@@ -473,4 +486,40 @@ struct err *order_prepare_undo(struct order_pass *p)
                                     &p->order->status, &p->status);
     }
     return has_finalizer(p->order) ? put_finalizer(p, false) : NULL;
+}
+
+/* ---- undoing it for a while ---- */
+
+static bool waits_long(const struct order_pass *p)
+{
+    if (!str_eq(p->order->status.prepare.state, STARTED) || order_is_placed(p->env, p->order))
+        return false;
+    auto_free char *key = reached_key(p);
+    int64_t reached = memo_get(p->env->polls, key).time;
+    if (reached == 0) /* by an earlier process, perhaps */
+        memo_set(p->env->polls, key, reached = p->now);
+    return p->next - p->now > OPEN_MAX || p->now - reached > OPEN_MAX;
+}
+
+struct err *order_prepare_pause(struct order_pass *p, struct err *failed)
+{
+    const struct object_meta *meta = &p->order->obj.meta;
+    AUTO_OBJECT(struct order) now = NULL;
+    if (!waits_long(p))
+        return failed;
+    /* As this pass has written it. */
+    struct err *e = store_get(&p->env->orders, meta->namespace, meta->name, (const void **)&now);
+    struct order_pass q = {.env = p->env, .order = now, .key = p->key, .now = p->now};
+    bool is_open = now != NULL && str_eq(now->obj.meta.uid, meta->uid) &&
+                   now->obj.meta.deletion_timestamp == 0 &&
+                   !order_state_is_final(now->status.state) && !order_is_placed(p->env, now);
+    if (e == NULL && is_open) {
+        q.status = now->status;
+        e = order_prepare_undo(&q);
+    }
+    p->next = earlier(p->next, q.next);
+    if (e == NULL && q.next == 0)
+        return failed;
+    err_free(failed);
+    return e;
 }

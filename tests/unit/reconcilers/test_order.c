@@ -118,6 +118,9 @@ static void what_must_fail_is_not_ordered(void **state)
     expect_refused(",\"profile\":\"tlsserver\"" HTTP01, "", "a.test", "", "it offers no profiles");
     expect_refused(",\"preferredProfile\":\"classic\"" HTTP01, "\"certroll.dev/profile\":\"x\"",
                    "a.test", PROFILES, "the profile \"x\"");
+    expect_refused(
+        ",\"profile\":\"tlsserver\",\"prepare\":{\"http\":{\"url\":\"https://fw.test/\"}}" HTTP01,
+        "", "a.test", "", "it offers no profiles"); /* and no firewall was opened */
     expect_refused(HTTP01, "", "*.a.test", "", "*.a.test: a wildcard cannot be proven by HTTP-01");
     expect_refused(DNS_ACCOUNT_01_SOLVER, "", "a.test", "",
                    "nothing was ordered: a.test: dns-account-01 is alpha and off here: start "

@@ -438,6 +438,63 @@ static void a_job_waits_for_one_that_undoes(void **state)
     }
 }
 
+/* A name that nobody grants yet, a rate limit, an issuer that is gone: the firewall is not open for as long as that takes. */
+static void an_order_that_waits_long_keeps_nothing_open(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *status;
+        int64_t next, since; /* from now; since it could have been placed last */
+        bool fails, undone;
+    } rows[] = {
+        {STARTED, 5 * NS_PER_SEC, 5 * NS_PER_SEC, false, false},
+        {STARTED, NS_PER_HOUR, 0, false, true},
+        {STARTED, NS_PER_HOUR, 0, true, true}, /* a CA that says when to come again */
+        {STARTED, 5 * NS_PER_SEC, 2 * NS_PER_MIN, false, true},
+        {STARTED, 0, 0, true, false},
+        {STARTED, 0, 2 * NS_PER_MIN, true, true},
+        {"\"state\":\"pending\",\"url\":\"https://ca/order/1\"," STARTED, NS_PER_HOUR, 0, false,
+         false},
+        {"\"state\":\"errored\"," STARTED, NS_PER_HOUR, 0, false, false}, /* it is settled */
+        {"", NS_PER_HOUR, 0, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        PASS t = {0};
+        pass_open(&s, &t, "shop", FINALIZER, rows[i].status);
+        auto_free char *text = order_text(5, FINALIZER, rows[i].status);
+        auto_free char *undone = order_text(6, FINALIZER, "");
+        scene_put(&s.env->orders, text);
+        memo_set(s.env->polls, "u/prepare-reached", t.p.now - rows[i].since);
+        t.p.next = rows[i].next != 0 ? t.p.now + rows[i].next : 0;
+        if (rows[i].undone) {
+            scripted_plan(&s.world, "POST " HOOK, 200, "{}");
+            scripted_plan(&s.world, "PUT " ORDER "/status", 200, undone);
+        }
+        struct err *failed = rows[i].fails ? err_new(ERR_TRANSIENT, "X", "away") : NULL;
+        AUTO_ERR e = order_prepare_pause(&t.p, failed);
+        assert_ptr_equal(e, failed);
+    }
+}
+
+/* The Job that undoes is looked at, whatever the order waits for. */
+static void a_job_that_undoes_is_not_waited_for_as_long(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    PASS t = {0};
+    auto_free char *text = order_text(5, FINALIZER, STARTED_JOBS);
+    scene_put(&s.env->orders, text);
+    pass_open(&s, &t, "shop", FINALIZER, STARTED_JOBS);
+    t.p.next = t.p.now + NS_PER_HOUR;
+    scripted_plan(&s.world, "GET " JOBS "/o-prepare", 404, "{}");
+    scripted_plan(&s.world, "GET " JOBS "/o-undo", 200, RUNNING);
+    expect_ok(order_prepare_pause(&t.p, err_new(ERR_RATE_LIMITED, "RateLimited", "later")));
+    assert_int_equal(t.p.next, t.p.now + 2 * NS_PER_SEC);
+}
+
 static void an_order_without_a_hook_costs_nothing(void **state)
 {
     (void)state;
@@ -487,6 +544,8 @@ int main(void)
         cmocka_unit_test(what_could_not_be_undone_is_not_begun),
         cmocka_unit_test(another_hook_is_begun_when_the_first_is_undone),
         cmocka_unit_test(a_job_waits_for_one_that_undoes),
+        cmocka_unit_test(an_order_that_waits_long_keeps_nothing_open),
+        cmocka_unit_test(a_job_that_undoes_is_not_waited_for_as_long),
         cmocka_unit_test(an_order_without_a_hook_costs_nothing),
     };
     return cmocka_run_group_tests(tests, prepare, end);
