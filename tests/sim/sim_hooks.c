@@ -14,8 +14,14 @@
 /* Until a Job is ready, or has ended. */
 #define JOB_MAX NS_PER_MIN
 
+/* A query is not recorded in Orders: it may be a secret. The first two by the seed; people change to the other ones. */
+static const char *const gates[] = {
+    "https://" SIM_HOOKS_HOST "/gate", "https://" SIM_HOOKS_HOST "/gate?token=t",
+    "https://" SIM_HOOKS_HOST "/wall", "https://" SIM_HOOKS_HOST "/wall?token=u"};
+
 struct hook {
     bool open;
+    size_t gate; /* open: which */
     bool given_up;
     bool ordered;
     size_t number; /* ordered: of the CA's order */
@@ -60,11 +66,8 @@ void sim_hooks_happen(struct sim_hooks *h)
 
 json_t *sim_hooks_spec(const struct sim *s)
 {
-    /* A query is not recorded in Orders: it may be a secret. */
     if (sim_hooks_by(s) == SIM_HOOKS_BY_CALL)
-        return json_build("{s:{s:s}}", "http", "url",
-                          s->seed / 21 % 2 == 0 ? "https://" SIM_HOOKS_HOST "/gate"
-                                                : "https://" SIM_HOOKS_HOST "/gate?token=t");
+        return json_build("{s:{s:s}}", "http", "url", gates[s->seed / 21 % 2]);
     json_t *template =
         json_build("{s:{s:{s:{s:[{s:s,s:s}],s:s}}}}", "spec", "template", "spec", "containers",
                    "name", "gate", "image", "gate:sim", "restartPolicy", "Never");
@@ -85,6 +88,34 @@ static struct hook *hook_of(struct sim_hooks *h, const char *ns, const char *ord
     return hook;
 }
 
+static size_t gate_of(const char *url)
+{
+    for (size_t i = 0; i < ARRAY_LEN(gates); i++)
+        if (str_eq(gates[i], url))
+            return i;
+    return 0;
+}
+
+static void edit(struct sim *s, const char *plural, const char *ns, const char *url)
+{
+    const json_t *now = sim_api_json(s->api, plural, ns, "acme");
+    if (now == NULL)
+        return;
+    json_t *issuer = json_copy_deep(now);
+    json_put_str(JGET(issuer, "spec", "acme", "prepare", "http"), "url", url);
+    sim_api_put(s->api, plural, issuer, &sim_kubectl);
+}
+
+/* In every other life people write another gate while one is open. */
+static void change_gate(struct sim *s, const char *ns, size_t from)
+{
+    if (s->seed / 42 % 2 == 0 || s->calm || !sim_chance(s, 300))
+        return;
+    sim_note(s, "issuers have another hook");
+    edit(s, "issuers", ns, gates[(from + 2) % 4]);
+    edit(s, "clusterissuers", NULL, gates[(from + 2) % 4]);
+}
+
 /* Repeats are as good as the first. */
 void sim_hooks_serve(struct sim_hooks *h, const struct http_request *req, struct http_response *res)
 {
@@ -99,9 +130,16 @@ void sim_hooks_serve(struct sim_hooks *h, const struct http_request *req, struct
         return;
     }
     struct hook *hook = hook_of(h, JSTR(body, "namespace"), order);
+    size_t gate = gate_of(req->url);
+    if (hook->open && !hook->given_up && hook->gate != gate)
+        sim_fail(h->sim, "%s: %s of %s, which has opened %s", req->url, action, order,
+                 gates[hook->gate]);
     hook->open = str_eq(action, "prepare");
+    hook->gate = gate;
     hook->given_up = false;
     sim_note(h->sim, "the hook of %s: %s", order, action);
+    if (hook->open)
+        change_gate(h->sim, JSTR(body, "namespace"), gate);
 }
 
 /* ---- Jobs ---- */
