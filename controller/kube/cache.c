@@ -95,6 +95,16 @@ void object_list_release(struct object_list *l)
     *l = (struct object_list){0};
 }
 
+/* Lock for reading. */
+static void list_bucket(const struct index_bucket *b, struct object_list *ret_list)
+{
+    struct object_list list = {.len = b == NULL ? 0 : b->len};
+    list.items = list.len == 0 ? NULL : x_alloc(list.len * sizeof(*list.items));
+    for (size_t i = 0; i < list.len; i++)
+        list.items[i] = object_ref(b->items[i]);
+    *ret_list = list;
+}
+
 struct err *cache_by_index(struct cache *c, int index, const char *value,
                            struct object_list *ret_list)
 {
@@ -103,15 +113,17 @@ struct err *cache_by_index(struct cache *c, int index, const char *value,
     pthread_rwlock_rdlock(&c->lock);
     const struct index_bucket *b = cache_index_bucket(&c->indexes[index], value);
     struct err *err = expected_check_bucket(c, b);
-    if (err == NULL) {
-        struct object_list list = {.len = b == NULL ? 0 : b->len};
-        list.items = list.len == 0 ? NULL : x_alloc(list.len * sizeof(*list.items));
-        for (size_t i = 0; i < list.len; i++)
-            list.items[i] = object_ref(b->items[i]);
-        *ret_list = list;
-    }
+    if (err == NULL)
+        list_bucket(b, ret_list);
     pthread_rwlock_unlock(&c->lock);
     return err;
+}
+
+void cache_peek_index(struct cache *c, int index, const char *value, struct object_list *ret_list)
+{
+    pthread_rwlock_rdlock(&c->lock);
+    list_bucket(cache_index_bucket(&c->indexes[index], value), ret_list);
+    pthread_rwlock_unlock(&c->lock);
 }
 
 static int by_order(const void *a, const void *b)

@@ -68,6 +68,8 @@ void object_list_release(struct object_list *l);
  * told with cache_note_write() are simply there. */
 struct err *cache_by_index(struct cache *c, int index, const char *value,
                            struct object_list *ret_list) MUST_CHECK;
+/* As cache_by_index(), but without the rule on our own writes: for whoever is woken, and looks then. */
+void cache_peek_index(struct cache *c, int index, const char *value, struct object_list *ret_list);
 /* All objects, ordered by key. */
 void cache_all(struct cache *c, struct object_list *ret_list);
 size_t cache_len(struct cache *c);

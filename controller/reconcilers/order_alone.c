@@ -184,8 +184,7 @@ void order_alone_on_change(void *arg, const struct cache_change *change)
     AUTO_OBJECT_LIST found = {0};
     char digest[PKI_SHA256_HEX];
     digest_of(&old->spec, digest);
-    /* Behind on our own write: they look again by themselves. */
-    err_drop(cache_by_index(env->orders.cache, env->orders_by_names, digest, &found));
+    cache_peek_index(env->orders.cache, env->orders_by_names, digest, &found);
     for (size_t i = 0; i < found.len; i++) {
         const struct object_meta *m = &((const struct order *)found.items[i])->obj.meta;
         controller_enqueue(env->controllers.order, m->namespace, m->name);

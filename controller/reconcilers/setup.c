@@ -96,8 +96,7 @@ static void make_caches(struct reconcilers *r)
 static void wake_all(struct controller *c, struct cache *cache, int index, const char *value)
 {
     AUTO_OBJECT_LIST found = {0};
-    /* Behind on our own write: that write's arrival wakes the same objects. */
-    err_drop(cache_by_index(cache, index, value, &found));
+    cache_peek_index(cache, index, value, &found);
     for (size_t i = 0; i < found.len; i++) {
         const struct object_meta *m = &((const struct kube_object *)found.items[i])->meta;
         controller_enqueue(c, m->namespace, m->name);
@@ -123,7 +122,7 @@ static void wake_secret_users(const struct env *env, const char *ns, const char 
 static void wake_issuers(const struct env *env, struct cache *cache, int index, const char *secret)
 {
     AUTO_OBJECT_LIST found = {0};
-    err_drop(cache_by_index(cache, index, secret, &found)); /* as in wake_all() */
+    cache_peek_index(cache, index, secret, &found);
     for (size_t i = 0; i < found.len; i++) {
         const struct issuer *issuer = found.items[i];
         controller_enqueue(env->controllers.issuer, issuer->obj.meta.namespace,

@@ -69,5 +69,7 @@ const struct sim_named_seed sim_named_seeds[] = {
      "the answer to a request that was made got lost, and the next pass made another key for it"},
     {908242,
      "an order was placed for an Order that had ended by a write whose answer was an error"},
+    {3100054,
+     "who waited for an issuer was not woken while a deletion of another object was awaited"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

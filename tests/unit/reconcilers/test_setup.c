@@ -97,6 +97,32 @@ static void a_certificate_made_anew_wakes_its_workloads(void **state)
     }
 }
 
+#define CERTIFICATE(name, meta)                                                                    \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"shop\",\"uid\":\"" name                  \
+    "\",\"resourceVersion\":\"3\"" meta "},\"spec\":{\"secretName\":\"tls\",\"issuerRef\":{"       \
+    "\"name\":\"ca\"}}}"
+
+/* A deletion of ours that the stream has not brought yet is another object's: what waits for the issuer is woken. */
+static void who_waits_is_woken_while_a_deletion_is_awaited(void **state)
+{
+    (void)state;
+    static const char issuer[] = "{\"metadata\":{\"name\":\"ca\",\"namespace\":\"shop\",\"uid\":"
+                                 "\"i\",\"resourceVersion\":\"9\"},"
+                                 "\"spec\":{\"selfSigned\":{}}}";
+    SCENE s = {0};
+    scene_open(&s);
+    struct controller *certificates = s.env->controllers.certificate;
+    scene_put(&s.env->certificates,
+              CERTIFICATE("web", ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\""));
+    while (controller_step(certificates))
+        continue;
+    scene_put(&s.env->certificates, CERTIFICATE("other", ""));
+    assert_int_equal(due(certificates), 1);
+    cache_expect_deleted(s.env->certificates.cache, "shop", "other", "other");
+    scene_put(&s.env->issuers, issuer);
+    assert_int_equal(due(certificates), 2);
+}
+
 static void of_a_certificate_that_is_gone_nothing_is_kept(void **state)
 {
     (void)state;
@@ -132,6 +158,7 @@ int main(void)
         cmocka_unit_test(an_account_key_wakes_its_issuer),
         cmocka_unit_test(a_secret_wakes_its_certificate),
         cmocka_unit_test(a_certificate_made_anew_wakes_its_workloads),
+        cmocka_unit_test(who_waits_is_woken_while_a_deletion_is_awaited),
         cmocka_unit_test(of_a_certificate_that_is_gone_nothing_is_kept),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
