@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "budget/limits.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/timefmt.h"
 
 static const char *const fields[BUDGET_KINDS] = {
     [BUDGET_ORDERS] = "ordersPerAccount",     [BUDGET_DOMAIN] = "certificatesPerRegisteredDomain",
@@ -64,4 +66,17 @@ struct budget_limits budget_published(const char *host)
         if (str_eq(published[i].host, host))
             return published[i].limits;
     return (struct budget_limits){0};
+}
+
+void budget_scope(const char *host, enum budget_kind kind, struct budget_limit limit,
+                  char out[BUDGET_SCOPE_MAX])
+{
+    const struct budget_limit theirs = budget_published(host).of[kind];
+    if (limit.count == theirs.count && limit.period == theirs.period) {
+        str_copy(out, BUDGET_SCOPE_MAX, host);
+        return;
+    }
+    char period[DURATION_MAX];
+    duration_format(limit.period, period);
+    snprintf(out, BUDGET_SCOPE_MAX, "%s;%lld/%s", host, (long long)limit.count, period);
 }

@@ -37,4 +37,10 @@ void budget_host(const char *directory_url, char out[BUDGET_HOST_MAX]);
 /* What that server publishes; no limits for a server that is not in the table. */
 struct budget_limits budget_published(const char *host);
 
+#define BUDGET_SCOPE_MAX (BUDGET_HOST_MAX + 64)
+/* The scope of keys that issuers of a server share: its host, and with it a limit that it does not publish. So whoever
+ * sets one counts with those who set the same, and changes nothing for others. */
+void budget_scope(const char *host, enum budget_kind kind, struct budget_limit limit,
+                  char out[BUDGET_SCOPE_MAX]);
+
 #endif

@@ -86,13 +86,23 @@ struct taking {
 
 static void add_domains(struct budget_needs *n, const struct taking *t)
 {
-    char key[BUDGET_KEY_MAX];
+    char key[BUDGET_KEY_MAX], scope[BUDGET_SCOPE_MAX];
     const struct budget_limit limit = t->limits.of[BUDGET_DOMAIN];
+    budget_scope(n->host, BUDGET_DOMAIN, limit, scope);
     for (size_t i = 0; i < t->names->len && limit.count > 0 && !t->renews; i++) {
         auto_free char *domain = budget_registered_domain(t->names->items[i]);
-        budget_key(n->host, domain, key);
+        budget_key(scope, domain, key);
         add(n, &(struct budget_need){.kind = BUDGET_DOMAIN, .key = key, .limit = limit});
     }
+}
+
+static void add_set(struct budget_needs *n, const struct taking *t)
+{
+    char key[BUDGET_KEY_MAX], scope[BUDGET_SCOPE_MAX];
+    const struct budget_limit limit = t->limits.of[BUDGET_SET];
+    budget_scope(n->host, BUDGET_SET, limit, scope);
+    budget_set_key(scope, t->names, key);
+    add(n, &(struct budget_need){.kind = BUDGET_SET, .key = key, .limit = limit});
 }
 
 static void add_failure(struct budget_needs *n, const struct issuer *issuer, const char *identifier,
@@ -139,9 +149,7 @@ static void add_all(struct budget_needs *n, const struct taking *t, int64_t now)
     budget_account_need(t->issuer, &t->limits, key, &need);
     add(n, &need);
     add_domains(n, t);
-    budget_set_key(n->host, t->names, key);
-    add(n,
-        &(struct budget_need){.kind = BUDGET_SET, .key = key, .limit = t->limits.of[BUDGET_SET]});
+    add_set(n, t);
     add_failures(n, t);
     add_day(n, t, now);
 }

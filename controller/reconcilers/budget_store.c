@@ -192,7 +192,7 @@ static void show_left(const struct env *env, struct metrics_scrape *s, const str
 {
     if (issuer->spec.acme == NULL)
         return;
-    char host[BUDGET_HOST_MAX], key[BUDGET_KEY_MAX], name[KUBE_KEY_MAX];
+    char host[BUDGET_HOST_MAX], scope[BUDGET_SCOPE_MAX], key[BUDGET_KEY_MAX], name[KUBE_KEY_MAX];
     budget_host(issuer->spec.acme->server, host);
     object_key_of(issuer, name);
     const struct budget_limits limits = budget_limits_of(issuer->spec.acme, host);
@@ -207,9 +207,11 @@ static void show_left(const struct env *env, struct metrics_scrape *s, const str
                                : budget_account_need(issuer, &limits, key, &need);
             left = budgets_left(env->budgets, &need);
         } else {
-            const char *scope =
-                kind == BUDGET_FAILURES ? str_or(issuer->status.acme.uri, "none") : host;
-            left = budgets_least_left(env->budgets, kind, scope, limits.of[kind]);
+            budget_scope(host, kind, limits.of[kind], scope);
+            left = budgets_least_left(
+                env->budgets, kind,
+                kind == BUDGET_FAILURES ? str_or(issuer->status.acme.uri, "none") : scope,
+                limits.of[kind]);
         }
         metrics_sample(s, (double)left, name, budget_kind_field(kind));
     }

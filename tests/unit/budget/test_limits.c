@@ -55,6 +55,29 @@ static void only_known_servers_have_limits(void **state)
         assert_int_equal(other.of[i].count, 0);
 }
 
+/* What is published keeps the key that it was stored by. */
+static void a_limit_of_its_own_is_in_the_scope(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        struct budget_limit limit;
+        const char *scope;
+    } rows[] = {
+        {"acme-v02.api.letsencrypt.org", {50, 7 * NS_PER_DAY}, "acme-v02.api.letsencrypt.org"},
+        {"acme-v02.api.letsencrypt.org",
+         {50, 8 * NS_PER_DAY},
+         "acme-v02.api.letsencrypt.org;50/192h0m0s"},
+        {"ca.test", {0, 0}, "ca.test"},
+        {"ca.test", {1, 1}, "ca.test;1/1ns"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char scope[BUDGET_SCOPE_MAX];
+        budget_scope(rows[i].host, BUDGET_DOMAIN, rows[i].limit, scope);
+        assert_string_equal(scope, rows[i].scope);
+    }
+}
+
 static void kinds_have_the_names_of_fields(void **state)
 {
     (void)state;
@@ -69,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_of_a_directory),
         cmocka_unit_test(only_known_servers_have_limits),
+        cmocka_unit_test(a_limit_of_its_own_is_in_the_scope),
         cmocka_unit_test(kinds_have_the_names_of_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,15 +35,20 @@ static char *describe(const struct budget_needs *n)
     return buf_take(&b);
 }
 
-static char *needs_of(struct scene *s, bool replaces)
+static void find_needs(struct scene *s, bool replaces, struct budget_needs *ret_needs)
 {
-    AUTO(budget_needs_release) struct budget_needs needs = {0};
     AUTO_OBJECT(struct issuer) issuer = cache_peek(s->env->issuers.cache, "shop", "ca");
     AUTO_OBJECT(struct certificate_request)
     request = cache_peek(s->env->requests.cache, "shop", "web-2");
     auto_free char *text = budget_order_text("o", 5, "");
     AUTO_OBJECT(struct order) order = scene_object(&kind_order, text);
-    expect_ok(budget_needs_of_order(s->env, issuer, request, order, replaces, &needs));
+    expect_ok(budget_needs_of_order(s->env, issuer, request, order, replaces, ret_needs));
+}
+
+static char *needs_of(struct scene *s, bool replaces)
+{
+    AUTO(budget_needs_release) struct budget_needs needs = {0};
+    find_needs(s, replaces, &needs);
     return describe(&needs);
 }
 
@@ -110,6 +115,49 @@ static void other_servers_limit_what_the_issuer_says(void **state)
         budget_put_request(&s, 2, budget_csr, "");
         auto_free char *needs = needs_of(&s, false);
         assert_string_equal(needs, rows[i].needs);
+    }
+}
+
+#define BY_DOMAIN(count, period)                                                                   \
+    "\"certificatesPerRegisteredDomain\":{\"count\":" #count ",\"period\":\"" period "\"}"
+#define BY_SET(count, period)                                                                      \
+    "\"certificatesPerExactSet\":{\"count\":" #count ",\"period\":\"" period "\"}"
+
+static void find_needs_under(const char *server, const char *limits, struct budget_needs *ret_needs)
+{
+    SCENE s = {0};
+    scene_open(&s);
+    budget_put_request(&s, 2, budget_csr, "");
+    budget_put_issuer(&s, server, limits);
+    find_needs(&s, false, ret_needs);
+}
+
+/* What was spent under a tenant's own limit says nothing to those who go by another one. */
+static void buckets_are_shared_by_who_has_the_same_limit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *server, *one, *other;
+        size_t shared; /* of two domains and a set */
+    } rows[] = {
+        {LE, "", "", 3},
+        {LE, "", BY_DOMAIN(50, "168h") "," BY_SET(5, "168h"), 3},
+        {LE, "", BY_DOMAIN(1, "8760h"), 1},
+        {LE, "", BY_SET(1000000, "1s"), 2},
+        {OTHER, BY_DOMAIN(7, "1h") "," BY_SET(3, "1h"), BY_DOMAIN(7, "60m") "," BY_SET(3, "1h"), 3},
+        {OTHER, BY_DOMAIN(7, "1h") "," BY_SET(3, "1h"), BY_DOMAIN(7, "2h") "," BY_SET(4, "1h"), 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(budget_needs_release) struct budget_needs one = {0};
+        AUTO(budget_needs_release) struct budget_needs other = {0};
+        find_needs_under(rows[i].server, rows[i].one, &one);
+        find_needs_under(rows[i].server, rows[i].other, &other);
+        assert_int_equal(one.len, other.len);
+        size_t shared = 0;
+        for (size_t n = 0; n < one.len; n++)
+            if (one.items[n].kind == BUDGET_DOMAIN || one.items[n].kind == BUDGET_SET)
+                shared += strcmp(one.items[n].key, other.items[n].key) == 0 ? 1 : 0;
+        assert_int_equal(shared, rows[i].shared);
     }
 }
 
@@ -188,6 +236,7 @@ int main(void)
         cmocka_unit_test(an_order_takes_what_its_server_limits),
         cmocka_unit_test(the_common_name_counts),
         cmocka_unit_test(other_servers_limit_what_the_issuer_says),
+        cmocka_unit_test(buckets_are_shared_by_who_has_the_same_limit),
         cmocka_unit_test(renewals_take_less),
         cmocka_unit_test(replacements_are_exempt),
     };

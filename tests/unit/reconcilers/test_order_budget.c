@@ -282,12 +282,14 @@ static void other_failures_pass_through(void **state)
 
 static int64_t left(struct scene *s, enum budget_kind kind, int64_t count, const char *name)
 {
-    char key[BUDGET_KEY_MAX];
+    char key[BUDGET_KEY_MAX], scope[BUDGET_SCOPE_MAX];
+    const struct budget_limit limit = {count, 90 * NS_PER_DAY};
+    budget_scope("ca.test", kind, limit, scope);
     if (kind == BUDGET_DOMAIN)
-        budget_key("ca.test", name, key);
+        budget_key(scope, name, key);
     else
         budget_key("https://ca.test/account/1", kind == BUDGET_ORDERS ? "all" : name, key);
-    const struct budget_need need = {.kind = kind, .key = key, .limit = {count, 90 * NS_PER_DAY}};
+    const struct budget_need need = {.kind = kind, .key = key, .limit = limit};
     return budgets_left(s->env->budgets, &need);
 }
 
