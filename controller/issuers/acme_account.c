@@ -10,11 +10,31 @@
 #include "issuers/acme_key.h"
 #include "issuers/acme_pass.h"
 #include "issuers/acme_registry.h"
+#include "net/url.h"
 #include "pki/jws.h"
 
 /* An account is looked after once a day, and first within an hour of a process' start. */
 #define LOOK_EVERY NS_PER_DAY
 #define FIRST_LOOK NS_PER_HOUR
+
+char *acme_account_name(const struct issuer *issuer)
+{
+    const char *uri = issuer->status.acme.uri;
+    if (str_empty(uri) || issuer->spec.acme == NULL)
+        return NULL;
+    auto_free char *account = url_origin(uri);
+    auto_free char *server = url_origin(issuer->spec.acme->server);
+    if (account != NULL && str_eq(account, server))
+        return x_strdup(uri);
+    return x_printf("%s of %s", uri, issuer->spec.acme->server);
+}
+
+bool acme_account_is_shared(const struct issuer *a, const struct issuer *b)
+{
+    auto_free char *one = acme_account_name(a);
+    auto_free char *other = acme_account_name(b);
+    return str_eq(a->obj.meta.uid, b->obj.meta.uid) || (one != NULL && str_eq(one, other));
+}
 
 void acme_handle_release(struct acme_handle *h)
 {

@@ -9,6 +9,12 @@
 #include "acme/ca.h"
 #include "issuers/issuer.h"
 
+/* The account of an Issuer, by which it is told from others: its URL, and the directory's with it where that is of another
+ * origin, as a tenant's CA may answer with any URL. Owned; NULL without an account. */
+char *acme_account_name(const struct issuer *issuer);
+/* Of one Issuer, or of two with one account. */
+bool acme_account_is_shared(const struct issuer *a, const struct issuer *b);
+
 struct acme_accounts *acme_accounts_new(void);
 void acme_accounts_free(struct acme_accounts *a);
 /* An Issuer is no more: its key and, when nobody else uses it, its CA are forgotten. */

@@ -30,10 +30,16 @@ struct budget_limits budget_limits_of(const struct acme_issuer *acme, const char
 
 /* ---- keys ---- */
 
+static void account_key(const struct issuer *issuer, const char *what, char out[BUDGET_KEY_MAX])
+{
+    auto_free char *account = acme_account_name(issuer);
+    budget_key(str_or(account, "none"), what, out);
+}
+
 void budget_account_need(const struct issuer *issuer, const struct budget_limits *limits,
                          char key[BUDGET_KEY_MAX], struct budget_need *ret_need)
 {
-    budget_key(str_or(issuer->status.acme.uri, "none"), "all", key);
+    account_key(issuer, "all", key);
     *ret_need =
         (struct budget_need){.kind = BUDGET_ORDERS, .key = key, .limit = limits->of[BUDGET_ORDERS]};
 }
@@ -110,7 +116,7 @@ static void add_failure(struct budget_needs *n, const struct issuer *issuer, con
 {
     char key[BUDGET_KEY_MAX];
     const char *name = str_starts(identifier, "*.") ? identifier + 2 : identifier;
-    budget_key(str_or(issuer->status.acme.uri, "none"), name, key);
+    account_key(issuer, name, key);
     add(n, &(struct budget_need){.kind = BUDGET_FAILURES, .key = key, .limit = limit});
 }
 

@@ -195,6 +195,7 @@ static void show_left(const struct env *env, struct metrics_scrape *s, const str
     char host[BUDGET_HOST_MAX], scope[BUDGET_SCOPE_MAX], key[BUDGET_KEY_MAX], name[KUBE_KEY_MAX];
     budget_host(issuer->spec.acme->server, host);
     object_key_of(issuer, name);
+    auto_free char *account = acme_account_name(issuer);
     const struct budget_limits limits = budget_limits_of(issuer->spec.acme, host);
     for (int i = 0; i < BUDGET_KINDS; i++) {
         enum budget_kind kind = (enum budget_kind)i;
@@ -208,10 +209,9 @@ static void show_left(const struct env *env, struct metrics_scrape *s, const str
             left = budgets_left(env->budgets, &need);
         } else {
             budget_scope(host, kind, limits.of[kind], scope);
-            left = budgets_least_left(
-                env->budgets, kind,
-                kind == BUDGET_FAILURES ? str_or(issuer->status.acme.uri, "none") : scope,
-                limits.of[kind]);
+            left = budgets_least_left(env->budgets, kind,
+                                      kind == BUDGET_FAILURES ? str_or(account, "none") : scope,
+                                      limits.of[kind]);
         }
         metrics_sample(s, (double)left, name, budget_kind_field(kind));
     }

@@ -33,9 +33,7 @@ static struct err *each_of_account(const struct env *env, const struct issuer *i
     cache_all(env->cluster_issuers.cache, &issuers);
     for (size_t i = 0; i < issuers.len; i++) {
         const struct issuer *other = issuers.items[i];
-        if (!str_eq(other->obj.meta.uid, issuer->obj.meta.uid) &&
-            (str_empty(other->status.acme.uri) ||
-             !str_eq(other->status.acme.uri, issuer->status.acme.uri)))
+        if (!acme_account_is_shared(other, issuer))
             continue;
         const struct issuer_ref ref = {.name = other->obj.meta.name, .kind = "ClusterIssuer"};
         char key[KUBE_KEY_MAX + 1];

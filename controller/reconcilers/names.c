@@ -236,8 +236,8 @@ struct err *names_judge(const struct env *env, const struct acme_chain *chain,
 
 static char *proof_key(const struct acme_chain *chain, const char *name)
 {
-    return x_printf("%s %s %s", chain->request->obj.meta.namespace, name,
-                    str_or(chain->issuer->status.acme.uri, ""));
+    auto_free char *account = acme_account_name(chain->issuer);
+    return x_printf("%s %s %s", chain->request->obj.meta.namespace, name, str_or(account, ""));
 }
 
 static void remember_proof(const struct env *env, const struct acme_chain *chain, const char *name)

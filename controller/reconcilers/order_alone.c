@@ -52,9 +52,7 @@ static bool same_account(const struct order_pass *p, const struct order *o)
     const struct issuer *own = p->chain.issuer;
     /* Of an issuer that is gone: nobody goes on with it. */
     err_drop(env_issuer(p->env, &o->spec.issuer_ref, o->obj.meta.namespace, &issuer));
-    return issuer != NULL && (str_eq(issuer->obj.meta.uid, own->obj.meta.uid) ||
-                              (!str_empty(own->status.acme.uri) &&
-                               str_eq(issuer->status.acme.uri, own->status.acme.uri)));
+    return issuer != NULL && acme_account_is_shared(issuer, own);
 }
 
 /* Another Order that has this URL, or with NULL a young one that has any; referenced, NULL for none. */

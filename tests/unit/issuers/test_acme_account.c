@@ -529,6 +529,31 @@ static void a_new_process_reads_the_key(void **state)
     assert_true(pki_key_equal(second.account.key, key));
 }
 
+/* Any CA may answer with any URL. */
+static void an_account_is_told_by_its_ca(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uri, *server, *name;
+    } rows[] = {
+        {NULL, CA "/dir", NULL},
+        {"", CA "/dir", NULL},
+        {CA "/acct/1", CA "/dir", CA "/acct/1"},
+        {CA "/acct/1", "https://CA.test:443/other", CA "/acct/1"},
+        {CA "/acct/1", CA ":444/dir", CA "/acct/1 of " CA ":444/dir"},
+        {CA "/acct/1", "https://evil.test/dir", CA "/acct/1 of https://evil.test/dir"},
+        {"nonsense", "nonsense", "nonsense of nonsense"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct subject x;
+        subject_init(&x);
+        x.acme.server = rows[i].server;
+        x.issuer.status.acme.uri = rows[i].uri;
+        auto_free char *name = acme_account_name(&x.issuer);
+        assert_true(str_eq(name, rows[i].name));
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -559,6 +584,7 @@ int main(void)
         cmocka_unit_test(a_key_is_made_as_the_spec_says),
         cmocka_unit_test(a_key_of_the_user_is_used_as_it_is),
         cmocka_unit_test(an_account_is_used_by_its_status),
+        cmocka_unit_test(an_account_is_told_by_its_ca),
         cmocka_unit_test(a_new_process_reads_the_key),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

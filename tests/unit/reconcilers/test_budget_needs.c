@@ -161,6 +161,28 @@ static void buckets_are_shared_by_who_has_the_same_limit(void **state)
     }
 }
 
+/* Where their account URLs are the same, too: a CA may answer with any. */
+static void an_account_at_another_server_is_another(void **state)
+{
+    (void)state;
+    static const char limits[] = "\"ordersPerAccount\":{\"count\":3,\"period\":\"1h\"},"
+                                 "\"failedAuthorizations\":{\"count\":3,\"period\":\"1h\"}";
+    static const struct {
+        const char *server;
+        bool shared;
+    } rows[] = {{OTHER, true}, {"https://CA.test:443/dir", true}, {"https://evil.test/dir", false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(budget_needs_release) struct budget_needs one = {0};
+        AUTO(budget_needs_release) struct budget_needs other = {0};
+        find_needs_under(OTHER, limits, &one);
+        find_needs_under(rows[i].server, limits, &other);
+        assert_int_equal(one.len, 4);
+        assert_int_equal(other.len, 4);
+        for (size_t n = 0; n < one.len; n++)
+            assert_int_equal(strcmp(one.items[n].key, other.items[n].key) == 0, rows[i].shared);
+    }
+}
+
 #define ISSUED                                                                                     \
     "\"certificate\":\"Q1NS\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"reason\":" \
     "\"Issued\",\"message\":\"m\"}]"
@@ -237,6 +259,7 @@ int main(void)
         cmocka_unit_test(the_common_name_counts),
         cmocka_unit_test(other_servers_limit_what_the_issuer_says),
         cmocka_unit_test(buckets_are_shared_by_who_has_the_same_limit),
+        cmocka_unit_test(an_account_at_another_server_is_another),
         cmocka_unit_test(renewals_take_less),
         cmocka_unit_test(replacements_are_exempt),
     };

@@ -70,6 +70,11 @@ static void open_scene(struct scene *s)
         &s->env->issuers,
         "{\"metadata\":{\"name\":\"other\",\"namespace\":\"shop\",\"uid\":\"other\"},\"spec\":{"
         "\"acme\":{\"server\":\"" ACME_CA "/dir\",\"privateKeySecretRef\":{\"name\":\"k\"}}}}");
+    scene_put(
+        &s->env->issuers,
+        "{\"metadata\":{\"name\":\"copy\",\"namespace\":\"shop\",\"uid\":\"copy\"},\"spec\":{"
+        "\"acme\":{\"server\":\"https://evil.test/dir\",\"privateKeySecretRef\":{\"name\":\"k\"}}},"
+        "\"status\":{\"acme\":{\"uri\":\"" ACME_ACCOUNT "\"}}}");
     put_order(s);
 }
 
@@ -139,6 +144,7 @@ static void others_stand_in_nobodys_way(void **state)
         {YOUNG, "\"dnsNames\":[\"a.test\",\"b.test\"]", "acme", AT_CA},
         {YOUNG, "\"commonName\":\"b.test\",\"dnsNames\":[\"a.test\"]", "acme", AT_CA},
         {YOUNG, SAME, "other", AT_CA},
+        {YOUNG, SAME, "copy", AT_CA}, /* whose CA answers with the account of another */
         {YOUNG, SAME, "gone", AT_CA},
         {OLD, SAME, "acme", AT_CA}, /* it waits for a person */
     };

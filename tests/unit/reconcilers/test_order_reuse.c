@@ -10,6 +10,7 @@
 
 #include "acme_scene.h"
 #include "base/mem.h"
+#include "reconcilers/names.h"
 #include "reconcilers/order.h"
 #include "reconcilers/outage.h"
 #include "support/scripted_kube.h"
@@ -138,6 +139,38 @@ static void a_pass_that_is_cut_short_is_made_again(void **state)
     expect_ok(order_reconcile((void *)(uintptr_t)s.env, &name, &next));
 }
 
+static bool reuse_or_prove(struct scene *s, const char *server, bool cluster, bool prove)
+{
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"acme\",%s\"uid\":\"i\"},\"spec\":{\"acme\":{\"server\":\"%s\","
+        "\"privateKeySecretRef\":{\"name\":\"k\"},\"solvers\":[{\"http01\":{\"ingress\":{}}}]}},"
+        "\"status\":{\"acme\":{\"uri\":\"" ACME_ACCOUNT "\"}}}",
+        cluster ? "" : "\"namespace\":\"shop\",", server);
+    AUTO_OBJECT(struct issuer)
+    issuer = scene_object(cluster ? &kind_cluster_issuer : &kind_issuer, text);
+    AUTO_OBJECT(struct certificate_request)
+    request = cache_peek(s->env->requests.cache, "shop", "web-1");
+    AUTO_OBJECT(struct order) order = cache_peek(s->env->orders.cache, "shop", "o");
+    const struct acme_chain chain = {.order = order, .request = request, .issuer = issuer};
+    bool may = false;
+    expect_ok(prove ? names_proven(s->env, &chain, "a.test", "https://evil.test/z", &may)
+                    : names_may_reuse(s->env, &chain, "a.test", &may));
+    return may;
+}
+
+/* A tenant's CA may say that its account is the ClusterIssuer's, and that anything is proven. */
+static void what_another_ca_has_proven_is_not_built_on(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    acme_scene_pending_order(&s);
+    assert_true(reuse_or_prove(&s, "https://evil.test/dir", false, true));
+    assert_false(reuse_or_prove(&s, ACME_CA "/dir", true, false));
+    assert_true(reuse_or_prove(&s, ACME_CA "/dir", true, true));
+    assert_true(reuse_or_prove(&s, ACME_CA "/dir", true, false));
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -152,6 +185,7 @@ int main(void)
         cmocka_unit_test(a_pass_that_is_cut_short_is_made_again),
         cmocka_unit_test(what_is_valid_is_asked_for_once),
         cmocka_unit_test(who_does_not_tell_of_an_authorization_is_silent),
+        cmocka_unit_test(what_another_ca_has_proven_is_not_built_on),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
