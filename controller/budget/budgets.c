@@ -243,7 +243,7 @@ static void settle_need(struct budgets *b, const struct grant *g, const struct b
     if (g->reserved && !given_back)
         take(b, need, now);
     if (!g->reserved && given_back) {
-        budget_give_back(&b->ledger, need, now);
+        budget_give_back(&b->ledger, need, g->at, now);
         b->changed = true;
     }
     if (given_back)

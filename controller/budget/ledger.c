@@ -184,15 +184,17 @@ void budget_take(struct budget_ledger *l, const struct budget_need *need, int64_
     b->full_at = (b->full_at > now ? b->full_at : now) + interval(&need->limit);
 }
 
-void budget_give_back(struct budget_ledger *l, const struct budget_need *need, int64_t now)
+void budget_give_back(struct budget_ledger *l, const struct budget_need *need, int64_t at,
+                      int64_t now)
 {
     if (need->limit.count <= 0 || find(l, need) == NULL)
         return;
     struct bucket *b = get(l, need, now);
+    int64_t left = interval(&need->limit) - (now > at ? now - at : 0);
     if (need->kind == BUDGET_DAY)
-        b->used = used_today(b, now) > 0 ? b->used - 1 : b->used;
-    else
-        b->full_at -= interval(&need->limit);
+        b->used -= used_today(b, at) > 0 ? 1 : 0;
+    else if (left > 0)
+        b->full_at -= left;
 }
 
 void budget_reserve(struct budget_ledger *l, const struct budget_need *need, int64_t now)

@@ -43,8 +43,10 @@ int64_t budget_left(const struct budget_ledger *l, const struct budget_need *nee
 int64_t budget_time_of(const struct budget_ledger *l, const struct budget_need *need, int64_t n,
                        int64_t now);
 void budget_take(struct budget_ledger *l, const struct budget_need *need, int64_t now);
-/* Puts one back that was taken and not used. */
-void budget_give_back(struct budget_ledger *l, const struct budget_need *need, int64_t now);
+/* Puts one back that was taken at that time and not used; less of it as it has come back by itself since, which is what it
+ * does first in a bucket that was full. */
+void budget_give_back(struct budget_ledger *l, const struct budget_need *need, int64_t at,
+                      int64_t now);
 /* For an order that is being placed: as if it were taken at any later time, until that is known (unreserve, and take) or
  * it is over (unreserve). Not stored. */
 void budget_reserve(struct budget_ledger *l, const struct budget_need *need, int64_t now);

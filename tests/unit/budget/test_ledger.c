@@ -49,7 +49,7 @@ static void a_bucket_empties_and_fills_again(void **state)
     assert_int_equal(budget_left(l, &orders, NOW + 10 * NS_PER_SEC - 1), 0);
     assert_int_equal(budget_left(l, &orders, NOW + 10 * NS_PER_SEC), 1);
     assert_int_equal(budget_left(l, &orders, NOW + NS_PER_HOUR), 3);
-    budget_give_back(l, &orders, NOW);
+    budget_give_back(l, &orders, NOW, NOW);
     assert_int_equal(budget_left(l, &orders, NOW), 1);
 }
 
@@ -81,10 +81,36 @@ static void a_day_ends_at_midnight_utc(void **state)
     assert_int_equal(budget_time_of(l, &day, 3, NOW), midnight + NS_PER_DAY);
     assert_int_equal(budget_left(l, &day, midnight), 2);
     assert_int_equal(budget_left(l, &day, midnight - 1), -1);
-    budget_give_back(l, &day, NOW);
+    budget_give_back(l, &day, NOW, NOW);
     assert_int_equal(budget_left(l, &day, NOW), 0);
-    budget_give_back(l, &day, midnight); /* yesterday's does not make today's more */
+    budget_take(l, &day, midnight);
+    budget_give_back(l, &day, NOW, midnight); /* yesterday's does not make today's more */
+    assert_int_equal(budget_left(l, &day, midnight), 1);
+    budget_give_back(l, &day, midnight, midnight + 1);
     assert_int_equal(budget_left(l, &day, midnight), 2);
+}
+
+/* Nothing comes back twice, by itself and by hand. */
+static void what_has_come_back_is_not_given_back(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t later;  /* in s, of the 10 that one needs: others take two, and it is given back */
+        int64_t left;   /* then */
+        int64_t all_in; /* s until all are there */
+    } rows[] = {{0, 1, 20}, {4, 1, 20}, {10, 1, 20}, {100, 1, 20}, {-3, 0, 23}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct budget_ledger l;
+        budget_ledger_init(&l);
+        int64_t now = NOW + rows[i].later * NS_PER_SEC;
+        budget_take(&l, &orders, NOW);
+        budget_take(&l, &orders, now);
+        budget_take(&l, &orders, now);
+        budget_give_back(&l, &orders, NOW, now);
+        assert_int_equal(budget_left(&l, &orders, now), rows[i].left);
+        assert_int_equal(budget_time_of(&l, &orders, 3, now) - now, rows[i].all_in * NS_PER_SEC);
+        budget_ledger_release(&l);
+    }
 }
 
 static void what_is_held_waits(void **state)
@@ -230,6 +256,7 @@ int main(void)
         TEST(a_bucket_empties_and_fills_again),
         TEST(another_limit_holds_at_once),
         TEST(a_day_ends_at_midnight_utc),
+        TEST(what_has_come_back_is_not_given_back),
         TEST(what_is_held_waits),
         TEST(a_servers_own_bucket_is_never_overdrawn),
         TEST(only_so_many_are_kept),

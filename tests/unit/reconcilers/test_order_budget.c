@@ -454,20 +454,22 @@ static void what_the_text_lacks_is_in_the_orders(void **state)
     budget_put_order(&s, "open", 5,
                      "\"state\":\"pending\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
     budget_put_order(&s, "waits", 5, "");
-    auto_free char *text = x_printf("{\"data\":{\"spent\":\"{\\\"version\\\":1,\\\"at\\\":%lld,"
-                                    "\\\"spent\\\":[]}\"}}",
-                                    (long long)SCENE_NOW);
+    auto_free char *text =
+        x_printf("{\"data\":{\"spent\":\"{\\\"version\\\":1,\\\"at\\\":%lld,"
+                 "\\\"spent\\\":[[\\\"certificatesPerRegisteredDomain\\\","
+                 "\\\"ca.test;9/2160h0m0s b.test\\\",%lld]]}\"}}",
+                 (long long)SCENE_NOW, (long long)(SCENE_NOW + 239 * NS_PER_HOUR)); /* "open" */
     scripted_plan(&s.world, "GET " MAP_URL, 200, text);
     scripted_plan(&s.world, "PATCH " MAP_URL, 200, "{}"); /* at once: the text lacks something */
     int64_t next = 0;
     expect_ok(keep(&s, &next));
     assert_int_equal(left(&s, BUDGET_ORDERS, 9, NULL), 7);
-    assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 8);
+    assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 7);
     assert_int_equal(left(&s, BUDGET_FAILURES, 9, "b.test"), 8);
     /* The open one is settled when it fails: its certificate comes back. */
     budget_put_order(&s, "open", 6,
                      "\"state\":\"invalid\",\"url\":\"u\",\"placedTime\":\"2025-12-31T23:00:00Z\"");
-    assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 9);
+    assert_int_equal(left(&s, BUDGET_DOMAIN, 9, "b.test"), 8);
 }
 
 /* What the CA was told when it was placed is not known any more: it is counted, and nothing but the day's cap is given
