@@ -38,21 +38,30 @@ static void the_host_of_a_directory(void **state)
     assert_int_equal(strlen(host), BUDGET_HOST_MAX - 1);
 }
 
+/* As https://letsencrypt.org/docs/rate-limits/ and .../staging-environment/ have them. */
 static void only_known_servers_have_limits(void **state)
 {
     (void)state;
-    struct budget_limits le = budget_published("acme-v02.api.letsencrypt.org");
-    assert_int_equal(le.of[BUDGET_ORDERS].count, 300);
-    assert_int_equal(le.of[BUDGET_ORDERS].period, 3 * NS_PER_HOUR);
-    assert_int_equal(le.of[BUDGET_DOMAIN].count, 50);
-    assert_int_equal(le.of[BUDGET_SET].count, 5);
-    assert_int_equal(le.of[BUDGET_FAILURES].count, 5);
-    assert_int_equal(le.of[BUDGET_DAY].count, 0);
-    struct budget_limits staging = budget_published("acme-staging-v02.api.letsencrypt.org");
-    assert_int_equal(staging.of[BUDGET_ORDERS].count, 1500);
-    struct budget_limits other = budget_published("acme.zerossl.com");
-    for (int i = 0; i < BUDGET_KINDS; i++)
-        assert_int_equal(other.of[i].count, 0);
+    static const struct {
+        const char *host;
+        int64_t counts[BUDGET_KINDS]; /* orders, domain, set, failures, day */
+        bool known;
+    } rows[] = {
+        {"acme-v02.api.letsencrypt.org", {300, 50, 5, 5, 0}, true},
+        {"acme-staging-v02.api.letsencrypt.org", {1500, 30000, 30000, 60, 0}, true},
+        {"acme.zerossl.com", {0}, false},
+        {"letsencrypt.org", {0}, false},
+        {"", {0}, false},
+    };
+    static const int64_t periods[BUDGET_KINDS] = {3 * NS_PER_HOUR, 7 * NS_PER_DAY, 7 * NS_PER_DAY,
+                                                  NS_PER_HOUR, 0};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct budget_limits l = budget_published(rows[i].host);
+        for (int kind = 0; kind < BUDGET_KINDS; kind++) {
+            assert_int_equal(l.of[kind].count, rows[i].counts[kind]);
+            assert_int_equal(l.of[kind].period, rows[i].known ? periods[kind] : 0);
+        }
+    }
 }
 
 /* What is published keeps the key that it was stored by. */
