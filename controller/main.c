@@ -236,6 +236,7 @@ static void make_reconcilers(struct app *app)
                 .solver_linger = f->solver_linger,
                 .failure_backoff_min = f->failure_backoff_min,
                 .failure_backoff_max = f->failure_backoff_max,
+                .renewal_jitter = f->renewal_jitter,
             },
         .clock = clock_system(),
         .rng = rng_system(),

@@ -11,7 +11,7 @@
 
 /* ---- certroll controller ---- */
 
-#define CONTROLLER_FLAGS 27
+#define CONTROLLER_FLAGS 28
 
 static size_t controller_table(struct controller_flags *f, struct flag out[CONTROLLER_FLAGS])
 {
@@ -49,6 +49,8 @@ static size_t controller_table(struct controller_flags *f, struct flag out[CONTR
                     "wait after the first failed issuance; doubles", .min = NS_PER_SEC);
     out[n++] = FLAG(DURATION, &f->failure_backoff_max, "failure-backoff-max", "32h",
                     "longest wait after failed issuances", .min = NS_PER_SEC);
+    out[n++] = FLAG(DURATION, &f->renewal_jitter, "renewal-jitter", "12h",
+                    "renewals come up to this or life/60 earlier, each its own");
     out[n++] =
         FLAG(INT, &f->workers, "workers", "8", "threads for Kubernetes work", .min = 1, .max = 256);
     out[n++] = FLAG(INT, &f->external_workers, "external-workers", "12", "threads for calls to CAs",

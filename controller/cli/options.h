@@ -32,6 +32,7 @@ struct controller_flags {
     int64_t solver_linger;
     int64_t failure_backoff_min;
     int64_t failure_backoff_max;
+    int64_t renewal_jitter;
     int64_t workers;
     int64_t external_workers;
     bool allow_private_urls;

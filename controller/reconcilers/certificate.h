@@ -14,16 +14,21 @@
 struct err *certificate_reconcile(void *arg, const struct object_name *name, int64_t *ret_next)
     MUST_CHECK;
 
+/* Over what renewals are spread, and whose this one is. */
+struct renewal_spread {
+    int64_t width;   /* ns */
+    const char *uid; /* of the Certificate; NULL = not spread */
+};
 /* When to renew a certificate of that life (wall ns, whole seconds): renewBefore, renewBeforePercentage, else after
  * 2/3 of it, 1/2 when it lives less than 10 days, and up to a jitter earlier. */
-int64_t renewal_time(const struct certificate_spec *spec, const char *uid, int64_t not_before,
-                     int64_t not_after);
-/* Up to 12 h, or a 60th of the life (ns, whole seconds): always the same for a Certificate's uid, 0 for none. */
-int64_t renewal_jitter(const char *uid, int64_t life);
+int64_t renewal_time(const struct certificate_spec *spec, struct renewal_spread spread,
+                     int64_t not_before, int64_t not_after);
+/* Up to that width, or a 60th of the life (ns, whole seconds): always the same for a uid. */
+int64_t renewal_jitter(struct renewal_spread spread, int64_t life);
 /* The same with the CA's word: what was drawn from its window, at the latest when renewBefore or
  * renewBeforePercentage say, else half-way from the own rule's moment to the end. One that is early again and
  * again waits after issued_at, from an hour on. */
-int64_t renewal_due(const struct certificate_spec *spec, const char *uid,
+int64_t renewal_due(const struct certificate_spec *spec, struct renewal_spread spread,
                     const struct certificate_status *status, int64_t issued_at);
 
 /* What the target Secret holds. */
@@ -100,6 +105,7 @@ void attempt_key_name(const struct certificate_pass *p, char out[KUBE_NAME_MAX +
 
 /* The name of what the Secret holds in RFC 9773 section 4.1, when its annotations are about that; else "". */
 const char *held_certificate_id(const struct certificate_pass *p);
+struct renewal_spread renewal_spread_of(const struct certificate_pass *p);
 /* Brings status.renewalInfo up to the CA's last answer and has the CA asked when that is due. */
 struct err *follow_renewal_info(struct certificate_pass *p) MUST_CHECK;
 /* What was just written is new to its CA: nothing is known yet. Needs the violation that led to it. */

@@ -116,7 +116,7 @@ static struct err *record_held(struct certificate_pass *p)
     s->not_after = p->held.not_after;
     s->fingerprint = p->held.fingerprint;
     TRY(follow_renewal_info(p));
-    s->renewal_time = renewal_due(&p->crt->spec, p->crt->obj.meta.uid, s, issued_at(p));
+    s->renewal_time = renewal_due(&p->crt->spec, renewal_spread_of(p), s, issued_at(p));
     return NULL;
 }
 

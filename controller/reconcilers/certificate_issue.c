@@ -437,7 +437,7 @@ struct err *ensure_recorded(struct certificate_pass *p)
     s->not_before = p->held.not_before;
     s->not_after = p->held.not_after;
     s->renewal_time =
-        renewal_time(&p->crt->spec, p->crt->obj.meta.uid, s->not_before, s->not_after);
+        renewal_time(&p->crt->spec, renewal_spread_of(p), s->not_before, s->not_after);
     s->fingerprint = p->held.fingerprint;
     begin_renewal_info(p);
     free(p->violation.message);

@@ -15,8 +15,6 @@
 /* The first question about a new certificate comes within this, or a hundredth of its life, and not before half of that:
  * where many are made at once the CA has orders to answer, and the answer costs a write. */
 #define FIRST_CHECK_MAX (10 * NS_PER_MIN)
-/* Certificates that were made together are not renewed together. */
-#define JITTER_MAX (12 * NS_PER_HOUR)
 #define EARLY_MIN NS_PER_HOUR
 #define EARLY_MAX (32 * NS_PER_HOUR)
 
@@ -29,22 +27,27 @@ static uint64_t hash_of(const char *text)
     return h;
 }
 
-int64_t renewal_jitter(const char *uid, int64_t life)
+struct renewal_spread renewal_spread_of(const struct certificate_pass *p)
 {
-    int64_t width = life / 60 < JITTER_MAX ? life / 60 : JITTER_MAX;
-    if (str_empty(uid) || width < NS_PER_SEC)
-        return 0;
-    return (int64_t)(hash_of(uid) % (uint64_t)(width / NS_PER_SEC)) * NS_PER_SEC;
+    return (struct renewal_spread){p->env->config.renewal_jitter, p->crt->obj.meta.uid};
 }
 
-int64_t renewal_time(const struct certificate_spec *spec, const char *uid, int64_t not_before,
-                     int64_t not_after)
+int64_t renewal_jitter(struct renewal_spread spread, int64_t life)
+{
+    int64_t width = life / 60 < spread.width ? life / 60 : spread.width;
+    if (str_empty(spread.uid) || width < NS_PER_SEC)
+        return 0;
+    return (int64_t)(hash_of(spread.uid) % (uint64_t)(width / NS_PER_SEC)) * NS_PER_SEC;
+}
+
+int64_t renewal_time(const struct certificate_spec *spec, struct renewal_spread spread,
+                     int64_t not_before, int64_t not_after)
 {
     int64_t life = not_after - not_before;
     int64_t before = life / 3;
     if (life < 10 * NS_PER_DAY)
         before = life / 2;
-    before += renewal_jitter(uid, life);
+    before += renewal_jitter(spread, life);
     if (spec->renew_before_percentage > 0 && spec->renew_before_percentage < 100)
         before = life / 100 * spec->renew_before_percentage;
     /* A CA may issue for less than was asked: never renew in a loop because of that. */
@@ -54,11 +57,11 @@ int64_t renewal_time(const struct certificate_spec *spec, const char *uid, int64
     return at - at % NS_PER_SEC;
 }
 
-int64_t renewal_due(const struct certificate_spec *spec, const char *uid,
+int64_t renewal_due(const struct certificate_spec *spec, struct renewal_spread spread,
                     const struct certificate_status *status, int64_t issued_at)
 {
     const struct certificate_renewal_info *info = &status->renewal_info;
-    int64_t own = renewal_time(spec, uid, status->not_before, status->not_after);
+    int64_t own = renewal_time(spec, spread, status->not_before, status->not_after);
     int64_t at = info->selected_time;
     if (at == 0)
         return own;
@@ -164,7 +167,7 @@ void begin_renewal_info(struct certificate_pass *p)
     const struct certificate_status *was = &p->crt->status;
     bool early =
         str_eq(p->violation.reason, "Renewing") && was->renewal_info.selected_time != 0 &&
-        renewal_time(&p->crt->spec, p->crt->obj.meta.uid, was->not_before, was->not_after) > p->now;
+        renewal_time(&p->crt->spec, renewal_spread_of(p), was->not_before, was->not_after) > p->now;
     p->status.renewal_info = (struct certificate_renewal_info){
         .early_renewals = early ? was->renewal_info.early_renewals + 1 : 0};
     int64_t within = (p->held.not_after - p->held.not_before) / 100;

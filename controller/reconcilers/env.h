@@ -51,6 +51,7 @@ struct env_config {
     int64_t solver_linger;       /* ns a solver stays after it was last needed */
     int64_t failure_backoff_min; /* ns after the first failed issuance, doubling */
     int64_t failure_backoff_max;
+    int64_t renewal_jitter; /* ns over which renewals are spread; 0 = not at all */
 };
 
 struct env_controllers {

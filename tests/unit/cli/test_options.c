@@ -34,6 +34,7 @@ static void test_controller_defaults(void **state)
     assert_null(f.namespace);
     assert_int_equal(f.failure_backoff_min, NS_PER_HOUR);
     assert_int_equal(f.failure_backoff_max, 32 * NS_PER_HOUR);
+    assert_int_equal(f.renewal_jitter, 12 * NS_PER_HOUR);
     assert_true(f.workers > 0 && f.external_workers > 0);
 }
 
@@ -81,6 +82,7 @@ static void test_refuses(void **state)
     refuses_controller(WORDS("--solver-linger=1s"), "--solver-linger");
     refuses_controller(WORDS("--failure-backoff-min=2h --failure-backoff-max=1h"),
                        "--failure-backoff-max");
+    refuses_controller(WORDS("--renewal-jitter=-1s"), "--renewal-jitter");
     refuses_controller(WORDS("stray"), "unexpected argument");
     refuses_controller(WORDS("--feature-gates=Unheard=true"), "--feature-gates: \"Unheard\"");
 }

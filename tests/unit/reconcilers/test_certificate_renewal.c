@@ -57,7 +57,8 @@ static void the_own_rule_follows_the_spec(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct certificate_spec spec = {.renew_before = rows[i].before,
                                               .renew_before_percentage = rows[i].percentage};
-        int64_t at = renewal_time(&spec, NULL, SCENE_NOW, SCENE_NOW + rows[i].life);
+        int64_t at =
+            renewal_time(&spec, (struct renewal_spread){0}, SCENE_NOW, SCENE_NOW + rows[i].life);
         int64_t want = SCENE_NOW + rows[i].want;
         if (at != want - want % NS_PER_SEC || at % NS_PER_SEC != 0)
             fail_msg("row %zu: %lld s off", i, (long long)((at - want) / NS_PER_SEC));
@@ -98,26 +99,28 @@ static void the_ca_may_say_otherwise(void **state)
             .not_before = SCENE_NOW,
             .not_after = SCENE_NOW + 90 * D,
             .renewal_info = {.selected_time = selected, .early_renewals = rows[i].early}};
-        int64_t at = renewal_due(&spec, NULL, &status, SCENE_NOW);
+        int64_t at = renewal_due(&spec, (struct renewal_spread){0}, &status, SCENE_NOW);
         if (at != SCENE_NOW + rows[i].want)
             fail_msg("row %zu: %lld s off", i,
                      (long long)((at - SCENE_NOW - rows[i].want) / NS_PER_SEC));
     }
 }
 
-/* What was made together is spread: always the same way, over 12 h or a 60th of the life. */
+/* What was made together is spread: always the same way, over what is set or a 60th of the life. */
 static void renewals_are_spread(void **state)
 {
     (void)state;
     static const struct {
-        int64_t life, width;
-    } rows[] = {{90 * D, 12 * H}, {6 * D, 6 * D / 60}, {NS_PER_HOUR, NS_PER_MIN}};
+        int64_t life, set, width;
+    } rows[] = {{90 * D, 12 * H, 12 * H}, {90 * D, 30 * H, 30 * H},    {90 * D, 900 * H, 36 * H},
+                {90 * D, H, H},           {6 * D, 12 * H, 6 * D / 60}, {H, 12 * H, NS_PER_MIN}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int64_t least = INT64_MAX, most = 0, sum = 0;
         for (int n = 0; n < 1000; n++) {
             auto_free char *uid = x_printf("3f1c2a5e-7d10-4c55-9a6e-%012d", n);
-            int64_t jitter = renewal_jitter(uid, rows[i].life);
-            assert_int_equal(jitter, renewal_jitter(uid, rows[i].life));
+            const struct renewal_spread spread = {rows[i].set, uid};
+            int64_t jitter = renewal_jitter(spread, rows[i].life);
+            assert_int_equal(jitter, renewal_jitter(spread, rows[i].life));
             assert_int_equal(jitter % NS_PER_SEC, 0);
             least = jitter < least ? jitter : least;
             most = jitter > most ? jitter : most;
@@ -127,13 +130,15 @@ static void renewals_are_spread(void **state)
         assert_true(most < rows[i].width);
         assert_in_range(sum / 1000, rows[i].width / 5 * 2, rows[i].width / 5 * 3);
     }
-    assert_int_equal(renewal_jitter("u", 30 * NS_PER_SEC), 0);
+    const struct renewal_spread u = {12 * H, "u"};
+    assert_int_equal(renewal_jitter(u, 30 * NS_PER_SEC), 0);
+    assert_int_equal(renewal_jitter((struct renewal_spread){0, "u"}, 90 * D), 0);
     const struct certificate_spec plain = {.secret_name = "s"};
     const struct certificate_spec ruled = {.renew_before = 30 * D};
-    int64_t jitter = renewal_jitter("u", 90 * D);
-    assert_int_equal(renewal_time(&plain, "u", SCENE_NOW, SCENE_NOW + 90 * D),
+    int64_t jitter = renewal_jitter(u, 90 * D);
+    assert_int_equal(renewal_time(&plain, u, SCENE_NOW, SCENE_NOW + 90 * D),
                      SCENE_NOW + 60 * D - jitter);
-    assert_int_equal(renewal_time(&ruled, "u", SCENE_NOW, SCENE_NOW + 90 * D), SCENE_NOW + 60 * D);
+    assert_int_equal(renewal_time(&ruled, u, SCENE_NOW, SCENE_NOW + 90 * D), SCENE_NOW + 60 * D);
 }
 
 /* ---- a Certificate that was issued by an ACME issuer ---- */
