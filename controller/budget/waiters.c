@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "budget/waiters.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,12 +10,7 @@
 #include "base/str.h"
 
 #define GONE_AFTER (2 * NS_PER_MIN)
-
-/* Of a namespace that has somebody waiting. */
-struct waiters_last {
-    uint64_t tag;
-    size_t waiting;
-};
+#define NO_TAG UINT64_MAX
 
 /* How many are ahead in one bucket: of those who may go now, and of all. */
 struct waiters_plan {
@@ -24,7 +20,7 @@ struct waiters_plan {
 
 void waiters_init(struct waiters *t)
 {
-    *t = (struct waiters){.last = MAP_INIT(free), .plans = MAP_INIT(free)};
+    *t = (struct waiters){.plans = MAP_INIT(free), .tags = MAP_INIT(free)};
 }
 
 static void waiter_free(struct waiter *w)
@@ -40,8 +36,8 @@ void waiters_release(struct waiters *t)
     for (size_t i = 0; i < t->len; i++)
         waiter_free(t->waiting[i]);
     free(t->waiting);
-    map_release(&t->last);
     map_release(&t->plans);
+    map_release(&t->tags);
     *t = (struct waiters){0};
 }
 
@@ -72,31 +68,24 @@ struct waiter *waiters_find(const struct waiters *t, const char *id)
     return NULL;
 }
 
+static int compare(const struct waiter *a, const struct waiter *b)
+{
+    if (a->tag != b->tag)
+        return a->tag < b->tag ? -1 : 1;
+    return (a->arrival > b->arrival) - (a->arrival < b->arrival);
+}
+
 static size_t place_of(const struct waiters *t, const struct waiter *w)
 {
     size_t low = 0, high = t->len;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        const struct waiter *m = t->waiting[mid];
-        bool before = m->tag < w->tag || (m->tag == w->tag && m->arrival < w->arrival);
-        if (before)
+        if (compare(t->waiting[mid], w) < 0)
             low = mid + 1;
         else
             high = mid;
     }
     return low;
-}
-
-static uint64_t next_tag(struct waiters *t, const char *ns)
-{
-    struct waiters_last *last = map_get(&t->last, ns);
-    if (last == NULL) {
-        last = x_calloc(1, sizeof(*last));
-        map_put(&t->last, ns, last);
-    }
-    last->tag = (last->tag > t->gone ? last->tag : t->gone) + 1;
-    last->waiting++;
-    return last->tag;
 }
 
 struct waiter *waiters_add(struct waiters *t, const char *id, const char *ns,
@@ -113,12 +102,9 @@ struct waiter *waiters_add(struct waiters *t, const char *id, const char *ns,
     w->ns = x_strdup(ns);
     w->needs = budget_needs_copy(needs, count);
     w->count = count;
-    w->tag = next_tag(t, ns);
+    w->tag = NO_TAG;
     w->arrival = ++t->arrivals;
-    size_t at = place_of(t, w);
-    memmove(t->waiting + at + 1, t->waiting + at, (t->len - at) * sizeof(*t->waiting));
-    t->waiting[at] = w;
-    t->len++;
+    t->waiting[t->len++] = w;
     return w;
 }
 
@@ -145,13 +131,10 @@ void waiters_change(struct waiters *t, struct waiter *w, const struct budget_nee
 
 void waiters_remove(struct waiters *t, struct waiter *w, bool went)
 {
-    if (went && w->tag > t->gone)
+    if (went && w->tag != NO_TAG && w->tag > t->gone)
         t->gone = w->tag;
     if (!went)
         t->walked_at = 0;
-    struct waiters_last *last = map_get(&t->last, w->ns);
-    if (last != NULL && --last->waiting == 0)
-        map_remove(&t->last, w->ns);
     size_t at = place_of(t, w);
     memmove(t->waiting + at, t->waiting + at + 1, (t->len - at - 1) * sizeof(*t->waiting));
     t->len--;
@@ -217,16 +200,89 @@ static void drop_gone(struct waiters *t, int64_t now)
             waiters_remove(t, t->waiting[i], false);
 }
 
-void waiters_walk(struct waiters *t, const struct budget_ledger *l, int64_t now)
+static void judge_all(struct waiters *t, const struct budget_ledger *l, int64_t now)
 {
-    if (t->walked_at != 0 && t->walked_at <= now && now < t->walked_at + NS_PER_SEC)
-        return;
-    drop_gone(t, now);
-    map_clear(&t->plans);
     for (size_t i = 0; i < t->len; i++) {
         judge(t, t->waiting[i], l, now);
         stand_ahead(t, t->waiting[i], now);
     }
     map_clear(&t->plans);
+}
+
+/* ---- places ---- */
+
+/* The tag of the first who lacks that bucket, or of the last of a namespace; NULL = none. */
+static uint64_t *tag_of(struct waiters *t, const char *kind, const char *name, bool make)
+{
+    char key[BUDGET_NAME_MAX + 8];
+    snprintf(key, sizeof(key), "%s %s", kind, name);
+    uint64_t *tag = map_get(&t->tags, key);
+    if (tag == NULL && make) {
+        tag = x_calloc(1, sizeof(*tag));
+        map_put(&t->tags, key, tag);
+    }
+    return tag;
+}
+
+static void note_tag(struct waiters *t, const struct waiter *w)
+{
+    char bucket[BUDGET_NAME_MAX];
+    budget_need_name(&w->needs[w->lacks], bucket);
+    uint64_t *first = tag_of(t, "first", bucket, true);
+    if (*first == 0 || w->tag < *first)
+        *first = w->tag;
+    uint64_t *last = tag_of(t, "last", w->ns, true);
+    *last = w->tag > *last ? w->tag : *last;
+}
+
+static void give_place(struct waiters *t, struct waiter *w)
+{
+    char bucket[BUDGET_NAME_MAX];
+    budget_need_name(&w->needs[w->lacks], bucket);
+    const uint64_t *first = tag_of(t, "first", bucket, false);
+    const uint64_t *last = tag_of(t, "last", w->ns, false);
+    w->tag = first != NULL ? *first : t->gone + 1;
+    if (last != NULL && *last >= w->tag)
+        w->tag = *last + 1;
+    note_tag(t, w);
+}
+
+static bool has_come(const struct waiter *w)
+{
+    return w->tag == NO_TAG && !w->may_go;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    return compare(*(const struct waiter *const *)a, *(const struct waiter *const *)b);
+}
+
+/* True when somebody has a place that had none. */
+static bool place_all(struct waiters *t)
+{
+    size_t came = 0;
+    for (size_t i = 0; i < t->len; i++)
+        came += has_come(t->waiting[i]) ? 1 : 0;
+    if (came == 0)
+        return false;
+    for (size_t i = 0; i < t->len; i++)
+        if (t->waiting[i]->tag != NO_TAG)
+            note_tag(t, t->waiting[i]);
+    for (size_t i = 0; i < t->len; i++)
+        if (has_come(t->waiting[i]))
+            give_place(t, t->waiting[i]);
+    qsort(t->waiting, t->len, sizeof(t->waiting[0]), by_place);
+    map_clear(&t->tags);
+    return true;
+}
+
+void waiters_walk(struct waiters *t, const struct budget_ledger *l, int64_t now)
+{
+    if (t->walked_at != 0 && t->walked_at <= now && now < t->walked_at + NS_PER_SEC)
+        return;
+    drop_gone(t, now);
+    judge_all(t, l, now);
+    if (place_all(t))
+        judge_all(t, l, now);
     t->walked_at = now;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who waits at one server, and in which order they go: namespaces take turns, so that one with a thousand
- * waiting delays another by one place. Each gets a tag when it comes, one more than the last of its
- * namespace or than the last that went; the lowest tag goes first, then who came first. That is
- * start-time fair queueing with equal cost: deterministic, and nothing is kept of who does not wait.
+ * waiting delays another by one place. Whoever has to wait gets a tag, one more than the last of its namespace,
+ * and at least that of the first who lacks the same bucket; the lowest tag goes first, then who came first. That is
+ * start-time fair queueing with equal cost: deterministic, and nothing is kept of who does not wait. Who lacks nothing
+ * when it comes, or lacks something else, may go before others, and sets back nobody who comes later.
  *
  * Who is first but needs something that is not there is passed over and keeps its place; what it lacks is
  * not kept back for it, so nobody waits for somebody who waits for him. Not thread-safe.
@@ -22,7 +23,7 @@ struct waiter {
     char *ns;
     struct budget_need *needs; /* with their keys */
     size_t count;
-    uint64_t tag;
+    uint64_t tag; /* UINT64_MAX until it is known to wait */
     uint64_t arrival;
     int64_t expected_at; /* when it was told to come again */
     /* As the last walk found: */
@@ -35,9 +36,9 @@ struct waiter {
 struct waiters {
     struct waiter **waiting; /* by tag, then by arrival */
     size_t len, cap;
-    struct map last;  /* namespace -> struct waiters_last */
     struct map plans; /* of a walk: name of a bucket -> struct waiters_plan */
-    uint64_t gone;    /* the tag of the last that went */
+    struct map tags;  /* of a walk: the first that lacks a bucket, and the last of each namespace */
+    uint64_t gone;    /* the highest tag of those that went */
     uint64_t arrivals;
     int64_t walked_at; /* 0 = somebody came or something was given back since */
 };
@@ -47,7 +48,7 @@ void waiters_release(struct waiters *t);
 
 /* NULL when it does not wait here. */
 struct waiter *waiters_find(const struct waiters *t, const char *id);
-/* Puts it at the place that its namespace has; NULL when 20,000 wait already. needs are copied. */
+/* Puts it last; the next walk finds its place. NULL when 20,000 wait already. needs are copied. */
 struct waiter *waiters_add(struct waiters *t, const char *id, const char *ns,
                            const struct budget_need *needs, size_t count);
 /* It keeps its place and needs something else, or under other limits. */
