@@ -44,6 +44,7 @@ enum kube_flag {
 /* The namespace is being deleted and takes nothing new: what is still to be undone there by making something never will
  * be. NULL is never. */
 bool kube_namespace_is_ending(const struct err *e);
+extern const struct kube_resource res_namespace;
 
 /* ret_object may be NULL where the answer is of no interest; else owned. Creating a subresource ("token") is a POST to
  * that of the object. */

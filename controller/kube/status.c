@@ -11,6 +11,8 @@
 #define TOO_LARGE "ResourceVersionTooLarge"
 #define TERMINATING "NamespaceTerminating"
 
+const struct kube_resource res_namespace = {"", "v1", "namespaces", "Namespace", false};
+
 static const struct mapping {
     int http_status;
     enum err_kind kind;

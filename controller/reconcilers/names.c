@@ -10,8 +10,6 @@
 #include "reconcilers/name_holders.h"
 #include "reconcilers/solver.h"
 
-static const struct kube_resource res_namespace = {"", "v1", "namespaces", "Namespace", false};
-
 static bool is_cluster(const struct issuer *issuer)
 {
     return issuer->obj.meta.namespace == NULL;

@@ -424,15 +424,26 @@ static int64_t failing_since(const struct order_pass *p)
     return since != 0 ? since : p->now;
 }
 
+/* Where the rights went first nothing else says so. */
+static bool namespace_is_ending(const struct order_pass *p)
+{
+    const struct kube_ref ref = {.res = &res_namespace, .name = p->order->obj.meta.namespace};
+    json_auto_t *found = NULL;
+    AUTO_ERR e = kube_get(p->env->kube, &ref, KUBE_METADATA, &found);
+    return e == NULL ? JSTR(found, "metadata", "deletionTimestamp") != NULL
+                     : err_is(e, ERR_NOT_FOUND);
+}
+
 /* What cannot be undone is told, and holds nothing up: least of all a namespace that is ending, where no Job that undoes it
  * can be made. */
 static bool gives_up(const struct order_pass *p, const struct err *e)
 {
-    if (kube_namespace_is_ending(e))
+    int64_t deleted = p->order->obj.meta.deletion_timestamp;
+    if (kube_namespace_is_ending(e) ||
+        (deleted != 0 && e->kind == ERR_DENIED && e->by_api_server && namespace_is_ending(p)))
         return true;
     if (e->kind == ERR_CANCELLED || e->kind == ERR_CONFLICT)
         return false;
-    int64_t deleted = p->order->obj.meta.deletion_timestamp;
     int64_t since = deleted != 0 ? deleted : failing_since(p);
     return e->kind == ERR_INVALID || (deleted != 0 && e->kind == ERR_DENIED && !e->by_api_server) ||
            p->now - since > GIVE_UP;
