@@ -55,20 +55,12 @@ int64_t acme_next_poll(const struct env *env, const struct issuer *issuer, const
     }
 }
 
-/* Written down nowhere: who is started anew waits longer, and no CA is given up early. */
-static int64_t first_look(const struct env *env, const char *key, int64_t now)
-{
-    int64_t at = memo_get(env->polls, key).time;
-    if (at == 0)
-        memo_set(env->polls, key, at = now);
-    return at;
-}
-
 char *acme_overdue(const struct env *env, const char *key, const struct acme_order *o)
 {
     int64_t now = clock_wall(env->clock);
+    /* Written down nowhere: who is started anew waits longer, and no CA is given up early. */
     int64_t end =
-        o->expires != 0 ? o->expires + EXPIRED_SLACK : first_look(env, key, now) + WORKS_MAX;
+        o->expires != 0 ? o->expires + EXPIRED_SLACK : memo_since(env->polls, key, now) + WORKS_MAX;
     if (now < end)
         return NULL;
     char when[RFC3339_MAX];

@@ -74,6 +74,17 @@ void memo_set(struct memo *m, const char *key, int64_t time)
     pthread_mutex_unlock(&m->lock);
 }
 
+int64_t memo_since(struct memo *m, const char *key, int64_t now)
+{
+    pthread_mutex_lock(&m->lock);
+    int64_t *time = &entry_of(m, key)->numbers.time;
+    if (*time == 0)
+        *time = now;
+    int64_t since = *time;
+    pthread_mutex_unlock(&m->lock);
+    return since;
+}
+
 void memo_mark(struct memo *m, const char *key, unsigned marks)
 {
     pthread_mutex_lock(&m->lock);

@@ -20,6 +20,8 @@ void memo_free(struct memo *m);
 /* Adds one and sets the time; returns what was there before. */
 struct memo_entry memo_count(struct memo *m, const char *key, int64_t now);
 void memo_set(struct memo *m, const char *key, int64_t time);
+/* The time under a key; where there is none, now, which is set. */
+int64_t memo_since(struct memo *m, const char *key, int64_t now);
 void memo_mark(struct memo *m, const char *key, unsigned marks);
 struct memo_entry memo_get(struct memo *m, const char *key);
 /* A text under a key, or NULL: copied in; owned when it comes out, NULL when there is none. */

@@ -15,6 +15,7 @@
 #include "reconcilers/order_abandon.h"
 #include "reconcilers/order_alone.h"
 #include "reconcilers/order_budget.h"
+#include "reconcilers/order_chain.h"
 #include "reconcilers/order_prepare.h"
 #include "reconcilers/order_recall.h"
 #include "reconcilers/request.h"
@@ -207,39 +208,6 @@ static struct err *ensure_created(struct order_pass *p)
 
 /* ---- finalize ---- */
 
-static void warn_of_chain(const struct order_pass *p, size_t others)
-{
-    auto_free char *note = x_printf("No chain that the CA offers (%zu beside the default) has "
-                                    "spec.acme.preferredChain \"%.80s\": "
-                                    "the default chain is taken",
-                                    others, p->chain.issuer->spec.acme->preferred_chain);
-    env_event(p->env, &kind_order, p->order, true, "ChainNotFound", note);
-}
-
-/* Section 7.4.2: the chain that was asked for, or the default one. A chain that cannot be had is not waited for. */
-static struct err *choose_chain(const struct order_pass *p, const struct strlist *others,
-                                char **pem)
-{
-    const char *preferred = p->chain.issuer->spec.acme->preferred_chain;
-    if (str_empty(preferred) || pki_chain_is_preferred(*pem, strlen(*pem), preferred))
-        return NULL;
-    for (size_t i = 0; i < others->len; i++) {
-        auto_free char *other = NULL;
-        struct err *e =
-            acme_certificate_get(&p->chain.account.account, others->items[i], &other, NULL);
-        if (err_is(e, ERR_CANCELLED))
-            return e;
-        err_drop(e); /* the next one may do */
-        if (other == NULL || !pki_chain_is_preferred(other, strlen(other), preferred))
-            continue;
-        free(*pem);
-        *pem = TAKE(other);
-        return NULL;
-    }
-    warn_of_chain(p, others->len);
-    return NULL;
-}
-
 /* A CA may hand one order to all who ask for its names with an account, also to another cluster: the certificate is for
  * the key of whoever finalized it. One that cannot be read is refused where it is installed. */
 static struct err *is_of_request(const struct order_pass *p, const char *pem, bool *ret_is)
@@ -266,7 +234,7 @@ static struct err *download(struct order_pass *p, const struct acme_order *o)
                    "another cluster maybe, has finalized it; give each its own account");
         return NULL;
     }
-    TRY(choose_chain(p, &others, &pem));
+    TRY(order_choose_chain(p, &others, &pem));
     p->owned[1] = base64_encode(pem, strlen(pem));
     p->status.certificate = p->owned[1];
     p->status.state = "valid";
@@ -445,6 +413,7 @@ static struct err *settle(struct order_pass *p)
                        p->order->obj.meta.uid, &p->challenges));
     TRY(order_clean_up(p));
     order_challenges_forget(p);
+    order_chain_forget(p);
     memo_drop(p->env->aliases, p->order->obj.meta.uid);
     return order_prepare_undo(p);
 }

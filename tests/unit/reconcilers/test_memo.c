@@ -25,6 +25,8 @@ static void looks_are_counted(void **state)
     memo_set(m, "a", 5);
     assert_int_equal(memo_get(m, "a").time, 5);
     assert_int_equal(memo_get(m, "a").count, 2);
+    assert_int_equal(memo_since(m, "c", 6), 6);
+    assert_int_equal(memo_since(m, "c", 9), 6);
     memo_set(m, "c", 7);
     assert_int_equal(memo_get(m, "c").time, 7);
     assert_int_equal(memo_get(m, "c").count, 0);
