@@ -74,40 +74,46 @@ static bool lists(const char *list, const char *word)
     }
 }
 
-/* One "tag=value" of RFC 8657 or another that this CA may or may not know. False: not for us, or no parameter. */
-static bool parameter_fits(char *text, const struct acme_caa_ask *ask, unsigned *accounts)
+/* One "tag=value" of RFC 8657 or another that this CA may or may not know. */
+static enum acme_caa_verdict judge_parameter(char *text, const struct acme_caa_ask *ask,
+                                             unsigned *accounts)
 {
     char *equals = strchr(text, '=');
     if (equals == NULL)
-        return false;
+        return ACME_CAA_MALFORMED;
     const char *value = equals + 1 + strspn(equals + 1, WSP);
     while (equals > text && strchr(WSP, equals[-1]) != NULL)
         equals--;
     *equals = '\0';
     if (strcasecmp(text, "accounturi") == 0)
-        return ++*accounts == 1 && str_eq(value, ask->account_url);
+        return ++*accounts == 1 && str_eq(value, ask->account_url) ? ACME_CAA_PERMITS
+                                                                   : ACME_CAA_OTHER_USER;
     if (strcasecmp(text, "validationmethods") == 0)
-        return lists(value, ask->method);
-    return *text != '\0';
+        return lists(value, ask->method) ? ACME_CAA_PERMITS : ACME_CAA_OTHER_PROOF;
+    return *text != '\0' ? ACME_CAA_PERMITS : ACME_CAA_MALFORMED;
 }
 
 /* A value that is not well-formed allows nobody. */
-static bool allows(const struct property *p, const struct acme_caa_ask *ask)
+static enum acme_caa_verdict judge_value(const struct property *p, const struct acme_caa_ask *ask)
 {
     auto_free char *text = x_strndup(p->value, p->value_len);
-    if (strlen(text) != p->value_len)
-        return false;
     const char *rest = text;
     auto_free char *issuer = next_part(&rest);
     bool ours = false;
     for (size_t i = 0; i < ask->identities->len; i++)
         ours = ours || strcasecmp(issuer, ask->identities->items[i]) == 0;
+    if (!ours)
+        return ACME_CAA_OTHER_CA;
+    if (strlen(text) != p->value_len)
+        return ACME_CAA_MALFORMED;
     unsigned accounts = 0;
-    while (ours && *(rest += strspn(rest, WSP)) != '\0') {
+    enum acme_caa_verdict v = ACME_CAA_PERMITS;
+    while (v == ACME_CAA_PERMITS && *(rest += strspn(rest, WSP)) != '\0') {
         auto_free char *parameter = next_part(&rest);
-        ours = *parameter == '\0' || parameter_fits(parameter, ask, &accounts);
+        if (*parameter != '\0')
+            v = judge_parameter(parameter, ask, &accounts);
     }
-    return ours;
+    return v;
 }
 
 /* ---- the set (RFC 8659 section 3 and 4) ---- */
@@ -131,29 +137,31 @@ static bool has_tag(const struct dns_record *records, size_t count, const char *
     return false;
 }
 
-bool acme_caa_permits(const struct dns_record *records, size_t count,
-                      const struct acme_caa_ask *ask, char **ret_why)
+enum acme_caa_verdict acme_caa_judge(const struct dns_record *records, size_t count,
+                                     const struct acme_caa_ask *ask, char **ret_why)
 {
     const char *tag = ask->wildcard && has_tag(records, count, "issuewild") ? "issuewild" : "issue";
-    const struct dns_record *against = NULL;
+    struct property p, against = {0};
+    enum acme_caa_verdict verdict = ACME_CAA_PERMITS;
     bool allowed = false;
-    struct property p;
     for (size_t i = 0; i < count; i++) {
         if (!read_property(&records[i], &p))
             continue;
         if (p.critical && !is_known(&p)) {
             *ret_why = show(&p);
-            return false;
+            return ACME_CAA_CRITICAL;
         }
         if (!tag_is(&p, tag))
             continue;
-        if (allows(&p, ask))
-            allowed = true;
-        else if (against == NULL)
-            against = &records[i];
+        enum acme_caa_verdict v = judge_value(&p, ask);
+        allowed = allowed || v == ACME_CAA_PERMITS;
+        if (verdict == ACME_CAA_PERMITS || verdict == ACME_CAA_OTHER_CA) {
+            verdict = v;
+            against = p;
+        }
     }
-    if (allowed || against == NULL || !read_property(against, &p))
-        return true;
-    *ret_why = show(&p);
-    return false;
+    if (allowed || verdict == ACME_CAA_PERMITS)
+        return ACME_CAA_PERMITS;
+    *ret_why = show(&against);
+    return verdict;
 }

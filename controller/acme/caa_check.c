@@ -18,6 +18,7 @@
 /* Of one name: sets of the web have a few hundred bytes. */
 #define RECORDS_MAX 32
 #define BYTES_MAX 2048
+#define URL_SHOWN_MAX 200
 
 struct kept {
     int64_t until; /* mono ns */
@@ -121,15 +122,45 @@ static struct err *records_of(struct acme_caa *c, const struct stop *stop, const
 
 /* ---- the tree ---- */
 
-static struct err *forbidden(const struct acme_caa *c, const struct kept *k, const char *name,
-                             const char *at, const struct acme_caa_ask *ask, const char *why)
+/* Owned. */
+static char *what_to_do(enum acme_caa_verdict verdict, const struct acme_caa_ask *ask)
 {
-    struct err *e = err_new(
-        ERR_DENIED, "CAAForbids",
-        "the CAA record %s at %s keeps this CA from issuing for %s%s: add a record %s \"%s\" "
-        "there, or set spec.acme.caa: off on the issuer if the CA sees other records",
-        why, at, ask->wildcard ? "*." : "", name, ask->wildcard ? "0 issuewild" : "0 issue",
-        ask->identities->items[0]);
+    switch (verdict) {
+    case ACME_CAA_CRITICAL:
+        return x_strdup("it is critical and not known here, and a CA that does not know it must "
+                        "not issue: correct its tag, take the critical flag (128) away, or remove "
+                        "it");
+    case ACME_CAA_OTHER_USER:
+        return x_printf("it names this CA for another account: write one accounturi=%.*s into it, "
+                        "or add a record for this account",
+                        URL_SHOWN_MAX, str_or(ask->account_url, ""));
+    case ACME_CAA_OTHER_PROOF:
+        return x_printf("it names this CA for other validationmethods: add %s to them, or use a "
+                        "solver for one of them",
+                        ask->method);
+    case ACME_CAA_MALFORMED:
+        return x_strdup("it names this CA, and what follows is not well-formed (RFC 8659 section "
+                        "4.2): write its parameters as name=value, with ; before each");
+    default:
+        return x_printf("add a record %s \"%s\" there", ask->wildcard ? "0 issuewild" : "0 issue",
+                        ask->identities->items[0]);
+    }
+}
+
+static struct err *forbidden(const struct acme_caa *c, const struct kept *k, const char *name,
+                             const char *at, const struct acme_caa_ask *ask)
+{
+    auto_free char *why = NULL;
+    enum acme_caa_verdict verdict = acme_caa_judge(k->records, k->count, ask, &why);
+    if (verdict == ACME_CAA_PERMITS)
+        return NULL;
+    auto_free char *advice = what_to_do(verdict, ask);
+    struct err *e =
+        err_new(ERR_DENIED, "CAAForbids",
+                "the CAA record %s at %s keeps this CA from issuing for %s%s: %s, or set "
+                "spec.acme.caa: off on the issuer if the CA %s",
+                why, at, ask->wildcard ? "*." : "", name, advice,
+                verdict == ACME_CAA_CRITICAL ? "knows it" : "sees other records");
     e->retry_at = clock_wall(c->clock) + (k->until - clock_mono(c->clock));
     return e;
 }
@@ -146,11 +177,8 @@ struct err *acme_caa_check(struct acme_caa *c, const struct stop *stop, const ch
         AUTO_ERR unknown = records_of(c, stop, at, &k);
         if (unknown != NULL)
             return unknown->kind == ERR_CANCELLED ? TAKE(unknown) : NULL;
-        auto_free char *why = NULL;
         bool found = k->count > 0;
-        struct err *e = NULL;
-        if (found && !acme_caa_permits(k->records, k->count, ask, &why))
-            e = forbidden(c, k, clean, at, ask, why);
+        struct err *e = found ? forbidden(c, k, clean, at, ask) : NULL;
         kept_free(k);
         if (found)
             return e;

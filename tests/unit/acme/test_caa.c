@@ -106,7 +106,7 @@ static void the_rfcs_say_who_may(void **state)
         }
         const struct acme_caa_ask ask = ask_for(permissions[i].wildcard);
         auto_free char *why = NULL;
-        bool permitted = acme_caa_permits(records, count, &ask, &why);
+        bool permitted = acme_caa_judge(records, count, &ask, &why) == ACME_CAA_PERMITS;
         if (permitted != (permissions[i].against == NULL) ||
             (!permitted && strstr(why, permissions[i].against) == NULL))
             fail_msg("row %zu, %s: %s", i, permissions[i].records[0],
@@ -127,17 +127,17 @@ static void hostile_records_are_bounded(void **state)
         for (size_t len = 0; len <= 3; len++) {
             auto_free unsigned char *exact = x_memdup(shorts[i], len);
             const struct dns_record r = {exact, len};
-            assert_true(acme_caa_permits(&r, 1, &ask, &why));
+            assert_int_equal(acme_caa_judge(&r, 1, &ask, &why), ACME_CAA_PERMITS);
         }
     auto_free unsigned char *copy = x_memdup(zero, sizeof(zero) - 1);
     const struct dns_record with_zero = {copy, sizeof(zero) - 1};
-    assert_false(acme_caa_permits(&with_zero, 1, &ask, &why));
+    assert_int_equal(acme_caa_judge(&with_zero, 1, &ask, &why), ACME_CAA_MALFORMED);
     auto_free char *value = x_calloc(1, 4000);
     memset(value, '\x07', 3000);
     auto_free char *text = x_printf("0 issue %s", value);
     struct dns_record big = record(text);
     auto_free char *shown = NULL;
-    assert_false(acme_caa_permits(&big, 1, &ask, &shown));
+    assert_int_equal(acme_caa_judge(&big, 1, &ask, &shown), ACME_CAA_OTHER_CA);
     assert_true(strlen(shown) < 300);
     assert_null(strchr(shown, '\x07'));
     free(big.data);
@@ -196,6 +196,37 @@ static void the_nearest_records_count(void **state)
     scripted_dns_empty(&w.dns, "empty.example.test");
     expect_err(check(&w, "empty.example.test", true), ERR_DENIED, "CAAForbids",
                "*.empty.example.test");
+}
+
+/* Another record beside it helps against the first of them alone. */
+static void it_is_said_what_to_do(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *records[RECORDS_MAX];
+        const char *told;
+    } rows[] = {
+        {{"0 issue other.test"}, ": add a record 0 issue \"ca.test\" there, or set spec.acme.caa"},
+        {{"0 issue ca.test", "128 tbs x"},
+         "128 tbs \"x\" at a.test keeps this CA from issuing for a.test: it is critical and not "
+         "known here"},
+        {{"128 tbs x"}, "or set spec.acme.caa: off on the issuer if the CA knows it"},
+        {{"0 issue ca.test; accounturi=https://ca.test/account/2"},
+         "for another account: write one accounturi=" ACCOUNT " into it"},
+        {{"0 issue ca.test; accounturi=" ACCOUNT "; accounturi=" ACCOUNT},
+         "write one accounturi=" ACCOUNT},
+        {{"0 issue other.test", "0 issue ca.test; validationmethods=dns-01"},
+         "validationmethods=dns-01\" at a.test keeps this CA from issuing for a.test: it names "
+         "this "
+         "CA for other validationmethods: add http-01 to them"},
+        {{"0 issue ca.test; =x"}, "not well-formed (RFC 8659 section 4.2)"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        WORLD(w);
+        for (size_t n = 0; n < RECORDS_MAX && rows[i].records[n] != NULL; n++)
+            put(&w, "a.test", rows[i].records[n]);
+        expect_err(check(&w, "a.test", false), ERR_DENIED, "CAAForbids", rows[i].told);
+    }
 }
 
 static void records_at_the_end_of_an_alias_count(void **state)
@@ -325,6 +356,7 @@ int main(void)
         cmocka_unit_test(the_rfcs_say_who_may),
         cmocka_unit_test(hostile_records_are_bounded),
         cmocka_unit_test(the_nearest_records_count),
+        cmocka_unit_test(it_is_said_what_to_do),
         cmocka_unit_test(records_at_the_end_of_an_alias_count),
         cmocka_unit_test(what_dns_does_not_tell_is_no_obstacle),
         cmocka_unit_test(answers_are_kept_for_their_ttl),
