@@ -50,6 +50,13 @@ static struct err *no_binding(const struct acme_pass *p, const char *cause)
                    p->acme->server, cause);
 }
 
+/* CAs refuse a binding by one of these types, or by none. Contact and key have types of their own. */
+static bool is_about_binding(const struct err *e)
+{
+    return str_starts(e->reason, "ExternalAccount") || str_eq(e->reason, "Unauthorized") ||
+           str_eq(e->reason, "Malformed") || str_starts(e->reason, "HTTP");
+}
+
 /* What to do about a refusal of the CA, which knows nothing of our fields. */
 static struct err *refusal_hint(const struct acme_pass *p, struct err *e)
 {
@@ -66,7 +73,7 @@ static struct err *refusal_hint(const struct acme_pass *p, struct err *e)
                     "%s: delete Secret %s/%s%s to begin anew with another account", e->message,
                     issuer_secret_namespace(p->env, p->issuer), ref->name,
                     p->acme->disable_account_key_generation ? " or put another key there" : "");
-    else if (p->acme->external_account_binding != NULL)
+    else if (p->acme->external_account_binding != NULL && is_about_binding(e))
         better = err_new(ERR_DENIED, "ExternalAccountRefused",
                          "%s: do spec.acme.externalAccountBinding.keyID, keyAlgorithm and its "
                          "Secret hold what the CA gave you? Such keys expire, and some CAs take "

@@ -299,7 +299,8 @@ static void a_refused_binding_says_what_to_look_at(void **state)
         const char *body;
     } rows[] = {{401, PROBLEM("unauthorized", "unknown key")},
                 {400, PROBLEM("malformed", "unknown key")},
-                {403, PROBLEM("externalAccountRequired", "unknown key")}};
+                {403, PROBLEM("externalAccountRequired", "unknown key")},
+                {403, "{\"detail\":\"unknown key\"}"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         scene_open(&s);
@@ -317,23 +318,40 @@ static void a_refused_binding_says_what_to_look_at(void **state)
     }
 }
 
-/* Nothing is wrong with the binding: the CA wants its terms accepted (RFC 8555 section 7.3.3). */
+/* Nothing is wrong with the binding. */
 static void what_the_ca_wants_done_is_said_as_it_is(void **state)
 {
     (void)state;
-    SCENE s = {0};
-    scene_open(&s);
-    struct subject x;
-    bound_subject(&x);
-    AUTO_KEY key = scene_key();
-    READINESS r = {0};
-    plan_key(&s, key);
-    plan_directory_meta(&s, CA, REQUIRED);
-    plan_account(&s, CA, 400, PROBLEM("accountDoesNotExist", "no"));
-    plan_mac(&s, "AQID");
-    plan_account(&s, CA, 403, PROBLEM("userActionRequired", "accept the terms"));
-    expect_err(acme_account_ensure(&s.env, &x.issuer, &r), ERR_DENIED, "UserActionRequired",
-               "do there what the CA asks for, then it goes on by itself");
+    static const struct {
+        const char *body, *reason, *told;
+        enum err_kind kind;
+    } rows[] = {
+        /* RFC 8555 section 7.3.3: the CA wants its terms accepted. */
+        {PROBLEM("userActionRequired", "accept the terms"), "UserActionRequired",
+         "do there what the CA asks for, then it goes on by itself", ERR_DENIED},
+        {PROBLEM("invalidContact", "no MX"), "InvalidContact", "no MX; correct spec.acme.email",
+         ERR_INVALID},
+        {PROBLEM("unsupportedContact", "no"), "UnsupportedContact", "correct spec.acme.email",
+         ERR_INVALID},
+        {PROBLEM("badPublicKey", "no"), "BadPublicKey", "use a key of another", ERR_INVALID},
+        {PROBLEM("badSignatureAlgorithm", "no"), "BadSignatureAlgorithm",
+         "use an account key for an algorithm that the CA takes", ERR_INVALID},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        struct subject x;
+        bound_subject(&x);
+        AUTO_KEY key = scene_key();
+        READINESS r = {0};
+        plan_key(&s, key);
+        plan_directory_meta(&s, CA, REQUIRED);
+        plan_account(&s, CA, 400, PROBLEM("accountDoesNotExist", "no"));
+        plan_mac(&s, "AQID");
+        plan_account(&s, CA, 400, rows[i].body);
+        expect_err(acme_account_ensure(&s.env, &x.issuer, &r), rows[i].kind, rows[i].reason,
+                   rows[i].told);
+    }
 }
 
 static int prepare(void **state)
