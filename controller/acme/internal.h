@@ -98,7 +98,8 @@ void acme_reply_release(struct acme_reply *r);
 
 /* The error when others go first (net/http_share.h), else NULL: asked before a nonce is taken and a message signed. */
 struct err *acme_request_turn(const struct acme_ca *ca, const char *url) MUST_CHECK;
-/* Sends and observes; any status is success here. */
+/* Sends and observes; any status is success here. On an error ret_reply has status and location of a POST's
+ * answer, when it had come that far, and nothing else. */
 struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
                               struct acme_reply *ret_reply) MUST_CHECK;
 /* The error of a status that is not 2xx, else NULL; a 404 puts the directory in doubt. */
@@ -114,7 +115,7 @@ struct acme_message {
     const char *accept;    /* NULL = JSON; else the answer's text is kept */
     size_t max_body;       /* 0 = 1 MiB */
 };
-/* acme_post() in full. */
+/* acme_post() in full. On an error of the exchange ret_answer may have status and location. */
 struct err *acme_send(const struct acme_account *account, const struct acme_message *m,
                       struct acme_answer *ret_answer) MUST_CHECK;
 

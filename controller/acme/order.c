@@ -127,6 +127,15 @@ static struct err *replaces_refused(struct err *e)
     return refused;
 }
 
+/* By the head of the answer alone: what stands before a CA neither creates anything nor knows the CA's URLs. */
+static bool is_created(const struct acme_account *account, const struct acme_answer *a)
+{
+    if (a->status != 201 || a->location == NULL)
+        return false;
+    AUTO_ERR foreign = acme_ca_check_url(account->ca, a->location);
+    return foreign == NULL;
+}
+
 struct err *acme_order_new(const struct acme_account *account, const struct acme_order_spec *spec,
                            struct acme_order *ret_order)
 {
@@ -139,11 +148,14 @@ struct err *acme_order_new(const struct acme_account *account, const struct acme
     struct err *e = acme_post(account, "newOrder", d.new_order, payload, &a);
     if (spec->replaces != NULL && is_about_replaces(e))
         return replaces_refused(e);
-    TRY(e);
-    if (a.location == NULL)
+    if (e == NULL && a.location == NULL)
         return acme_invalid_answer("newOrder: the answer has no Location, which is the order's "
                                    "URL");
-    return err_wrap(read_order(&a, a.location, ret_order), "newOrder");
+    if (e == NULL)
+        e = err_wrap(read_order(&a, a.location, ret_order), "newOrder");
+    if (e != NULL && is_created(account, &a))
+        ret_order->url = TAKE(a.location);
+    return e;
 }
 
 struct err *acme_order_get(const struct acme_account *account, const char *url,

@@ -38,7 +38,8 @@ struct acme_order_spec {
     const char *profile;  /* or NULL */
     const char *replaces; /* RFC 9773 section 5, or NULL; only for a CA with renewalInfo */
 };
-/* Section 7.4. The answer's Location is the order's URL: persist it before anything else. ERR_CONFLICT,
+/* Section 7.4. The answer's Location is the order's URL: persist it before anything else. ret_order may have it beside an
+ * error: the order was made, and what the CA said of it could not be read. ERR_CONFLICT,
  * reason ReplacesRefused, when the CA does not want to hear of what is replaced: it may be asked again without that,
  * which is an order that its rate limits count. */
 struct err *acme_order_new(const struct acme_account *account, const struct acme_order_spec *spec,

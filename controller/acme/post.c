@@ -80,6 +80,9 @@ static struct err *send_with_nonces(const struct post *p, struct acme_answer *re
         struct err *e = send_once(p, nonce, &reply);
         if (http_share_held_back(e))
             acme_nonce_put(ca, nonce);
+        if (e != NULL && reply.status != 0)
+            *ret_answer =
+                (struct acme_answer){.status = reply.status, .location = TAKE(reply.location)};
         TRY(e);
         if (!is_bad_nonce(&reply) || retries == NONCE_RETRIES || clock_mono(ca->clock) >= deadline)
             return conclude(p, &reply, ret_answer);

@@ -130,16 +130,20 @@ struct err *acme_request_send(struct acme_ca *ca, const struct acme_request *r,
         .tls = &ca->tls,
         .timeout = r->jws != NULL ? POST_TIMEOUT : 0,
         .max_body = r->max_body,
-        .flags = (r->jws != NULL ? HTTP_MUTATES | HTTP_ONCE : 0U) | way_to(ca),
+        .flags = (r->jws != NULL ? HTTP_MUTATES | HTTP_ONCE | HTTP_KEEP_HEAD : 0U) | way_to(ca),
     };
     int64_t start = clock_mono(ca->clock);
     AUTO_RESPONSE response = {0};
     struct err *e = http_call(ca->transport, &req, ca->stop, &response);
     if (!http_share_held_back(e))
         observe(ca, r, e == NULL ? response.status : 0, start);
-    TRY(e, "%s", r->action);
-    read_reply(ca, r, &response, ret_reply);
-    return NULL;
+    if (e == NULL) {
+        read_reply(ca, r, &response, ret_reply);
+    } else if (response.headers != NULL) {
+        ret_reply->status = response.status;
+        ret_reply->location = location(&response, r->url);
+    }
+    return err_wrap(e, "%s", r->action);
 }
 
 struct err *acme_reply_error(struct acme_ca *ca, const struct acme_request *r,

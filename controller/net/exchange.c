@@ -558,11 +558,18 @@ static struct err *judge(struct exchange *x, CURLcode code)
     return err_new(ERR_TRANSIENT, "ConnectionLost", "%s", detail);
 }
 
+static void keep_head(struct exchange *x, struct http_response *ret_response)
+{
+    if (x->head_done && (x->req->flags & HTTP_KEEP_HEAD) != 0 && ret_response != NULL)
+        *ret_response = (struct http_response){.status = x->status, .headers = buf_take(&x->head)};
+}
+
 struct err *exchange_verdict(struct exchange *x, CURLcode code, struct http_response *ret_response)
 {
     /* libcurl calls it a success when the connection ends within the headers. */
     if (code != CURLE_OK || x->refused != NULL || !x->head_done) {
         struct err *e = judge(x, code);
+        keep_head(x, ret_response);
         if (x->hops > 0) {
             auto_free char *shown = url_shown_origin(x->url);
             e = err_wrap(e, "after a redirect to %s", shown);

@@ -73,7 +73,8 @@ void exchange_release(struct exchange *x);
  * set up for it. */
 bool exchange_continue(struct exchange *x, CURLcode code);
 
-/* The verdict: NULL (ret_response is filled when not NULL), or the error, which names the URL. */
+/* The verdict: NULL (ret_response is filled when not NULL), or the error, which names the URL (HTTP_KEEP_HEAD: beside a
+ * head that has come). */
 struct err *exchange_verdict(struct exchange *x, CURLcode code, struct http_response *ret_response)
     MUST_CHECK;
 

@@ -46,6 +46,8 @@ enum http_flag {
                                an answer: the server may have carried it out */
     HTTP_VERSION_2 =
         1 << 7, /* HTTP/2 where the server speaks it, on a connection like HTTP_NO_REUSE's */
+    HTTP_KEEP_HEAD = 1 << 8, /* what goes wrong within the body leaves status and headers in the
+                               response beside the error */
 };
 
 #define HTTP_TIMEOUT_DEFAULT (30 * NS_PER_SEC)

@@ -121,7 +121,7 @@ static struct err *client_call(void *ctx, const struct http_request *req, const 
     };
     perform(&c, stop);
     leave(client);
-    if (c.err == NULL)
+    if (c.err == NULL || c.response.headers != NULL)
         *ret_response = c.response;
     return c.err;
 }

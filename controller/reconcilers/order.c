@@ -130,20 +130,21 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
         budget_replaces_refused(p);
         return NULL;
     }
-    if (e != NULL) {
+    if (e != NULL && ret_order->url == NULL) {
         budget_replaces_doubted(p, e);
         order_recall_note(p, e);
+        return e;
     }
-    TRY(e);
+    AUTO_ERR unread = e; /* the next pass reads it */
     TRY(order_alone_check(p, ret_order->url));
     if (p->stop)
         return NULL;
     log_info("order created", L_STR("url", ret_order->url));
     memo_set_text(p->env->placed, p->order->obj.meta.uid, ret_order->url);
-    return NULL;
+    return TAKE(unread);
 }
 
-/* An order that was placed and whose URL could not be stored is not placed again. */
+/* An order that was placed and could not be read, or whose URL could not be stored, is not placed again. */
 static struct err *recall_order(struct order_pass *p, const char *url, struct acme_order *ret_order)
 {
     const char *uid = p->order->obj.meta.uid;

@@ -175,8 +175,8 @@ static void error_page(struct http_response *res, int status, const char *header
     res->headers = x_strdup(headers);
 }
 
-/* ret_response holds the answer where there was one. */
-static struct err *answer_with(const struct sim_caller *from, enum fault f,
+/* ret_response holds the answer where there was one; its head may come before a time-out. */
+static struct err *answer_with(const struct sim_caller *from, enum fault f, bool keeps_head,
                                struct http_response *ret_response)
 {
     switch (f) {
@@ -200,7 +200,9 @@ static struct err *answer_with(const struct sim_caller *from, enum fault f,
         return NULL;
     case FAULT_TIMEOUT:
     case FAULT_CUT_OFF:
-        http_response_release(ret_response);
+        if (!keeps_head)
+            http_response_release(ret_response);
+        buf_release(&ret_response->body);
         return err_new(ERR_TRANSIENT, "Timeout", "timed out");
     case FAULT_KILL:
     case FAULT_KILL_AFTER:
@@ -310,19 +312,21 @@ static struct err *call(void *ctx, const struct http_request *req, const struct 
     n->calls++;
     n->failed_calls += f != FAULT_NONE;
     n->last_fault = f != FAULT_NONE ? sim_now(n->sim) : n->last_fault;
-    if (done && f != FAULT_NONE && f != FAULT_KILL_AFTER && str_ends(req->url, "/new-order"))
+    bool keeps_head = (req->flags & HTTP_KEEP_HEAD) != 0;
+    bool is_heard = f == FAULT_NONE || f == FAULT_KILL_AFTER || (f == FAULT_TIMEOUT && keeps_head);
+    if (done && !is_heard && str_ends(req->url, "/new-order"))
         n->lost_orders++;
     n->depth++;
     pass_time(from, req, f);
     n->depth--;
-    struct err *e = answer_with(from, f, &res);
+    struct err *e = answer_with(from, f, keeps_head, &res);
     if (e == NULL && sim_replica_is_dying(from->replica)) {
         http_response_release(&res);
         e = cancelled();
     }
     if (e == NULL && res.status < 500)
         sim_ca_heard(n->sim->ca, req->url);
-    if (e == NULL)
+    if (e == NULL || res.headers != NULL)
         *ret_response = res;
     return e;
 }

@@ -237,8 +237,11 @@ static struct err *answer_queued(struct fake_ca *f, struct http_response *r)
         return NULL;
     }
     struct fake_reply *q = &f->replies[f->answered++];
-    if (q->err != NULL)
+    if (q->err != NULL) {
+        if (q->headers != NULL && (f->flags & HTTP_KEEP_HEAD) != 0)
+            *r = (struct http_response){.status = q->status, .headers = x_strdup(q->headers)};
         return TAKE(q->err);
+    }
     auto_free char *headers = f->no_nonces ? x_strdup(q->headers) : with_nonce(f, q->headers);
     respond(r, q->status, headers, q->body, q->len);
     return NULL;
@@ -357,6 +360,14 @@ void fake_fail(struct fake_ca *f, struct err *e)
 {
     assert_true(f->queued < FAKE_REPLIES_MAX);
     f->replies[f->queued++] = (struct fake_reply){.err = e};
+}
+
+void fake_fail_after_head(struct fake_ca *f, int status, const char *headers, struct err *e)
+{
+    fake_fail(f, e);
+    struct fake_reply *q = &f->replies[f->queued - 1];
+    q->status = status;
+    q->headers = x_strdup(headers);
 }
 
 bool fake_violated(struct fake_ca *f, const char *what)

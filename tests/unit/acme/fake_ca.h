@@ -80,6 +80,8 @@ void fake_answer(struct fake_ca *f, int status, const char *headers, const char 
 void fake_answer_bytes(struct fake_ca *f, int status, const char *headers, const void *body,
                        size_t len);
 void fake_fail(struct fake_ca *f, struct err *e);
+/* The exchange fails within the body. */
+void fake_fail_after_head(struct fake_ca *f, int status, const char *headers, struct err *e);
 /* What was wrong so far, forgotten with this. */
 bool fake_violated(struct fake_ca *f, const char *what);
 

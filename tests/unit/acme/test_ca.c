@@ -80,7 +80,8 @@ static void options_reach_the_requests(void **state)
     AUTO(acme_answer_release) struct acme_answer a = {0};
     fake_answer(&f, 200, "", "{}");
     assert_ok(acme_post(&account, "order", FAKE_HOST "/order/1", NULL, &a));
-    assert_int_equal(f.flags, HTTP_GUARDED | HTTP_MUTATES | HTTP_ONCE | HTTP_PROXIED);
+    assert_int_equal(f.flags,
+                     HTTP_GUARDED | HTTP_MUTATES | HTTP_ONCE | HTTP_KEEP_HEAD | HTTP_PROXIED);
     acme_ca_free(ca);
 }
 

@@ -207,6 +207,42 @@ static void broken_orders_are_refused(void **state)
                  "newOrder: the answer has no Location");
 }
 
+/* Without its URL another one would be made. */
+static void an_order_that_cannot_be_read_has_its_url(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *headers, *body; /* NULL: it does not come */
+        const char *url;
+    } rows[] = {
+        {201, LOCATION, "{\"status\":\"pending\",", ORDER_URL},
+        {201, LOCATION, "", ORDER_URL},
+        {201, LOCATION, "{\"status\":\"pending\"}", ORDER_URL},
+        {201, "location: /order/1\n", NULL, ORDER_URL},
+        {201, "", NULL, NULL},
+        {200, LOCATION, "<html>", NULL},
+        {503, LOCATION, NULL, NULL},
+        {201, "location: https://evil.test/order/1\n", "", NULL},
+        {201, "location: https://evil.test/order/1\n", NULL, NULL},
+    };
+    FAKE_CA f = {0};
+    fake_ca_init(&f);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(acme_order_release) struct acme_order o = {0};
+        if (rows[i].body != NULL)
+            fake_answer(&f, rows[i].status, rows[i].headers, rows[i].body);
+        else
+            fake_fail_after_head(&f, rows[i].status, rows[i].headers,
+                                 err_new(ERR_TRANSIENT, "TooLarge", "the body is"));
+        assert_error(acme_order_new(&f.account, &one, &o), ERR_TRANSIENT,
+                     rows[i].body != NULL ? "InvalidAnswer" : "TooLarge", "newOrder: ");
+        if (!str_eq(o.url, rows[i].url))
+            fail_msg("row %zu: %s", i, str_or(o.url, "no URL"));
+        assert_null(o.status);
+    }
+}
+
 static void errors_of_the_server_are_told(void **state)
 {
     (void)state;
@@ -364,6 +400,7 @@ int main(void)
         cmocka_unit_test(an_invalid_order_says_why),
         cmocka_unit_test(finalize_sends_the_csr),
         cmocka_unit_test(broken_orders_are_refused),
+        cmocka_unit_test(an_order_that_cannot_be_read_has_its_url),
         cmocka_unit_test(errors_of_the_server_are_told),
         cmocka_unit_test(without_a_directory_nothing_is_ordered),
         cmocka_unit_test(orders_are_bounded),

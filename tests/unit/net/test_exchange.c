@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 static struct net_fixture fixture;
 
@@ -234,6 +235,35 @@ static void test_broken_responses(void **state)
             assert_non_null(strstr(message, "GET http://127.0.0.1:"));
             assert_non_null(strstr(message, "/path: "));
             assert_null(strstr(message, "secret"));
+        }
+        scripted_server_stop(s);
+    }
+}
+
+static void test_head_of_a_broken_body(void **state)
+{
+    static const struct {
+        const char *bytes, *headers; /* NULL: none */
+    } rows[] = {
+        {"HTTP/1.1 201 Created\r\nA: b\r\nContent-Length: 8\r\n\r\nshort",
+         "a: b\ncontent-length: 8\n"},
+        {"HTTP/1.1 201 Created\r\nA: b\r\n\r\n123456789", "a: b\n"},
+        {"HTTP/1.1 201 Created\r\nA: b\r\n", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct scripted_server *s = serve(raw_script, (void *)(uintptr_t)rows[i].bytes);
+        auto_free char *url = scripted_server_url(s, "/");
+        EACH_TRANSPORT(t)
+        {
+            AUTO_RESPONSE r = {0};
+            const struct http_request req = {
+                .url = url, .max_body = 8, .timeout = NS_PER_MIN, .flags = HTTP_KEEP_HEAD};
+            AUTO_ERR e = http_call(t, &req, NULL, &r);
+            assert_non_null(e);
+            assert_int_equal(r.status, rows[i].headers != NULL ? 201 : 0);
+            assert_string_equal(str_or(r.headers, ""), str_or(rows[i].headers, ""));
+            assert_int_equal(r.body.len, 0);
         }
         scripted_server_stop(s);
     }
@@ -471,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_no_reuse),
         cmocka_unit_test(test_responses),
         cmocka_unit_test(test_broken_responses),
+        cmocka_unit_test(test_head_of_a_broken_body),
         cmocka_unit_test(test_body_of_exactly_the_maximum),
         cmocka_unit_test(test_headers_too_large),
         cmocka_unit_test(test_connect_refused),

@@ -164,18 +164,24 @@ static void others_stand_in_nobodys_way(void **state)
 static void the_order_of_another_is_not_taken(void **state)
 {
     (void)state;
-    SCENE s = {0};
-    open_scene(&s);
-    put_other(&s, OLD, SAME, "acme", AT_CA);
-    plan_order(&s, ACME_CA "/order/7");
-    assert_int_equal(pass(&s), 5 * NS_PER_SEC);
-    auto_free char *placed = memo_text(s.env->placed, "o");
-    assert_null(placed);
-    assert_int_equal(pass(&s), 10 * NS_PER_SEC);
-    put_other(&s, OLD, SAME, "acme", "\"state\":\"invalid\",\"url\":\"" ACME_CA "/order/7\"");
-    plan_new_order(&s, ACME_CA "/order/8");
-    plan_status(&s);
-    assert_int_equal(pass(&s), 0);
+    for (int unread = 0; unread < 2; unread++) { /* what is at the URL, the CA could not tell */
+        SCENE s = {0};
+        open_scene(&s);
+        put_other(&s, OLD, SAME, "acme", AT_CA);
+        acme_scene_directory(&s, "");
+        if (unread)
+            acme_scene_post(&s, "/new-order", 201, "location: " ACME_CA "/order/7\n", "{");
+        else
+            plan_new_order(&s, ACME_CA "/order/7");
+        assert_int_equal(pass(&s), 5 * NS_PER_SEC);
+        auto_free char *placed = memo_text(s.env->placed, "o");
+        assert_null(placed);
+        assert_int_equal(pass(&s), 10 * NS_PER_SEC);
+        put_other(&s, OLD, SAME, "acme", "\"state\":\"invalid\",\"url\":\"" ACME_CA "/order/7\"");
+        plan_new_order(&s, ACME_CA "/order/8");
+        plan_status(&s);
+        assert_int_equal(pass(&s), 0);
+    }
 }
 
 /* Between the look and the CA's answer: a lock that nobody waits for. */

@@ -272,6 +272,36 @@ static void only_orders_that_may_be_placed_are_looked_for(void **state)
     expect_another(&s);
 }
 
+/* The CA made it and said where; what else it said was cut: no list is asked for, and no other order placed. */
+static void an_order_that_could_not_be_read_is_read_where_it_is(void **state)
+{
+    (void)state;
+    static const char location[] = "location: " ACME_CA "/order/1\n";
+    SCENE s = {0};
+    open_with(&s, ONE_AN_HOUR, "", "");
+    acme_scene_post(&s, "/new-order", 201, location, "{\"status\":\"pending\",");
+    int64_t next = 0;
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT,
+               "InvalidAnswer", "newOrder");
+    acme_scene_post(&s, "/order/1", 503, "", "");
+    expect_err(order_reconcile((void *)(uintptr_t)s.env, &name, &next), ERR_TRANSIENT, "HTTP503",
+               "/order/1");
+    expect_found(&s);
+    json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
+    assert_non_null(JSTR(sent, "status", "placedTime"));
+    /* Where it is not after all, another one is placed. */
+    SCENE gone = {0};
+    open_with(&gone, "", "", "");
+    acme_scene_post(&gone, "/new-order", 201, location, "");
+    expect_err(order_reconcile((void *)(uintptr_t)gone.env, &name, &next), ERR_TRANSIENT,
+               "InvalidAnswer", NULL);
+    acme_scene_post(&gone, "/order/1", 404, "content-type: application/problem+json\n",
+                    ACME_PROBLEM("malformed"));
+    expect_err(order_reconcile((void *)(uintptr_t)gone.env, &name, &next), ERR_NOT_FOUND, NULL,
+               NULL);
+    expect_another(&gone);
+}
+
 static void nothing_is_found(const char *orders, const char *order)
 {
     SCENE s = {0};
@@ -452,6 +482,7 @@ int main(void)
         cmocka_unit_test(an_order_of_an_earlier_process_is_found_and_counted),
         cmocka_unit_test(a_found_order_is_exempt_only_if_it_renews),
         cmocka_unit_test(only_orders_that_may_be_placed_are_looked_for),
+        cmocka_unit_test(an_order_that_could_not_be_read_is_read_where_it_is),
         cmocka_unit_test(what_is_not_it_is_left_alone),
         cmocka_unit_test(profile_and_replacement_have_to_be_the_same),
         cmocka_unit_test(what_another_order_may_have_is_left_alone),
