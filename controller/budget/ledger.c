@@ -108,7 +108,7 @@ static struct bucket *get(struct budget_ledger *l, const struct budget_need *nee
 
 /* ---- counting ---- */
 
-static int64_t interval(const struct budget_limit *limit)
+int64_t budget_interval(const struct budget_limit *limit)
 {
     int64_t each = limit->count > 0 ? limit->period / limit->count : 1;
     return each > 0 ? each : 1;
@@ -128,7 +128,7 @@ static int64_t reserved(const struct bucket *b)
 static int64_t full_at(const struct bucket *b, const struct budget_limit *limit, int64_t now)
 {
     int64_t spent = b != NULL && b->full_at > now ? b->full_at : now;
-    return spent + reserved(b) * interval(limit);
+    return spent + reserved(b) * budget_interval(limit);
 }
 
 int64_t budget_left(const struct budget_ledger *l, const struct budget_need *need, int64_t now)
@@ -136,7 +136,7 @@ int64_t budget_left(const struct budget_ledger *l, const struct budget_need *nee
     const struct bucket *b = find(l, need);
     if (need->kind == BUDGET_DAY)
         return need->limit.count - used_today(b, now) - reserved(b);
-    int64_t each = interval(&need->limit);
+    int64_t each = budget_interval(&need->limit);
     return need->limit.count - (full_at(b, &need->limit, now) - now + each - 1) / each;
 }
 
@@ -163,7 +163,7 @@ int64_t budget_time_of(const struct budget_ledger *l, const struct budget_need *
         at = time_in_days(need, b, n, now);
     else {
         int64_t due =
-            full_at(b, &need->limit, now) + (n - need->limit.count) * interval(&need->limit);
+            full_at(b, &need->limit, now) + (n - need->limit.count) * budget_interval(&need->limit);
         at = due > now ? due : now;
     }
     return b != NULL && b->held_until > at ? b->held_until : at;
@@ -181,7 +181,7 @@ void budget_take(struct budget_ledger *l, const struct budget_need *need, int64_
         b->day = now / NS_PER_DAY;
         return;
     }
-    b->full_at = (b->full_at > now ? b->full_at : now) + interval(&need->limit);
+    b->full_at = (b->full_at > now ? b->full_at : now) + budget_interval(&need->limit);
 }
 
 void budget_give_back(struct budget_ledger *l, const struct budget_need *need, int64_t at,
@@ -190,7 +190,7 @@ void budget_give_back(struct budget_ledger *l, const struct budget_need *need, i
     if (need->limit.count <= 0 || find(l, need) == NULL)
         return;
     struct bucket *b = get(l, need, now);
-    int64_t left = interval(&need->limit) - (now > at ? now - at : 0);
+    int64_t left = budget_interval(&need->limit) - (now > at ? now - at : 0);
     if (need->kind == BUDGET_DAY)
         b->used -= used_today(b, at) > 0 ? 1 : 0;
     else if (left > 0)

@@ -37,6 +37,8 @@ void budget_need_name(const struct budget_need *need, char out[BUDGET_NAME_MAX])
 void budget_ledger_init(struct budget_ledger *l);
 void budget_ledger_release(struct budget_ledger *l);
 
+/* In how many ns one comes back; at least 1. */
+int64_t budget_interval(const struct budget_limit *limit);
 /* How many are left; may be negative where a need never waits. */
 int64_t budget_left(const struct budget_ledger *l, const struct budget_need *need, int64_t now);
 /* When there will be n (>= 1) of them: now or later. */

@@ -178,7 +178,8 @@ static void judge(struct waiters *t, struct waiter *w, const struct budget_ledge
     }
 }
 
-/* Those behind come after it: in all that it takes when it goes soon, else in what it lacks. */
+/* Those behind come after it: in all that it takes when it goes soon, else in what it lacks. What comes again only after
+ * it goes is kept for it, or it would never find all that it needs at once. */
 static void stand_ahead(struct waiters *t, const struct waiter *w, int64_t now)
 {
     bool soon = w->when <= now + WAITERS_LOOK_MAX;
@@ -186,7 +187,7 @@ static void stand_ahead(struct waiters *t, const struct waiter *w, int64_t now)
         if (w->needs[i].only_looked_at)
             continue;
         struct waiters_plan *p = plan_of(t, &w->needs[i]);
-        if (w->may_go)
+        if (w->may_go || w->when <= now + budget_interval(&w->needs[i].limit))
             p->now++;
         if (soon || i == w->lacks)
             p->ahead++;

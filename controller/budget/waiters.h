@@ -6,8 +6,9 @@
  * start-time fair queueing with equal cost: deterministic, and nothing is kept of who does not wait. Who lacks nothing
  * when it comes, or lacks something else, may go before others, and sets back nobody who comes later.
  *
- * Who is first but needs something that is not there is passed over and keeps its place; what it lacks is
- * not kept back for it, so nobody waits for somebody who waits for him. Not thread-safe.
+ * Who is first but needs something that is not there is passed over and keeps its place. Of what is there one is kept
+ * for it only when it goes before the next one comes, and only from those behind it: so nobody waits for somebody who
+ * waits for him, and nobody needs two things in vain that others take one by one. Not thread-safe.
  */
 #ifndef CERTROLL_BUDGET_WAITERS_H
 #define CERTROLL_BUDGET_WAITERS_H

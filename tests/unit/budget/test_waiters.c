@@ -148,12 +148,42 @@ static void a_flood_for_many_things_leaves_others_their_turns(void **state)
     assert_in_range(served, 350, 500); /* of 1000 */
 }
 
+/* Each of two things is taken by others the moment it comes, and never do both come at once. */
+static void who_needs_two_things_gets_them(void **state)
+{
+    (void)state;
+    static const int64_t phases[] = {0, 6, 18, 30};
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
+        void *fresh = NULL;
+        setup(&fresh);
+        struct scene *s = fresh;
+        const struct budget_need both[] = {one, two};
+        budget_take(&s->l, &one, s->now);
+        budget_take(&s->l, &two, s->now + phases[i] * NS_PER_SEC);
+        come(s, "ones", 100, &one);
+        come(s, "twos", 100, &two);
+        assert_non_null(waiters_add(&s->t, "both", "both", both, 2));
+        int64_t from = s->now;
+        for (; waiters_find(&s->t, "both") != NULL; s->now += 6 * NS_PER_SEC) {
+            go(s);
+            assert_true(s->now - from <= 4 * EACH);
+        }
+        /* And nothing is lost by that, but what others would have had meanwhile. */
+        for (; s->now - from <= 20 * EACH; s->now += 6 * NS_PER_SEC)
+            go(s);
+        assert_in_range(count_of(s, "ones"), 79, 82);
+        assert_in_range(count_of(s, "twos"), 79, 82);
+        teardown(&fresh);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
     json_room_init();
     const struct CMUnitTest tests[] = {
         TEST(who_passes_others_by_sets_nobody_back),
+        TEST(who_needs_two_things_gets_them),
         TEST(a_flood_for_many_things_leaves_others_their_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
