@@ -8,6 +8,8 @@
 #include "http01/responder.h"
 #include "reconcilers/acme_chain.h"
 #include "reconcilers/challenge_type.h"
+#include "reconcilers/order.h"
+#include "reconcilers/request.h"
 #include "reconcilers/solver.h"
 
 /* Host without the brackets of an IPv6 address. */
@@ -17,17 +19,6 @@ static bool host_is(const char *host, const char *wanted)
     if (*host != '[')
         return str_eq(host, wanted);
     return len > 2 && strlen(wanted) == len - 2 && strncmp(host + 1, wanted, len - 2) == 0;
-}
-
-/* certroll made the Challenge for this authorization of the Order. */
-static bool order_has(const struct order *order, const char *authorization)
-{
-    if (order_state_is_final(order->status.state) || str_empty(authorization))
-        return false;
-    for (size_t i = 0; i < order->status.authorizations.len; i++)
-        if (str_eq(order->status.authorizations.items[i].url, authorization))
-            return true;
-    return false;
 }
 
 /* Does the issuer's solver for the name let certroll's replicas answer, asked with this Host? */
@@ -54,10 +45,14 @@ static struct err *thumbprint_of(const struct env *env, const struct challenge *
         return NULL;
     AUTO_OBJECT(struct order) order = NULL;
     TRY(acme_order_of_challenge(env, c, &order));
-    if (!order_has(order, c->spec.authorization_url))
+    if (order_state_is_final(order->status.state))
         return NULL;
     AUTO_OBJECT(struct certificate_request) request = NULL;
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
     TRY(acme_request_of_order(env, order, &request));
+    TRY(request_csr(request, &csr));
+    if (!order_made(order, &csr.names, c))
+        return NULL;
     AUTO_OBJECT(struct issuer) issuer = NULL;
     TRY(env_issuer(env, &request->spec.issuer_ref, order->obj.meta.namespace, &issuer));
     if (issuer != NULL && issuer->spec.acme != NULL &&

@@ -50,6 +50,9 @@ char *order_url(const struct env *env, const struct order *o);
 bool order_is_placed(const struct env *env, const struct order *o);
 /* The state of a Challenge: its status, or what its reconcile knows beyond that; "pending" at first. */
 const char *challenge_state(const struct env *env, const struct challenge *c);
+/* Did certroll make the Challenge, for one of the names that are ordered (the CSR's)? Whoever may create Challenges
+ * can write an Order's uid into one. */
+bool order_made(const struct order *o, const struct pki_names *ordered, const struct challenge *c);
 /* Did the Order's pass that made this Challenge read its authorization, with this name, URL and token? Told once. */
 bool order_has_read(const struct env *env, const struct challenge_spec *spec);
 

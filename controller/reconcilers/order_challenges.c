@@ -99,13 +99,13 @@ static json_t *challenge_meta(const struct order_pass *p, const char *name, bool
     return meta;
 }
 
-static void challenge_name(const struct order_pass *p, const char *authz_url,
+static void challenge_name(const struct order *o, const char *authz_url,
                            char out[KUBE_NAME_MAX + 1])
 {
     char hex[PKI_SHA256_HEX];
     pki_sha256_hex(authz_url, strlen(authz_url), hex);
     hex[10] = '\0';
-    name_join(p->order->obj.meta.name, hex, KUBE_NAME_MAX, out);
+    name_join(o->obj.meta.name, hex, KUBE_NAME_MAX, out);
 }
 
 /* ---- what was read of it just now ---- */
@@ -178,7 +178,7 @@ static struct err *create_challenge(struct order_pass *p, const char *authz_url,
         .issuer_ref = p->chain.request->spec.issuer_ref,
     };
     char name[KUBE_NAME_MAX + 1];
-    challenge_name(p, authz_url, name);
+    challenge_name(p->order, authz_url, name);
     json_auto_t *body = json_build("{s:o,s:o}", "metadata", challenge_meta(p, name, type->recorded),
                                    "spec", bind_encode(&challenge_spec_table, &spec));
     if (!type->persistent) /* what that asks the CA is asked at each look */
@@ -294,23 +294,47 @@ static bool names_it(const struct pki_names *n, const char *name)
     return named;
 }
 
-/* A CA, which may be of a tenant's choice, has nothing else proven than what was judged. A wildcard's authorization is for
- * the name below it and has a flag (RFC 8555 section 7.1.4); without the flag it is the wildcard's where only that was
- * ordered, for which another solver was judged. */
+/* A wildcard's authorization is for the name below it and has a flag (RFC 8555 section 7.1.4). */
+static bool is_ordered(const struct pki_names *n, const char *identifier, bool wildcard)
+{
+    auto_free char *ip = NULL, *name = x_printf("%s%s", wildcard ? "*." : "", identifier);
+    err_drop(pki_ip_canonical(identifier, &ip)); /* a name, then */
+    return ip != NULL ? !wildcard && strlist_has(&n->ips, ip) : names_it(n, name);
+}
+
+/* A CA, which may be of a tenant's choice, has nothing else proven than what was judged. Without its flag a wildcard's
+ * authorization is the wildcard's where only that was ordered, for which another solver was judged. */
 static struct err *check_is_ordered(const struct order_pass *p, struct acme_authz *a)
 {
     AUTO(pki_csr_release) struct pki_csr csr = {0};
     TRY(request_csr(p->chain.request, &csr));
-    auto_free char *ip = NULL, *wildcard = x_printf("*.%s", a->identifier);
-    err_drop(pki_ip_canonical(a->identifier, &ip)); /* a name, then */
-    bool below = ip == NULL && names_it(&csr.names, wildcard);
-    bool bare = ip != NULL ? strlist_has(&csr.names.ips, ip) : names_it(&csr.names, a->identifier);
+    bool below = is_ordered(&csr.names, a->identifier, true);
+    bool bare = is_ordered(&csr.names, a->identifier, false);
     a->wildcard = a->wildcard || (below && !bare);
     if (a->wildcard ? below : bare)
         return NULL;
     return err_new(ERR_INVALID, "NotOrdered",
                    "the CA wants \"%s%.253s\" proven, which the request does not name",
                    a->wildcard ? "*." : "", a->identifier);
+}
+
+static bool has_authorization(const struct order *o, const char *url)
+{
+    for (size_t i = 0; i < o->status.authorizations.len; i++)
+        if (str_eq(o->status.authorizations.items[i].url, url))
+            return true;
+    return false;
+}
+
+bool order_made(const struct order *o, const struct pki_names *ordered, const struct challenge *c)
+{
+    const struct challenge_spec *spec = &c->spec;
+    char name[KUBE_NAME_MAX + 1];
+    if (str_empty(spec->authorization_url) || str_empty(spec->dns_name) ||
+        !has_authorization(o, spec->authorization_url))
+        return false;
+    challenge_name(o, spec->authorization_url, name);
+    return str_eq(c->obj.meta.name, name) && is_ordered(ordered, spec->dns_name, spec->wildcard);
 }
 
 /* An authorization without a Challenge: valid ones (reused by the CA) need none. */

@@ -8,6 +8,7 @@
 #include "http01/responder.h"
 #include "reconcilers/challenge_type.h"
 #include "reconcilers/order.h"
+#include "reconcilers/request.h"
 #include "reconcilers/solver.h"
 
 /* While challenges are pending, solver and route are looked after this often. */
@@ -82,14 +83,31 @@ static struct err *present_group(struct order_pass *p, const struct solver_http0
     return present(p, config, &what);
 }
 
-/* The pending names whose config is this one; room for all Challenges. */
-static size_t routes_of(const struct order_pass *p, const struct solver_http01 *config,
-                        struct http01_route *out)
+/* Whose route is wanted, by the index of the Challenge; NULL for the others. */
+static struct err *find_configs(const struct order_pass *p, const struct solver_http01 **out)
 {
-    size_t count = 0;
+    AUTO(pki_csr_release) struct pki_csr csr = {0};
+    TRY(request_csr(p->chain.request, &csr));
     for (size_t i = 0; i < p->challenges.len; i++) {
         const struct challenge *c = p->challenges.items[i];
-        if (is_pending(p, c) && config_for(p, c) == config && http01_token_is_valid(c->spec.token))
+        if (is_pending(p, c) && order_made(p->order, &csr.names, c))
+            out[i] = config_for(p, c);
+    }
+    return NULL;
+}
+
+/* The names from that one on whose config is the same, which then have their route; room for all Challenges. */
+static size_t take_routes(const struct order_pass *p, const struct solver_http01 **configs,
+                          size_t first, struct http01_route *out)
+{
+    const struct solver_http01 *config = configs[first];
+    size_t count = 0;
+    for (size_t i = first; i < p->challenges.len; i++) {
+        const struct challenge *c = p->challenges.items[i];
+        if (configs[i] != config)
+            continue;
+        configs[i] = NULL;
+        if (http01_token_is_valid(c->spec.token))
             out[count++] = (struct http01_route){c->spec.dns_name, c->spec.token};
     }
     return count;
@@ -99,19 +117,15 @@ static struct err *present_all(struct order_pass *p)
 {
     size_t n = p->challenges.len;
     auto_free struct http01_route *routes = x_calloc(n + 1, sizeof(*routes));
-    auto_free const struct solver_http01 **done = x_calloc(n + 1, sizeof(*done));
+    auto_free const struct solver_http01 **configs = x_calloc(n + 1, sizeof(*configs));
+    TRY(find_configs(p, configs));
     size_t groups = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct challenge *first = p->challenges.items[i];
-        const struct solver_http01 *config = config_for(p, first);
-        bool seen = config == NULL || !is_pending(p, first);
-        for (size_t g = 0; g < groups && !seen; g++)
-            seen = done[g] == config;
-        if (seen)
+        const struct solver_http01 *config = configs[i];
+        if (config == NULL)
             continue;
-        size_t count = routes_of(p, config, routes);
-        TRY(present_group(p, config, routes, count, groups));
-        done[groups++] = config;
+        size_t count = take_routes(p, configs, i, routes);
+        TRY(present_group(p, config, routes, count, groups++));
     }
     return NULL;
 }

@@ -63,12 +63,12 @@ void acme_scene_pending_order(struct scene *s)
 {
     scene_put(&s->env->requests,
               "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\"," ACME_REF "}}");
+              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"" ACME_CSR "\"," ACME_REF "}}");
     scene_put(&s->env->orders,
               "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
               "\"resourceVersion\":\"2\"," ACME_OWNED(
                   "CertificateRequest", "web-1",
-                  "r") "},\"spec\":{\"request\":\"Q1NS\"," ACME_REF
+                  "r") "},\"spec\":{\"request\":\"" ACME_CSR "\"," ACME_REF
                        "},\"status\":{\"state\":\"pending\",\"url\":\"" ACME_CA
                        "/order/1\",\"authorizations\":[{\"url\":\"" ACME_CA "/authz/1\"}]}}");
 }

@@ -18,6 +18,17 @@
 #define ACME_OWNED(kind, name, uid)                                                                \
     "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"" kind                    \
     "\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"controller\":true}]"
+/* The base64 of a CSR for a.test, *.a.test and 2001:db8::1. */
+#define ACME_CSR                                                                                   \
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIN01JR2lBZ0VBTUFBd1dUQVRCZ2NxaGtqT1BR"     \
+    "SUJCZ2dxaGtqT1BRTUJCd05DQUFUMGRiMlIzRkswV2NSUwpCTlhHZnlsTnYrMzlUNUxFOWZKZG1NZzVEODNORXpM"     \
+    "eUxXNVFpamRISVdueVhBY0w5OUUrY0VCdUlwSnM5N0ptCnA1ZXB4bHd3b0VBd1BnWUpLb1pJaHZjTkFRa09NVEV3"     \
+    "THpBdEJnTlZIUkVFSmpBa2dnWmhMblJsYzNTQ0NDb3UKWVM1MFpYTjBoeEFnQVEyNEFBQUFBQUFBQUFBQUFBQUJN"     \
+    "QW9HQ0NxR1NNNDlCQU1DQTBnQU1FVUNJUUN2NFFOUQo4N2xwSzZPb1RselpMbHJvSVd6MERyNmF6VkhiS3gwbUZk"     \
+    "aG5aZ0lnYy8rTUoxYnNmc1Mya0VyT1ovY2M2ckZBCkRHaHZxdTJRUzhiYmxvNitIalk9Ci0tLS0tRU5EIENFUlRJ"     \
+    "RklDQVRFIFJFUVVFU1QtLS0tLQo="
+/* What the Order "o" calls the Challenge of ACME_CA "/authz/1". */
+#define ACME_CHALLENGE "o-c3c844c653"
 #define ACME_PROBLEM(type) "{\"type\":\"urn:ietf:params:acme:error:" type "\",\"detail\":\"no\"}"
 
 /* Puts the Issuer, with more members of spec.acme (each begins with a comma), and plans that its key is read

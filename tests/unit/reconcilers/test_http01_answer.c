@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "acme_scene.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "reconciler_scene.h"
 
 #define TOKEN "0123456789abcdefABCDEF-_"
 #define THUMBPRINT "abcdefghijklmnopqrstuvwxyz0123456789-_ABCDE"
@@ -21,14 +21,15 @@
 #define META(name, uid, more)                                                                      \
     "\"metadata\":{\"name\":\"" name "\",\"namespace\":\"shop\",\"uid\":\"" uid                    \
     "\",\"resourceVersion\":\"2\"" more "}"
+#define NAME "o-d3be6ed26e" /* by the hash of https://ca/a */
 #define REF "\"issuerRef\":{\"name\":\"ca\"}"
 
-#define REQUEST "{" META("web-1", "r", "") ",\"spec\":{\"request\":\"Q1NS\"," REF "}}"
+#define REQUEST "{" META("web-1", "r", "") ",\"spec\":{\"request\":\"" ACME_CSR "\"," REF "}}"
 #define ORDER(state) JUDGED_ORDER(state, "")
 #define JUDGED_ORDER(state, judged_by)                                                             \
     "{" META("o", "o",                                                                             \
              OWNER("CertificateRequest", "web-1",                                                  \
-                   "r")) ",\"spec\":{\"request\":\"Q1NS\"," REF                                    \
+                   "r")) ",\"spec\":{\"request\":\"" ACME_CSR "\"," REF                            \
                          "},\"status\":{\"url\":\"https://ca/o\",\"state\":"                       \
                          "\"" state "\"," judged_by "\"authorizations\":[{\"url\":\"https://ca/"   \
                          "other\"},{\"url\":\"https://ca/a\"}]}}"
@@ -37,14 +38,14 @@
                             "\":{\"name\":\"k\"},\"solvers\":[{\"http01\":{" http01                \
                             "}}]}},\"status\":{\"acme\":{"                                         \
                             "\"thumbprint\":\"" thumbprint "\"}}}"
-#define CHALLENGE(name, owner, authz, host, state)                                                 \
-    CHALLENGE_OF("HTTP-01", name, owner, authz, host, state)
-#define CHALLENGE_OF(type, name, owner, authz, host, state)                                        \
-    "{" META("c", "c", owner) ",\"spec\":{\"url\":\"https://ca/c\",\"authorizationURL\":\"" authz  \
-                              "\",\"dnsName\":\"" host "\",\"type\":\"" type                       \
-                              "\",\"token\":\"" name                                               \
-                              "\",\"key\":\"written by hand\",\"solver\":{}," REF                  \
-                              "},\"status\":{\"state\":\"" state "\"}}"
+#define CHALLENGE(token, owner, authz, host, state)                                                \
+    CHALLENGE_OF(NAME, "HTTP-01", token, owner, authz, host, state)
+#define CHALLENGE_OF(object, type, token, owner, authz, host, state)                               \
+    "{" META(object, "c",                                                                          \
+             owner) ",\"spec\":{\"url\":\"https://ca/c\",\"authorizationURL\":\"" authz            \
+                    "\",\"dnsName\":\"" host "\",\"type\":\"" type "\",\"token\":\"" token         \
+                    "\",\"key\":\"written by hand\",\"solver\":{}," REF                            \
+                    "},\"status\":{\"state\":\"" state "\"}}"
 #define GOOD_OWNER OWNER("Order", "o", "o")
 #define GOOD_CHALLENGE CHALLENGE(TOKEN, GOOD_OWNER, "https://ca/a", "a.test", "pending")
 
@@ -111,6 +112,22 @@ static void the_pair_of_host_and_token_is_answered(void **state)
             fail_msg("%s: %s", row.what, text);                                                    \
     }
 
+/* Whoever may create Challenges can take all but these from the Order. */
+static void what_is_not_ordered_is_not_answered(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"b.test", "x.a.test", "2001:db8::2", ""};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        auto_free char *challenge =
+            x_printf(CHALLENGE(TOKEN, GOOD_OWNER, "https://ca/a", "%s", "pending"), names[i]);
+        struct row row = GOOD;
+        row.challenge = challenge;
+        row.host = names[i];
+        auto_free char *text = answer(&row);
+        assert_string_equal(text, "404 ");
+    }
+}
+
 static void nothing_else_is(void **state)
 {
     (void)state;
@@ -125,7 +142,7 @@ static void nothing_else_is(void **state)
     BAD("another path", path, "/" TOKEN)
     BAD("no Challenge", challenge, NULL)
     BAD("what DNS is to prove", challenge,
-        CHALLENGE_OF("DNS-01", TOKEN, GOOD_OWNER, "https://ca/a", "a.test", "pending"))
+        CHALLENGE_OF(NAME, "DNS-01", TOKEN, GOOD_OWNER, "https://ca/a", "a.test", "pending"))
     BAD("a settled Challenge", challenge,
         CHALLENGE(TOKEN, GOOD_OWNER, "https://ca/a", "a.test", "valid"))
     BAD("a Challenge by hand", challenge, CHALLENGE(TOKEN, "", "https://ca/a", "a.test", "pending"))
@@ -135,6 +152,9 @@ static void nothing_else_is(void **state)
         CHALLENGE(TOKEN, OWNER("Certificate", "o", "o"), "https://ca/a", "a.test", "pending"))
     BAD("an authorization that the Order does not have", challenge,
         CHALLENGE(TOKEN, GOOD_OWNER, "https://ca/b", "a.test", "pending"))
+    BAD("a Challenge whose name certroll does not give", challenge,
+        CHALLENGE_OF("o-0123456789", "HTTP-01", TOKEN, GOOD_OWNER, "https://ca/a", "a.test",
+                     "pending"))
     BAD("no Order", order, NULL)
     BAD("a settled Order", order, ORDER("invalid"))
     BAD("an Order that another issuer judged", order,
@@ -145,7 +165,7 @@ static void nothing_else_is(void **state)
     BAD("a request that asks for something else", request,
         "{" META("web-1", "r", "") ",\"spec\":{\"request\":\"b3RoZXI=\"," REF "}}")
     BAD("a request made anew", request,
-        "{" META("web-1", "r2", "") ",\"spec\":{\"request\":\"Q1NS\"," REF "}}")
+        "{" META("web-1", "r2", "") ",\"spec\":{\"request\":\"" ACME_CSR "\"," REF "}}")
     BAD("no issuer", issuer, NULL)
     BAD("an issuer whose pods answer", issuer, ISSUER("\"ingress\":{}", THUMBPRINT))
     BAD("no thumbprint", issuer, ISSUER("\"shared\":{}", ""))
@@ -163,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_pair_of_host_and_token_is_answered),
+        cmocka_unit_test(what_is_not_ordered_is_not_answered),
         cmocka_unit_test(nothing_else_is),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

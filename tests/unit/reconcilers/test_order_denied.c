@@ -19,17 +19,14 @@
 #define INGRESS                                                                                    \
     "PATCH https://api/apis/networking.k8s.io/v1/namespaces/shop/ingresses/"                       \
     "o?fieldManager=certroll-http01&force=true"
-#define REF "\"issuerRef\":{\"name\":\"acme\"}"
-#define OWNED(kind, name, uid)                                                                     \
-    "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"" kind                    \
-    "\",\"name\":\"" name "\",\"uid\":\"" uid "\",\"controller\":true}]"
 
 static void put_order(struct scene *s, int version, const char *status)
 {
     auto_free char *text = x_printf(
         "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\",\"resourceVersion\":"
-        "\"%d\"," OWNED("CertificateRequest", "web-1", "r") "},\"spec\":{\"request\":\"Q1NS\"," REF
-                                                            "},\"status\":%s}",
+        "\"%d\"," ACME_OWNED("CertificateRequest", "web-1",
+                             "r") "},\"spec\":{\"request\":\"" ACME_CSR "\"," ACME_REF
+                                  "},\"status\":%s}",
         version, status);
     scene_put(&s->env->orders, text);
 }
@@ -41,17 +38,17 @@ static void open_pending(struct scene *s)
     acme_scene_issuer(s, ",\"solvers\":[{\"http01\":{\"ingress\":{}}}]");
     scene_put(&s->env->requests,
               "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\",\"uid\":\"r\","
-              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"Q1NS\"," REF "}}");
+              "\"resourceVersion\":\"2\"},\"spec\":{\"request\":\"" ACME_CSR "\"," ACME_REF "}}");
     put_order(s, 2,
               "{\"state\":\"pending\",\"url\":\"" ACME_CA "/order/1\",\"authorizations\":[{"
               "\"url\":\"" ACME_CA "/authz/1\"}]}");
     scene_put(&s->env->challenges,
-              "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\","
-              "\"resourceVersion\":\"2\"," OWNED(
+              "{\"metadata\":{\"name\":\"" ACME_CHALLENGE "\",\"namespace\":\"shop\",\"uid\":\"c\","
+              "\"resourceVersion\":\"2\"," ACME_OWNED(
                   "Order", "o",
                   "o") "},\"spec\":{\"url\":\"" ACME_CA "/c\",\"authorizationURL\":\"" ACME_CA
                        "/authz/1\",\"dnsName\":\"a.test\",\"type\":\"HTTP-01\",\"token\":\"t\","
-                       "\"key\":\"k\",\"solver\":{}," REF "}}");
+                       "\"key\":\"k\",\"solver\":{}," ACME_REF "}}");
 }
 
 static void reconcile(struct scene *s, enum err_kind kind)

@@ -10,6 +10,7 @@
 
 #include "acme_scene.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "reconcilers/order.h"
 #include "support/scripted_kube.h"
 
@@ -19,8 +20,15 @@
 
 #define STATUS "PUT https://api/apis/acme.certroll.dev/v1/namespaces/shop/orders/o/status"
 
+/* What differs from the Challenge that certroll made. */
+struct made {
+    const char *type;
+    const char *name;     /* NULL = as certroll calls it */
+    const char *dns_name; /* NULL = a.test */
+};
+
 /* The Order of *.a.test, by dns01, whose apex would be the http01 solver's; one Challenge. */
-static void open_pending(struct scene *s, const char *type)
+static void open_pending(struct scene *s, const struct made *made)
 {
     scene_open(s);
     acme_scene_issuer(s, ",\"solvers\":[{\"http01\":{\"ingress\":{}}},{\"selector\":{\"dnsNames\":["
@@ -28,13 +36,13 @@ static void open_pending(struct scene *s, const char *type)
                          "\"name\":\"cf\",\"key\":\"token\"}}}}]");
     acme_scene_pending_order(s);
     auto_free char *challenge = x_printf(
-        "{\"metadata\":{\"name\":\"c\",\"namespace\":\"shop\",\"uid\":\"c\","
+        "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"shop\",\"uid\":\"c\","
         "\"resourceVersion\":\"2\"," ACME_OWNED(
             "Order", "o",
             "o") "},\"spec\":{\"url\":\"" ACME_CA "/c\",\"authorizationURL\":\"" ACME_CA
-                 "/authz/1\",\"dnsName\":\"a.test\",\"wildcard\":true,\"type\":\"%s\",\"token\":"
+                 "/authz/1\",\"dnsName\":\"%s\",\"wildcard\":true,\"type\":\"%s\",\"token\":"
                  "\"0123456789abcdef\",\"key\":\"k\",\"solver\":{}," ACME_REF "}}",
-        type);
+        str_or(made->name, ACME_CHALLENGE), str_or(made->dns_name, "a.test"), made->type);
     scene_put(&s->env->challenges, challenge);
 }
 
@@ -52,9 +60,22 @@ static void what_dns_proves_has_no_route(void **state)
     static const char *const types[] = {"HTTP-01", "DNS-01", "DNS-ACCOUNT-01", "DNS-PERSIST-01"};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         SCENE s = {0};
-        open_pending(&s, types[i]);
+        open_pending(&s, &(struct made){.type = types[i]});
         if (i == 0)
             scripted_plan(&s.world, INGRESS, 200, "{}");
+        reconcile(&s);
+    }
+}
+
+/* Of the Order, by its uid, and its authorization. */
+static void what_others_made_has_no_route(void **state)
+{
+    (void)state;
+    static const struct made rows[] = {
+        {"HTTP-01", "o-0123456789", NULL}, {"HTTP-01", "c", NULL}, {"HTTP-01", NULL, "b.test"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        open_pending(&s, &rows[i]);
         reconcile(&s);
     }
 }
@@ -64,7 +85,7 @@ static void the_trouble_of_a_solver_is_told_here(void **state)
 {
     (void)state;
     SCENE s = {0};
-    open_pending(&s, "HTTP-01");
+    open_pending(&s, &(struct made){.type = "HTTP-01"});
     scripted_plan(&s.world, INGRESS, 200, "{}");
     reconcile(&s);
     json_auto_t *route = scripted_json(&s.world, s.world.done - 1);
@@ -77,7 +98,8 @@ static void the_trouble_of_a_solver_is_told_here(void **state)
     scripted_plan(&s.world, INGRESS, 200, "{}");
     scripted_plan(&s.world, STATUS, 200,
                   "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\","
-                  "\"resourceVersion\":\"3\"},\"spec\":{\"request\":\"Q1NS\"," ACME_REF "}}");
+                  "\"resourceVersion\":\"3\"},\"spec\":{\"request\":\"" ACME_CSR "\"," ACME_REF
+                  "}}");
     reconcile(&s);
     json_auto_t *sent = scripted_json(&s.world, s.world.done - 1);
     assert_non_null(strstr(JSTR(sent, "status", "reason"), "no answer"));
@@ -145,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_dns_proves_has_no_route),
+        cmocka_unit_test(what_others_made_has_no_route),
         cmocka_unit_test(the_trouble_of_a_solver_is_told_here),
         cmocka_unit_test(what_is_found_while_another_goes_goes_too),
     };
