@@ -8,7 +8,9 @@
 
 static struct err *check(const struct cli *cli, const char *const *args)
 {
-    if (cli->flags.issuer != NULL && !cli->flags.dry_run)
+    if (cli->flags.dry_run)
+        return verb_preflight.check(cli, args);
+    if (cli->flags.issuer != NULL)
         return err_new(ERR_INVALID, "InvalidUsage", "--issuer goes with --dry-run only");
     return lookup_check_targets(cli, args);
 }

@@ -155,7 +155,10 @@ static void test_arguments(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         f->cli.flags.issuer = (char *)(uintptr_t)rows[i].issuer;
         AUTO_ERR e = fixture_check(f, &verb_preflight, ARGS("web"));
-        if ((e == NULL) != rows[i].good)
+        f->cli.flags.dry_run = true;
+        AUTO_ERR renew = fixture_check(f, &verb_renew, ARGS("web"));
+        f->cli.flags.dry_run = false;
+        if ((e == NULL) != rows[i].good || (renew == NULL) != rows[i].good)
             fail_msg("--issuer \"%s\"", rows[i].issuer);
     }
     f->cli.flags.issuer = NULL;
