@@ -70,6 +70,7 @@ struct certificate_pass {
     const struct issuer_driver *driver; /* NULL for an external one */
     const struct certificate_request *attempt; /* of revision + 1, may be NULL */
     bool preflight;                            /* attempt is not the request yet but its trial */
+    bool placed;                               /* the CA has its order; from step Issuer on */
     struct pki_key *key;                       /* of the attempt, when at hand */
 
     bool stop;          /* no further step */

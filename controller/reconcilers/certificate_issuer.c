@@ -5,14 +5,17 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "reconcilers/certificate.h"
+#include "reconcilers/order.h"
 #include "reconcilers/outage.h"
 #include "reconcilers/request.h"
 
 /* An outage is no event, and changes of the issuers that take over wake nobody here: while a certificate is due,
  * issuers that can be failed over from are looked at this often. */
 #define LOOK_AGAIN NS_PER_MIN
-/* A CA that did not answer is asked again, by a new attempt, after this. */
+/* A CA that did not answer, or that CAA forbade, is asked again, by a new attempt, after this. */
 #define ASK_AGAIN (10 * NS_PER_MIN)
+/* And one that CAA forbade, by an attempt that CAA keeps from going on where it is, after this. */
+#define MOVE_AGAIN NS_PER_HOUR
 
 /* ---- who may issue ---- */
 
@@ -89,13 +92,35 @@ static bool is_out(const struct certificate_pass *p, const struct issuer_ref *re
     return !issuer_is_ready(issuer) || outage_last(p->env, issuer) >= from;
 }
 
-/* References the issuer. usable: it is there, Ready, and not out of order. */
+/* An attempt that runs goes by its own look at CAA, which it repeats until its order is placed; a new one has another
+ * look at an issuer that nobody has looked at for a while, as nobody else would. Where all are forbidden the attempt so
+ * moves on once in an hour, and whoever is permitted by then issues. */
+static bool is_forbidden(const struct certificate_pass *p, const struct issuer_ref *ref,
+                         const struct issuer *issuer)
+{
+    const struct issuer_ref *at = running_at(p);
+    int64_t from = p->now - (at == NULL ? ASK_AGAIN : MOVE_AGAIN);
+    if (at == ref && p->placed)
+        return false;
+    if (at == ref)
+        from = p->attempt->obj.meta.creation_timestamp;
+    const char *ns = p->crt->obj.meta.namespace;
+    return outage_forbidden(p->env, issuer, ns, &p->wanted.names) >= from;
+}
+
+static bool is_barred(const struct certificate_pass *p, const struct issuer_ref *ref,
+                      const struct issuer *issuer)
+{
+    return is_out(p, ref, issuer) || is_forbidden(p, ref, issuer);
+}
+
+/* References the issuer. usable: it is there, Ready, not out of order, and CAA is not known to forbid it. */
 static struct err *look_at(const struct certificate_pass *p, const struct issuer_ref *ref,
                            const struct issuer **ret_issuer, bool *ret_usable)
 {
     TRY(env_issuer(p->env, ref, p->crt->obj.meta.namespace, ret_issuer));
     *ret_usable = *ret_issuer != NULL && issuer_driver_of(&(*ret_issuer)->spec) != NULL &&
-                  issuer_is_ready(*ret_issuer) && !is_out(p, ref, *ret_issuer);
+                  issuer_is_ready(*ret_issuer) && !is_barred(p, ref, *ret_issuer);
     return NULL;
 }
 
@@ -131,7 +156,7 @@ static struct err *choose(struct certificate_pass *p)
         AUTO_OBJECT(struct issuer) issuer = NULL;
         bool usable = false;
         TRY(look_at(p, ref, &issuer, &usable));
-        bool is_waited_for = i == 0 && issuer != NULL && !is_out(p, ref, issuer);
+        bool is_waited_for = i == 0 && issuer != NULL && !is_barred(p, ref, issuer);
         if (!usable && !is_waited_for)
             continue;
         p->ref = ref;
@@ -140,8 +165,8 @@ static struct err *choose(struct certificate_pass *p)
     return NULL;
 }
 
-/* The attempt at an issuer that is out of order is given up; that is no failure of the attempt. One that has failed is
- * left to its back-off. */
+/* The attempt at an issuer that is out of order or forbidden is given up; that is no failure of the attempt. One that has
+ * failed is left to its back-off. */
 static struct err *follow_choice(struct certificate_pass *p)
 {
     const struct issuer_ref *at = running_at(p);
@@ -152,24 +177,29 @@ void say_failed_over(const struct certificate_pass *p)
 {
     if (p->ref == p->refs[0])
         return;
-    auto_free char *note =
-        x_printf("%s %s cannot be used or has failed %lld times in a row: %s %s takes over",
-                 issuer_ref_kind(p->refs[0]), p->refs[0]->name, (long long)failures(p),
-                 issuer_ref_kind(p->ref), p->ref->name);
+    auto_free char *why =
+        is_forbidden(p, p->refs[0], p->primary)
+            ? x_strdup("is kept from issuing by a CAA record")
+            : x_printf("cannot be used or has failed %lld times in a row", (long long)failures(p));
+    auto_free char *note = x_printf("%s %s %s: %s %s takes over", issuer_ref_kind(p->refs[0]),
+                                    p->refs[0]->name, why, issuer_ref_kind(p->ref), p->ref->name);
     env_event(p->env, &kind_certificate, p->crt, true, "FailedOver", note);
 }
 
 /* ---- what is issued ---- */
 
-/* The request has it, or its Order, a moment earlier. */
-static struct err *is_issued(const struct certificate_pass *p, bool *ret_issued)
+/* The request has it, or its Order, a moment earlier; whether there is one at the CA is noted. */
+static struct err *is_issued(struct certificate_pass *p, bool *ret_issued)
 {
     AUTO_OBJECT_LIST orders = {0};
     *ret_issued = request_is_issued(p->attempt);
     TRY(cache_by_index(p->env->orders.cache, p->env->orders_by_owner, p->attempt->obj.meta.uid,
                        &orders));
-    for (size_t i = 0; i < orders.len; i++)
-        *ret_issued |= ((const struct order *)orders.items[i])->status.certificate != NULL;
+    for (size_t i = 0; i < orders.len; i++) {
+        const struct order *o = orders.items[i];
+        p->placed |= order_is_placed(p->env, o);
+        *ret_issued |= o->status.certificate != NULL;
+    }
     return NULL;
 }
 

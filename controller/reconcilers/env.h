@@ -122,7 +122,8 @@ struct env {
     struct turns *turns;       /* "record NAME", "zone ZONE", "look", "large key", "order DIGEST" */
     unsigned dns_looks;        /* at once, so that there are threads for others */
     struct renewal_board *renewal_board;
-    struct memo *outages; /* see outage.h */
+    struct memo *outages;   /* see outage.h */
+    struct memo *forbidden; /* as well */
     struct memo
         *revoked; /* by uid of the Certificate: how its wish ended, until that is in status */
     struct solver_needs *solver_needs;

@@ -9,6 +9,7 @@
 #include "reconcilers/challenge_persist.h"
 #include "reconcilers/challenge_type.h"
 #include "reconcilers/order.h"
+#include "reconcilers/outage.h"
 #include "reconcilers/request.h"
 #include "reconcilers/solver.h"
 
@@ -122,6 +123,8 @@ static struct err *check_names(struct order_pass *p, const struct acme_identifie
         AUTO_ERR e = acme_caa_check(p->env->caa, p->env->stop, name, &ask);
         if (err_is(e, ERR_CANCELLED))
             return TAKE(e);
+        outage_note_caa(p->env, p->chain.issuer, p->order->obj.meta.namespace, ids[i].value,
+                        e != NULL);
         if (e != NULL) {
             hold(p, e);
             return NULL;

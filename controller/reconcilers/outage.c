@@ -52,3 +52,40 @@ int64_t outage_last(const struct env *env, const struct issuer *issuer)
     auto_free char *last = last_key(issuer);
     return last_silence(env, last);
 }
+
+/* ---- CAA ---- */
+
+static char *caa_key(const struct issuer *issuer, const char *ns, const char *name)
+{
+    const struct object_meta *m = &issuer->obj.meta;
+    return x_printf("%s/%lld %s/%s", m->uid, (long long)m->generation, ns, name);
+}
+
+void outage_note_caa(const struct env *env, const struct issuer *issuer, const char *ns,
+                     const char *name, bool forbids)
+{
+    auto_free char *key = caa_key(issuer, ns, name);
+    if (forbids)
+        memo_set(env->forbidden, key, clock_wall(env->clock));
+    else
+        memo_drop(env->forbidden, key);
+}
+
+static int64_t last_forbidden(const struct env *env, const struct issuer *issuer, const char *ns,
+                              const char *name)
+{
+    auto_free char *key = caa_key(issuer, ns, name);
+    return memo_get(env->forbidden, key).time;
+}
+
+int64_t outage_forbidden(const struct env *env, const struct issuer *issuer, const char *ns,
+                         const struct pki_names *names)
+{
+    int64_t last =
+        names->common_name != NULL ? last_forbidden(env, issuer, ns, names->common_name) : 0;
+    for (size_t i = 0; i < names->dns.len; i++) {
+        int64_t at = last_forbidden(env, issuer, ns, names->dns.items[i]);
+        last = at > last ? at : last;
+    }
+    return last;
+}

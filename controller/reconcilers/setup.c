@@ -390,6 +390,7 @@ static void make_env(struct reconcilers *r, const struct reconcilers_options *o)
     env->renewal_board = renewal_board_new();
     env->revoked = memo_new();
     env->outages = memo_new();
+    env->forbidden = memo_new();
     env->solver_needs = solver_needs_new();
     env->budgets = budgets_new(o->clock);
 }
@@ -451,6 +452,7 @@ void reconcilers_free(struct reconcilers *r)
     renewal_board_free(r->env.renewal_board);
     memo_free(r->env.revoked);
     memo_free(r->env.outages);
+    memo_free(r->env.forbidden);
     solver_needs_free(r->env.solver_needs);
     http01_replicas_free(r->env.http01.replicas);
     http01_hosts_free(r->env.http01.hosts);

@@ -260,6 +260,9 @@ static void new_order(struct ca_call *c)
     AUTO(strlist_release) struct strlist names = {0};
     for (size_t i = 0; i < json_count(identifiers); i++)
         strlist_add(&names, JSTR(json_item(identifiers, i), "value"));
+    for (size_t i = 0; i < names.len && str_eq(c->base, BASE); i++)
+        if (sim_ca_is_forbidden(ca, names.items[i]))
+            sim_fail(ca->sim, "an order for %s is spent, which CAA forbids", names.items[i]);
     size_t lent = replaces == NULL ? lent_order(ca, c->account, &names) : SIZE_MAX;
     if (lent != SIZE_MAX) {
         show_new_order(c, lent);
@@ -349,7 +352,10 @@ static void show_directory(struct ca_call *c)
     json_t *named = json_new_object();
     for (size_t i = 0; i < ARRAY_LEN(profiles); i++)
         json_put_str(named, profiles[i].name, "a lifetime of its own");
-    json_put(body, "meta", json_build("{s:o}", "profiles", named));
+    json_t *meta = json_build("{s:o}", "profiles", named);
+    if (c->ca->named)
+        json_put(meta, "caaIdentities", json_build("[s]", c->base + strlen("https://")));
+    json_put(body, "meta", meta);
     ca_answer(c, 200, body);
 }
 

@@ -32,6 +32,11 @@ void sim_ca_happen(struct sim_ca *ca);
 /* The first CA, not the one that takes over, finds this name, a literal, invalid whatever is served; NULL: none. */
 void sim_ca_shun(struct sim_ca *ca, const char *name);
 
+/* CAA lets only the CA that takes over issue for this name, a literal; NULL: no more. From the first time on each CA says in
+ * its directory who it is. */
+void sim_ca_forbid(struct sim_ca *ca, const char *name);
+bool sim_ca_is_forbidden(const struct sim_ca *ca, const char *name);
+
 /* No account is known any more (RFC 8555 section 7.3, accountDoesNotExist); orders stay. */
 void sim_ca_forget_accounts(struct sim_ca *ca);
 

@@ -21,6 +21,17 @@ void sim_ca_shun(struct sim_ca *ca, const char *name)
     ca->shunned = name;
 }
 
+void sim_ca_forbid(struct sim_ca *ca, const char *name)
+{
+    ca->forbidden = name;
+    ca->named = true;
+}
+
+bool sim_ca_is_forbidden(const struct sim_ca *ca, const char *name)
+{
+    return ca->forbidden != NULL && str_eq(name, ca->forbidden);
+}
+
 static json_t *challenge_json(const struct ca_call *c, size_t i, const char *type)
 {
     const struct authz *a = &c->ca->authz[i];

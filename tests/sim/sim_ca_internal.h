@@ -63,7 +63,9 @@ struct sim_ca {
     size_t authz_count;
     struct order *orders;
     size_t order_count;
-    const char *shunned; /* a name, or NULL */
+    const char *shunned;   /* a name, or NULL */
+    const char *forbidden; /* the same */
+    bool named;            /* in CAA records */
     struct map nonces;
     uint64_t nonce;
     int64_t life;    /* of certificates */

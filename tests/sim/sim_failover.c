@@ -27,6 +27,8 @@
 #define REMEMBERED (NS_PER_HOUR + 10 * NS_PER_MIN)
 /* After that nobody remembers the outage. */
 #define FORGOTTEN (2 * NS_PER_HOUR)
+/* A directory is kept for an hour. */
+#define READ_AGAIN (NS_PER_HOUR + NS_PER_MIN)
 /* What an attempt with nothing in its way takes, and more. */
 #define ISSUED_MAX (20 * NS_PER_SEC)
 #define RENEWED_MAX (30 * NS_PER_MIN)
@@ -46,6 +48,7 @@ void sim_failover_check_request(struct sim *s, const json_t *request)
     const json_t *first =
         sim_api_json(s->api, cluster ? "clusterissuers" : "issuers", cluster ? NULL : ns, "acme");
     if (JINT(crt, 0, "status", "failedIssuanceAttempts") < ATTEMPTS &&
+        !sim_ca_is_forbidden(s->ca, JSTR(crt, "spec", "dnsNames", "0")) &&
         str_eq(JSTR(sim_condition(first, "Ready"), "status"), "True") &&
         sim_now(s) - sim_net_last_fault(s->net) > REMEMBERED)
         sim_fail(s, "CertificateRequest %s is for the CA that takes over, without a reason",
@@ -106,22 +109,34 @@ static char *wait_for_other(struct sim *s, const char *ns, const char *old, int6
     return NULL;
 }
 
+/* CAA is set right while nothing is wanted, and each CA is known by it. */
+static void forbid(struct sim *s)
+{
+    sim_ca_forbid(s->ca, DNS_NAME);
+    sim_live(s, sim_now(s) + READ_AGAIN);
+}
+
 /* Days without the first CA, which begin while the certificate is on its way or before, or one that fails each
- * attempt; until when. */
+ * attempt, or that CAA forbids; until when. */
 static int64_t trouble(struct sim *s, const char *ns, bool *ret_under_way)
 {
     bool away = sim_chance(s, 500);
     bool under_way = *ret_under_way = away && sim_chance(s, 500);
+    bool forbidden = !away && sim_chance(s, 500);
+    if (forbidden)
+        forbid(s);
     if (under_way) {
         put_certificate(s, ns);
         sim_live(s, sim_now(s) + sim_delay(s, ISSUED_MAX));
     }
     int64_t until = sim_now(s) + 2 * TAKEN_OVER_MAX + sim_delay(s, OUTAGE_MAX);
     sim_note(s, "%s is %s, and a certificate is wanted", SIM_CA_HOST,
-             away ? "away for days" : "not content with the name");
+             away        ? "away for days"
+             : forbidden ? "forbidden by CAA"
+                         : "not content with the name");
     if (away)
         sim_net_ca_outage(s->net, SIM_CA_HOST, until);
-    else
+    else if (!forbidden)
         sim_ca_shun(s->ca, DNS_NAME);
     if (!under_way)
         put_certificate(s, ns);
@@ -157,6 +172,9 @@ void sim_failover_see(struct sim *s)
                  (long long)(TAKEN_OVER_MAX / NS_PER_MIN));
         return;
     }
+    sim_live(s, back);
+    if (sim_ca_is_forbidden(s->ca, DNS_NAME))
+        sim_ca_forbid(s->ca, NULL);
     sim_live(s, back + FORGOTTEN);
     sim_ca_shun(s->ca, NULL);
     if (!sim_failed(s))

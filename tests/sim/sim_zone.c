@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sim/sim_ca.h"
 #include "sim/sim_check.h"
 #include "sim/sim_issuers.h"
 #include "sim/sim_zone_internal.h"
@@ -252,6 +253,17 @@ static struct dns_record text_record(const char *text)
     return (struct dns_record){data, len + 1};
 }
 
+/* RFC 8659 section 4.1. */
+static struct dns_record caa_record(const char *issuer)
+{
+    static const char head[] = "\0\5issue";
+    size_t len = strlen(issuer);
+    unsigned char *data = x_alloc(sizeof(head) - 1 + len);
+    memcpy(data, head, sizeof(head) - 1);
+    memcpy(data + sizeof(head) - 1, issuer, len);
+    return (struct dns_record){data, sizeof(head) - 1 + len};
+}
+
 static void add(struct dns_answer *a, struct dns_record r)
 {
     a->records = x_realloc(a->records, (a->count + 1) * sizeof(*a->records));
@@ -261,7 +273,6 @@ static void add(struct dns_answer *a, struct dns_record r)
 void sim_zone_look_up(const struct sim_zone *z, const struct dns_question *q,
                       struct dns_answer *ret_answer)
 {
-    (void)z;
     struct dns_answer a = {.exists = true, .ttl = TTL};
     dns_name_copy(q->name, a.name);
     bool is_apex = str_eq(apex_of(a.name), a.name);
@@ -269,6 +280,8 @@ void sim_zone_look_up(const struct sim_zone *z, const struct dns_question *q,
         auto_free char *host = x_printf("ns%zu.%s", i, a.name);
         add(&a, name_record(host));
     }
+    if (q->type == DNS_CAA && sim_ca_is_forbidden(z->sim->ca, a.name))
+        add(&a, caa_record(SIM_CA_BACKUP_HOST));
     if (is_apex && q->type == DNS_SOA)
         add(&a, name_record(a.name));
     if (q->type == DNS_A) {

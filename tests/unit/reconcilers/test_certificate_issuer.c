@@ -39,6 +39,11 @@ struct story {
     bool one_is_missing; /* there is no such issuer */
     const char *attempt; /* issuer of an attempt that runs; NULL = there is none */
     int64_t begun;       /* ns that it does; 0 = a day */
+    bool placed;         /* the CA has its order */
+    struct {
+        const char *whose;
+        int64_t ago;
+    } forbidden[3]; /* by CAA, for the name; whose NULL = nobody */
 };
 
 static void put_issuer(struct scene *s, const char *name, const char *spec, int64_t not_ready)
@@ -80,6 +85,22 @@ static void put_attempt(struct scene *s, const struct story *t)
     scene_put(&s->env->requests, text);
 }
 
+#define ORDER(state, more)                                                                         \
+    "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\",\"resourceVersion\":"      \
+    "\"2\","                                                                                       \
+    "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"CertificateRequest\","    \
+    "\"name\":\"web-1\",\"uid\":\"request\",\"controller\":true}]},\"spec\":{\"request\":"         \
+    "\"Q1NS\",\"issuerRef\":{\"name\":\"acme\"}},\"status\":{\"state\":\"" state "\"," more "}}"
+
+static void note_caa(struct scene *s, const char *whose, const char *name, int64_t ago)
+{
+    AUTO_OBJECT(struct issuer) issuer = cache_peek(s->env->issuers.cache, "shop", whose);
+    int64_t now = s->hands.wall_ns;
+    s->hands.wall_ns = now - ago;
+    outage_note_caa(s->env, issuer, "shop", name, true);
+    s->hands.wall_ns = now;
+}
+
 static void open_story(struct scene *s, const struct story *t)
 {
     scene_open(s);
@@ -101,6 +122,10 @@ static void open_story(struct scene *s, const struct story *t)
     scene_put(&s->env->certificates, crt);
     if (t->attempt != NULL)
         put_attempt(s, t);
+    if (t->placed)
+        scene_put(&s->env->orders, ORDER("pending", "\"url\":\"https://ca.test/order/1\""));
+    for (size_t i = 0; i < ARRAY_LEN(t->forbidden) && t->forbidden[i].whose != NULL; i++)
+        note_caa(s, t->forbidden[i].whose, "a.test", t->forbidden[i].ago);
     if (t->silent == 0)
         return;
     auto_free char *uid = x_strdup(str_or(t->whose, "acme"));
@@ -121,18 +146,27 @@ static struct err *reconcile(struct scene *s, int64_t *ret_next)
 }
 
 /* A request goes to that issuer; a running attempt is deleted before. */
+static void expect_request(struct scene *s, const struct story *t, const char *want)
+{
+    int64_t next = 0;
+    if (t->attempt != NULL)
+        scripted_plan(&s->world, "DELETE " REQUESTS "/web-1", 200, "{}");
+    if (str_eq(want, "acme")) /* what takes its time has its key stored */
+        scripted_plan(&s->world, "POST https://api/api/v1/namespaces/shop/secrets", 201,
+                      "{\"metadata\":{\"name\":\"web-key-1\",\"namespace\":\"shop\",\"uid\":\"k\","
+                      "\"resourceVersion\":\"2\"}}");
+    scripted_plan(&s->world, "POST " REQUESTS, 409, STALE);
+    expect_err(reconcile(s, &next), ERR_CONFLICT, NULL, NULL);
+    json_auto_t *body = scripted_json(&s->world, s->world.done - 1);
+    assert_string_equal(JSTR(body, "spec", "issuerRef", "name"), want);
+    assert_int_equal(s->told, str_eq(want, "acme") ? 0 : 1); /* FailedOver */
+}
+
 static void expect_issuer(const struct story *t, const char *want)
 {
     SCENE s = {0};
     open_story(&s, t);
-    int64_t next = 0;
-    if (t->attempt != NULL)
-        scripted_plan(&s.world, "DELETE " REQUESTS "/web-1", 200, "{}");
-    scripted_plan(&s.world, "POST " REQUESTS, 409, STALE);
-    expect_err(reconcile(&s, &next), ERR_CONFLICT, NULL, NULL);
-    json_auto_t *body = scripted_json(&s.world, s.world.done - 1);
-    assert_string_equal(JSTR(body, "spec", "issuerRef", "name"), want);
-    assert_int_equal(s.told, 1); /* FailedOver */
+    expect_request(&s, t, want);
 }
 
 /* The pass waits for "acme" and does not take it for a wish. */
@@ -204,6 +238,62 @@ static void a_silence_that_is_old_is_tried(void **state)
     expect_issuer(&runs, "one");
 }
 
+/* Nobody has issued yet: an attempt that CAA holds has no order. Where it is permitted it stays, however long ago the first
+ * issuer was looked at; whoever begins looks at that one again. */
+static void caa_moves_it_on(void **state)
+{
+    (void)state;
+#define NOW NS_PER_SEC
+#define HALF (30 * NS_PER_MIN)
+    static const struct {
+        struct story story;
+        const char *want;
+    } rows[] = {
+        {{.forbidden = {{"acme", NOW}}}, "one"},
+        {{.forbidden = {{"acme", NOW}, {"one", NOW}}}, "two"},
+        {{.forbidden = {{"acme", 10 * NS_PER_MIN}}}, "one"},
+        {{.forbidden = {{"acme", 10 * NS_PER_MIN + NOW}}}, "acme"},
+        {{.forbidden = {{"acme", NOW}, {"one", NOW}, {"two", NOW}}}, "acme"},
+        {{.forbidden = {{"one", NOW}}, .failures = 3}, "two"},
+        {{.attempt = "acme", .forbidden = {{"acme", NOW}}}, "one"},
+        {{.attempt = "acme", .forbidden = {{"acme", HALF}}, .begun = HALF - NOW}, "acme"},
+        {{.attempt = "acme", .forbidden = {{"acme", NOW}}, .placed = true}, "acme"},
+        {{.attempt = "one", .forbidden = {{"acme", NOW}}}, "one"},
+        {{.attempt = "one", .forbidden = {{"acme", 2 * NS_PER_HOUR}}}, "one"},
+        {{.attempt = "one"}, "one"},
+        {{.attempt = "one", .forbidden = {{"one", NOW}}}, "two"},
+        {{.attempt = "one", .forbidden = {{"one", NOW}, {"two", HALF}}}, "acme"},
+        {{.attempt = "one", .forbidden = {{"one", NOW}, {"two", HALF}, {"acme", HALF}}}, "one"},
+        {{.attempt = "one", .forbidden = {{"one", NOW}, {"two", HALF}, {"acme", 3 * HALF}}},
+         "acme"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        expect_issuer(&rows[i].story, rows[i].want);
+}
+
+/* Of another name, namespace or account nothing follows. */
+static void what_caa_forbade_is_for_one_name(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    AUTO(pki_names_release) struct pki_names names = {0};
+    struct issuer acme = {.obj.meta = {.uid = "acme", .generation = 1}};
+    const struct issuer other = {.obj.meta = {.uid = "other", .generation = 1}};
+    strlist_add(&names.dns, "a.test");
+    outage_note_caa(s.env, &acme, "shop", "*.a.test", true);
+    assert_int_equal(outage_forbidden(s.env, &acme, "shop", &names), 0);
+    names.common_name = x_strdup("*.a.test");
+    assert_int_equal(outage_forbidden(s.env, &acme, "shop", &names), SCENE_NOW);
+    assert_int_equal(outage_forbidden(s.env, &acme, "blog", &names), 0);
+    assert_int_equal(outage_forbidden(s.env, &other, "shop", &names), 0);
+    acme.obj.meta.generation = 2;
+    assert_int_equal(outage_forbidden(s.env, &acme, "shop", &names), 0);
+    acme.obj.meta.generation = 1;
+    outage_note_caa(s.env, &acme, "shop", "*.a.test", false);
+    assert_int_equal(outage_forbidden(s.env, &acme, "shop", &names), 0);
+}
+
 /* Whose failures are its own is not given up for the one that is back. */
 static void a_running_attempt_stays(void **state)
 {
@@ -218,15 +308,6 @@ static void a_running_attempt_stays(void **state)
     assert_string_equal(JSTR(body, "spec", "issuerRef", "name"), "one");
 }
 
-#define ORDER                                                                                      \
-    "{\"metadata\":{\"name\":\"o\",\"namespace\":\"shop\",\"uid\":\"o\",\"resourceVersion\":"      \
-    "\"2\","                                                                                       \
-    "\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\",\"kind\":\"CertificateRequest\","    \
-    "\"name\":\"web-1\",\"uid\":\"request\",\"controller\":true}]},\"spec\":{\"request\":"         \
-    "\"Q1NS\","                                                                                    \
-    "\"issuerRef\":{\"name\":\"acme\"}},\"status\":{\"state\":\"valid\",\"certificate\":\"eA==\"}" \
-    "}"
-
 /* Its Order has the certificate, and the request is about to: nothing is deleted. */
 static void what_is_issued_is_not_given_up(void **state)
 {
@@ -236,7 +317,7 @@ static void what_is_issued_is_not_given_up(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         SCENE s = {0};
         open_story(&s, &rows[i]);
-        scene_put(&s.env->orders, ORDER);
+        scene_put(&s.env->orders, ORDER("valid", "\"certificate\":\"eA==\""));
         scene_put(&s.env->secrets,
                   "{\"metadata\":{\"name\":\"web-key-1\",\"namespace\":\"shop\",\"uid\":\"k\","
                   "\"resourceVersion\":\"2\"}}");
@@ -328,6 +409,8 @@ int main(void)
         cmocka_unit_test(failures_of_a_preflight_move_nothing),
         cmocka_unit_test(an_outage_moves_it_on),
         cmocka_unit_test(a_silence_that_is_old_is_tried),
+        cmocka_unit_test(caa_moves_it_on),
+        cmocka_unit_test(what_caa_forbade_is_for_one_name),
         cmocka_unit_test(a_running_attempt_stays),
         cmocka_unit_test(what_is_issued_is_not_given_up),
         cmocka_unit_test(silence_is_forgotten),

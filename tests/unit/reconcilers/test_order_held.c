@@ -97,11 +97,13 @@ static void another_issuer_is_not_waited_for(void **state)
     assert_string_equal(JSTR(sent, "status", "url"), ACME_CA "/order/1");
 }
 
-/* It waits before newOrder: what was noted of the CA stands, as only the directory was looked at, which is kept. */
+/* It waits before newOrder: what was noted of the CA stands, as only the directory was looked at, which is kept. That CAA
+ * forbids is noted, as long as it does. */
 static void what_caa_holds_has_not_heard_the_ca(void **state)
 {
     (void)state;
     static const char nobody[] = "\0\5issue;"; /* RFC 8659 section 4.1: flags, tag, value */
+    static const char ours[] = "\0\5issueca.test";
     SCENE s = {0};
     int64_t next = 0;
     auto_free char *csr = csr_text();
@@ -115,6 +117,15 @@ static void what_caa_holds_has_not_heard_the_ca(void **state)
     scripted_plan(&s.world, STATUS, 200, told);
     expect_ok(reconcile(&s, &next));
     assert_int_equal(outage_since(s.env, issuer), SCENE_NOW);
+    AUTO(pki_names_release) struct pki_names names = {0};
+    strlist_add(&names.dns, "a.test");
+    assert_int_equal(outage_forbidden(s.env, issuer, "shop", &names), SCENE_NOW);
+    /* A record for the CA beside that one, which is busy. */
+    clock_manual_advance(&s.hands, NS_PER_MIN);
+    scripted_dns_record(&s.dns, "a.test", DNS_CAA, ours, sizeof(ours) - 1);
+    acme_scene_post(&s, "/new-order", 503, "", "");
+    expect_err(reconcile(&s, &next), ERR_TRANSIENT, NULL, NULL);
+    assert_int_equal(outage_forbidden(s.env, issuer, "shop", &names), 0);
 }
 
 /* A CA that never comes to an end with it would be asked for ever, and no other attempt be made. */
