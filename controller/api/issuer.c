@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/issuer.h"
 
+#include "base/str.h"
+
 static const char *const service_types[] = {"ClusterIP", "NodePort", NULL};
 static const char *const mac_algorithms[] = {"HS256", "HS384", "HS512", NULL};
 static const char *const key_algorithms[] = {"ES256", "ES384", "RS256", "EdDSA", NULL};
@@ -260,3 +262,9 @@ static const struct bind_field fields[] = {
     BIND_ROW(struct issuer, OBJECT, status, "status", .table = &issuer_status_table),
 };
 const struct bind_table issuer_table = BIND_TABLE("Issuer", struct issuer, fields);
+
+bool issuer_is_same_ca(const struct issuer *a, const struct issuer *b)
+{
+    return a->spec.acme != NULL && b->spec.acme != NULL &&
+           str_eq(a->spec.acme->server, b->spec.acme->server);
+}

@@ -182,6 +182,8 @@ struct issuer {
     struct issuer_spec spec;
     struct issuer_status status;
 };
+/* Two issuers with one directory are one CA: an order of either is spent in earnest, or of neither. */
+bool issuer_is_same_ca(const struct issuer *a, const struct issuer *b);
 extern const struct bind_table issuer_table;
 extern const struct bind_table issuer_spec_table;
 extern const struct bind_table issuer_status_table;

@@ -50,6 +50,16 @@ struct err *lookup_object(const struct cli *cli, const struct kube_kind *kind, c
     return err_wrap(object_decode(kind, object, ret_object), "%s %s", kind->res.kind, name);
 }
 
+struct err *lookup_issuer(const struct cli *cli, const struct issuer_ref *ref, const char *ns,
+                          const struct issuer **ret_issuer)
+{
+    if (!issuer_ref_is_ours(ref))
+        return NULL;
+    bool cluster = str_eq(issuer_ref_kind(ref), "ClusterIssuer");
+    return lookup_object(cli, cluster ? &kind_cluster_issuer : &kind_issuer, ns, ref->name,
+                         (const void **)ret_issuer);
+}
+
 /* What the user named may be elsewhere; what an object names may not. */
 static struct err *lookup_named(const struct cli *cli, const struct kube_kind *kind,
                                 const char *name, const void **ret_object)
@@ -132,12 +142,8 @@ static struct err *lookup_owned(const struct cli *cli, const struct kube_kind *k
 
 static struct err *find_issuer(const struct cli *cli, struct chain *c)
 {
-    if (c->crt == NULL || !issuer_ref_is_ours(&c->crt->spec.issuer_ref))
-        return NULL;
-    const struct issuer_ref *ref = &c->crt->spec.issuer_ref;
-    bool cluster = str_eq(issuer_ref_kind(ref), "ClusterIssuer");
-    return lookup_object(cli, cluster ? &kind_cluster_issuer : &kind_issuer, cli->ns, ref->name,
-                         (const void **)&c->issuer);
+    return c->crt != NULL ? lookup_issuer(cli, &c->crt->spec.issuer_ref, cli->ns, &c->issuer)
+                          : NULL;
 }
 
 static struct err *find_secret(const struct cli *cli, struct chain *c)

@@ -70,6 +70,9 @@ struct err *lookup_events(const struct cli *cli, struct chain *chain) MUST_CHECK
 /* One object, referenced; ERR_NOT_FOUND in words for people. */
 struct err *lookup_object(const struct cli *cli, const struct kube_kind *kind, const char *ns,
                           const char *name, const void **ret_object) MUST_CHECK;
+/* The issuer behind a reference in a namespace; NULL for an external one. */
+struct err *lookup_issuer(const struct cli *cli, const struct issuer_ref *ref, const char *ns,
+                          const struct issuer **ret_issuer) MUST_CHECK;
 /* All objects of a kind in cli->ns that keep() wants (NULL = all); selector may be NULL. */
 typedef bool (*lookup_keep)(const void *arg, const void *object);
 struct err *lookup_list(const struct cli *cli, const struct kube_kind *kind, const char *selector,

@@ -61,17 +61,44 @@ static struct kube_ref request_ref(const struct trial *t)
 
 /* ---- the beginning ---- */
 
+/* NULL, too, when it is not there, which the request will tell, or not to be read: the edit role has no ClusterIssuers. */
+static struct err *read_issuer(const struct cli *cli, const struct trial *t,
+                               const struct issuer_ref *ref, const struct issuer **ret_issuer)
+{
+    struct err *e = lookup_issuer(cli, ref, t->crt->obj.meta.namespace, ret_issuer);
+    if (!err_is(e, ERR_NOT_FOUND) && !err_is(e, ERR_DENIED))
+        return e;
+    err_free(e);
+    return NULL;
+}
+
+static struct err *check_server(const struct cli *cli, const struct trial *t)
+{
+    AUTO_OBJECT(struct issuer) asked = NULL;
+    AUTO_OBJECT(struct issuer) real = NULL;
+    TRY(read_issuer(cli, t, t->issuer, &asked));
+    TRY(read_issuer(cli, t, &t->crt->spec.issuer_ref, &real));
+    if (asked == NULL || real == NULL || !issuer_is_same_ca(asked, real))
+        return NULL;
+    return err_new(ERR_INVALID, "RealIssuer",
+                   "spec.preflight.issuerRef: %s %s has the server of the real issuer, %s, whose "
+                   "order it would spend: name one of a staging CA",
+                   issuer_ref_kind(t->issuer), t->issuer->name, asked->spec.acme->server);
+}
+
 /* The issuer is refused that would sign in earnest: only the user may mean that. */
 static struct err *check_issuer(const struct cli *cli, const struct trial *t)
 {
     if (t->issuer == NULL)
         return err_new(ERR_INVALID, "NoIssuer",
                        "it names no spec.preflight.issuerRef: write --issuer [KIND/]NAME");
-    if (cli->flags.issuer == NULL && issuer_ref_equal(t->issuer, &t->crt->spec.issuer_ref))
+    if (cli->flags.issuer != NULL)
+        return NULL;
+    if (issuer_ref_equal(t->issuer, &t->crt->spec.issuer_ref))
         return err_new(ERR_INVALID, "RealIssuer",
                        "spec.preflight.issuerRef is the real issuer, whose order it would spend: "
                        "name one of a staging CA");
-    return NULL;
+    return check_server(cli, t);
 }
 
 /* The owner's deletion must not wait for it: that would take a right that the edit role has not. */

@@ -44,19 +44,13 @@ struct err *find_preflight(struct certificate_pass *p)
 /* ---- the beginning ---- */
 
 /* Another Issuer of the same CA would spend what a preflight is to save. */
-static bool is_same_ca(const struct issuer *a, const struct issuer *b)
-{
-    return a != NULL && b != NULL && a->spec.acme != NULL && b->spec.acme != NULL &&
-           str_eq(a->spec.acme->server, b->spec.acme->server);
-}
-
 static struct err *check_issuer(struct certificate_pass *p, const struct issuer_ref *ref)
 {
     AUTO_OBJECT(struct issuer) issuer = NULL;
     if (!issuer_ref_is_ours(ref))
         return NULL;
     TRY(ready_issuer(p, ref, "spec.preflight.issuerRef", &issuer));
-    if (is_same_ca(issuer, p->issuer))
+    if (issuer != NULL && p->issuer != NULL && issuer_is_same_ca(issuer, p->issuer))
         wait_for_issuer(
             p, "InvalidPreflight",
             x_printf("spec.preflight.issuerRef: %s %s has the server of the real issuer, %s: name "

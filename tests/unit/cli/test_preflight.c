@@ -247,6 +247,42 @@ static void test_no_issuer_is_guessed(void **state)
     assert_int_equal(f->deletes, 0);
 }
 
+#define AT(server)                                                                                 \
+    "\"spec\":{\"acme\":{\"server\":\"" server "\",\"privateKeySecretRef\":{\"name\":\"k\"}}}}"
+#define LE "https://acme.example/dir"
+
+/* What they are called, and whose key they have, does not make them two. */
+static void test_two_issuers_of_one_ca(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        int le, staging; /* how the API server answers */
+        const char *server;
+        bool asked;
+    } rows[] = {
+        {200, 200, LE, false}, {200, 200, "https://staging.example/dir", true},
+        {403, 200, LE, true}, /* not for the user to read */
+        {200, 403, LE, true},  {200, 500, LE, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_free char *staging =
+            x_printf("{" META("staging", "s", "") "," AT("%s"), rows[i].server);
+        fixture_put(f, ISSUER_PATH("le"), rows[i].le, "{" META("le", "l", "") "," AT(LE));
+        fixture_put(f, ISSUER_PATH("staging"), rows[i].staging, staging);
+        size_t posts = f->posts;
+        f->happen = refuse;
+        assert_null(fixture_run(f, &verb_preflight, ARGS("web")));
+        assert_int_equal(f->posts - posts, rows[i].asked);
+        if (i == 0)
+            fixture_has(f, "Issuer staging has the server of the real issuer, " LE);
+    }
+    static char issuer[] = "staging"; /* who says so means it */
+    f->cli.flags.issuer = issuer;
+    size_t posts = f->posts;
+    assert_null(fixture_run(f, &verb_preflight, ARGS("web")));
+    assert_int_equal(f->posts - posts, 1);
+}
+
 static void test_a_refusal(void **state)
 {
     struct fixture *f = *state;
@@ -377,6 +413,7 @@ int main(void)
         TEST(test_the_request),
         TEST(test_the_issuer_of_the_flag),
         TEST(test_no_issuer_is_guessed),
+        TEST(test_two_issuers_of_one_ca),
         TEST(test_a_refusal),
         TEST(test_a_wrong_certificate),
         TEST(test_the_request_may_not_be_made),
