@@ -4,6 +4,7 @@ import json
 import os
 
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+LONGEST = 2 << 20  # bytes of a line, and more: the policy logs metadata, and the head of a request has 1 MiB at most
 
 
 class Entry:
@@ -33,8 +34,14 @@ class Audit:
         self.mark()
 
     def mark(self):
-        """What comes from here on is what entries() gives."""
-        self.offset = os.path.getsize(self.path) if os.path.exists(self.path) else 0
+        """What comes from here on is what entries() gives. A line that is being written is part of that: its request
+        has no answer yet, and a file shows its growth in the midst of a write()."""
+        self.offset = 0
+        if os.path.exists(self.path):
+            with open(self.path, "rb") as file:
+                start = max(0, file.seek(0, os.SEEK_END) - LONGEST)
+                file.seek(start)
+                self.offset = start + file.read().rfind(b"\n") + 1
 
     def entries(self, user=None, namespace=None):
         """Answered requests since the mark, of the user (default: that of the reader; "" for all)."""
