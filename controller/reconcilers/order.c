@@ -136,7 +136,7 @@ static struct err *place_order(struct order_pass *p, struct acme_order *ret_orde
         return e;
     }
     AUTO_ERR unread = e; /* the next pass reads it */
-    TRY(order_alone_check(p, ret_order->url));
+    order_alone_check(p, ret_order->url);
     if (p->stop)
         return NULL;
     log_info("order created", L_STR("url", ret_order->url));

@@ -55,25 +55,40 @@ static bool same_account(const struct order_pass *p, const struct order *o)
     return issuer != NULL && acme_account_is_shared(issuer, own);
 }
 
-/* Another Order that has this URL, or with NULL a young one that has any; referenced, NULL for none. */
-static struct err *find_rival(const struct order_pass *p, const char *url,
-                              const struct order **ret_rival)
+/* Of these the one that has this URL, or with NULL a young one that has any; referenced, NULL for none. */
+static const struct order *rival_among(const struct order_pass *p, const struct object_list *found,
+                                       const char *url)
+{
+    for (size_t i = 0; i < found->len; i++) {
+        const struct order *o = found->items[i];
+        auto_free char *has = order_url(p->env, o);
+        bool young = p->now - o->obj.meta.creation_timestamp < PROVEN_BY;
+        bool meant = has != NULL && (url != NULL ? str_eq(has, url) : young);
+        if (meant && !str_eq(o->obj.meta.uid, p->order->obj.meta.uid) && same_account(p, o))
+            return object_ref(o);
+    }
+    return NULL;
+}
+
+static struct err *find_rival(const struct order_pass *p, const struct order **ret_rival)
 {
     AUTO_OBJECT_LIST found = {0};
     char digest[PKI_SHA256_HEX];
     digest_of(&p->order->spec, digest);
     TRY(cache_by_index(p->env->orders.cache, p->env->orders_by_names, digest, &found));
-    for (size_t i = 0; i < found.len; i++) {
-        const struct order *o = found.items[i];
-        auto_free char *has = order_url(p->env, o);
-        bool young = p->now - o->obj.meta.creation_timestamp < PROVEN_BY;
-        if (str_eq(o->obj.meta.uid, p->order->obj.meta.uid) || has == NULL || !same_account(p, o) ||
-            (url != NULL ? !str_eq(has, url) : !young))
-            continue;
-        *ret_rival = object_ref(o);
-        return NULL;
-    }
+    *ret_rival = rival_among(p, &found, NULL);
     return NULL;
+}
+
+/* Who has this URL. It never fails, or what the CA has just made would be lost: a URL is known here before it is written,
+ * so that a write that has not come back hides none. */
+static const struct order *find_holder(const struct order_pass *p, const char *url)
+{
+    AUTO_OBJECT_LIST found = {0};
+    char digest[PKI_SHA256_HEX];
+    digest_of(&p->order->spec, digest);
+    cache_peek_index(p->env->orders.cache, p->env->orders_by_names, digest, &found);
+    return rival_among(p, &found, url);
 }
 
 /* ---- waiting ---- */
@@ -107,13 +122,11 @@ static void wait_for(struct order_pass *p, const struct order *rival)
 /* What the CA has lent once it would lend again: it is not asked before that is over. */
 static struct err *wait_for_rival(struct order_pass *p)
 {
-    AUTO_OBJECT(struct order) rival = NULL;
     auto_free char *key = wait_key(p);
     auto_free char *lent = memo_text(p->env->polls, key);
-    if (lent != NULL)
-        TRY(find_rival(p, lent, &rival));
+    AUTO_OBJECT(struct order) rival = lent != NULL ? find_holder(p, lent) : NULL;
     if (rival == NULL)
-        TRY(find_rival(p, NULL, &rival));
+        TRY(find_rival(p, &rival));
     if (rival != NULL)
         wait_for(p, rival);
     return NULL;
@@ -154,20 +167,18 @@ void order_alone_end(const struct order_pass *p, char *turn)
     free(turn);
 }
 
-struct err *order_alone_check(struct order_pass *p, const char *url)
+void order_alone_check(struct order_pass *p, const char *url)
 {
-    AUTO_OBJECT(struct order) rival = NULL;
+    AUTO_OBJECT(struct order) rival = find_holder(p, url);
     auto_free char *key = wait_key(p);
-    TRY(find_rival(p, url, &rival));
     if (rival == NULL) {
         memo_drop(p->env->polls, key);
-        return NULL;
+        return;
     }
     log_info("the CA has answered with the order of another Order", L_STR("url", url));
     budgets_settle(p->env->budgets, p->order->obj.meta.uid, BUDGET_FAILED); /* it may count that */
     memo_set_text(p->env->polls, key, url);
     wait_for(p, rival);
-    return NULL;
 }
 
 /* ---- over ---- */

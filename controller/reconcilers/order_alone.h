@@ -17,7 +17,7 @@ struct err *ensure_alone(struct order_pass *p) MUST_CHECK;
 struct err *order_alone_begin(struct order_pass *p, char **ret_turn) MUST_CHECK;
 void order_alone_end(const struct order_pass *p, char *turn);
 /* After newOrder: stops the pass when the CA has answered with the order of another Order. */
-struct err *order_alone_check(struct order_pass *p, const char *url) MUST_CHECK;
+void order_alone_check(struct order_pass *p, const char *url);
 
 /* A cache_index_fn: a digest of the names of an Order that is not over. */
 void index_order_names(const void *object, void (*emit)(void *arg, const char *value), void *arg);

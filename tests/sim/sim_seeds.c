@@ -71,5 +71,7 @@ const struct sim_named_seed sim_named_seeds[] = {
      "an order was placed for an Order that had ended by a write whose answer was an error"},
     {3100054,
      "who waited for an issuer was not woken while a deletion of another object was awaited"},
+    {1019256,
+     "an order was lost because another one for its names was deleted while the CA made it"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -184,6 +184,23 @@ static void the_order_of_another_is_not_taken(void **state)
     }
 }
 
+/* Meanwhile another one turned out to be deleted: what the CA has made is kept all the same. */
+static void a_cache_that_is_behind_loses_no_order(void **state)
+{
+    (void)state;
+    SCENE s = {0};
+    scene_open(&s);
+    put_order(&s);
+    AUTO_OBJECT(struct order) o = cache_peek(s.env->orders.cache, "shop", "o");
+    put_other(&s, OLD, SAME, "acme", AT_CA);
+    cache_expect_deleted(s.env->orders.cache, "shop", "x", "x");
+    struct order_pass p = {.env = s.env, .order = o, .now = SCENE_NOW};
+    AUTO_ERR behind = ensure_alone(&p);
+    assert_true(err_is(behind, ERR_CONFLICT));
+    order_alone_check(&p, ACME_CA "/order/8");
+    assert_false(p.stop);
+}
+
 /* Between the look and the CA's answer: a lock that nobody waits for. */
 static void two_do_not_place_at_once(void **state)
 {
@@ -240,6 +257,7 @@ int main(void)
         cmocka_unit_test(what_is_on_its_way_into_status_counts),
         cmocka_unit_test(others_stand_in_nobodys_way),
         cmocka_unit_test(the_order_of_another_is_not_taken),
+        cmocka_unit_test(a_cache_that_is_behind_loses_no_order),
         cmocka_unit_test(two_do_not_place_at_once),
         cmocka_unit_test(whoever_is_over_wakes_the_next),
     };
