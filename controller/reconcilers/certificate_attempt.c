@@ -120,21 +120,44 @@ static struct err *record_held(struct certificate_pass *p)
     return NULL;
 }
 
-/* A crash may fall between the Secret and the status: then the attempt's certificate is in place. */
+/* Is it for what the spec says now? */
+static struct err *attempt_fits(struct certificate_pass *p, bool *ret_fits)
+{
+    auto_free char *difference = NULL;
+    *ret_fits = false;
+    if (p->attempt == NULL || p->preflight || !request_is_ours(p, p->attempt))
+        return NULL;
+    TRY(request_difference(p, p->attempt, &difference));
+    *ret_fits = difference == NULL;
+    return NULL;
+}
+
+/* A crash may fall between the Secret and the status: then the attempt's certificate is in place. What the Secret
+ * lacks against the request before this one says nothing. */
 static struct err *attempt_is_in_place(struct certificate_pass *p, bool *ret_in_place)
 {
     *ret_in_place = false;
-    if (p->attempt == NULL || p->preflight || !p->held.certificate ||
-        !request_is_ours(p, p->attempt) || p->attempt->status.certificate == NULL)
+    if (p->attempt == NULL || !p->held.certificate || p->attempt->status.certificate == NULL)
         return NULL;
     AUTO(pki_cert_release) struct pki_cert leaf = {0};
     AUTO_ERR unreadable = request_leaf(p->attempt, &leaf);
     if (unreadable != NULL || !str_eq(leaf.fingerprint, p->held.fingerprint))
         return NULL;
-    /* What the Secret lacks against the request before this one says nothing. */
-    auto_free char *difference = NULL;
-    TRY(request_difference(p, p->attempt, &difference));
-    *ret_in_place = difference == NULL;
+    return attempt_fits(p, ret_in_place);
+}
+
+/* Made by another replica, by whose clock it was time, or for a reason that was never written down: the CA may have
+ * signed it. */
+static struct err *go_on_with_attempt(struct certificate_pass *p)
+{
+    bool fits = false;
+    const char *why = NULL;
+    TRY(attempt_fits(p, &fits));
+    if (!fits || request_has_failed(p->attempt, &why))
+        return NULL;
+    p->renewing = true;
+    pass_violation(p, "Renewing", "Renewing certificate: CertificateRequest %s is under way",
+                   p->attempt->obj.meta.name);
     return NULL;
 }
 
@@ -179,6 +202,8 @@ struct err *ensure_needed(struct certificate_pass *p)
         p->renewing = true;
         pass_violation(p, "ManuallyTriggered", "Certificate re-issuance manually triggered");
     }
+    if (p->violation.reason == NULL)
+        TRY(go_on_with_attempt(p));
     if (p->violation.reason != NULL)
         return NULL;
     TRY(drop_unneeded(p));

@@ -73,5 +73,7 @@ const struct sim_named_seed sim_named_seeds[] = {
      "who waited for an issuer was not woken while a deletion of another object was awaited"},
     {1019256,
      "an order was lost because another one for its names was deleted while the CA made it"},
+    {1069500, "a certificate was thrown away, because by the clock of the replica that came next "
+              "it was not due yet"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "kube/workqueue.h"
+#include "pki/csr.h"
 #include "reconciler_scene.h"
 #include "reconcilers/certificate.h"
 #include "reconcilers/renewal_info.h"
@@ -325,6 +327,63 @@ static void only_what_shares_a_name_is_replaced(void **state)
     }
 }
 
+/* For this name, not answered yet; failed: with the CA's no. */
+static void put_attempt(struct scene *s, const char *name, bool failed)
+{
+    AUTO(pki_names_release) struct pki_names names = {0};
+    AUTO_KEY key = NULL;
+    auto_free char *pem = NULL;
+    strlist_add(&names.dns, name);
+    expect_ok(pki_key_generate(&(struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256}, &key));
+    expect_ok(pki_csr_make(&(struct pki_csr_spec){.names = &names}, key, &pem));
+    auto_free char *csr = base64_encode(pem, strlen(pem));
+    auto_free char *text = x_printf(
+        "{\"metadata\":{\"name\":\"web-2\",\"namespace\":\"shop\",\"uid\":\"request\","
+        "\"resourceVersion\":\"5\",\"ownerReferences\":[{\"apiVersion\":\"certroll.dev/v1\","
+        "\"kind\":\"Certificate\",\"name\":\"web\",\"uid\":\"" UID "\",\"controller\":true}]},"
+        "\"spec\":{\"request\":\"%s\",\"issuerRef\":{\"name\":\"acme\"},\"usages\":[\"digital "
+        "signature\",\"key encipherment\"]},\"status\":{\"conditions\":[{\"type\":\"Ready\","
+        "\"status\":\"False\",\"reason\":\"%s\"}]}}",
+        csr, failed ? "Failed" : "Pending");
+    scene_put(&s->env->requests, text);
+}
+
+/* By the clock of the replica before it was due: the CA may have signed it. Another one is for nobody. */
+static void an_attempt_goes_on_before_its_time(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool failed, goes_on, is_dropped;
+    } rows[] = {{"a.test", false, true, false},
+                {"b.test", false, false, true},
+                {"a.test", true, false, false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        SCENE s = {0};
+        scene_open(&s);
+        put_issued(&s, "", ",\"renewalInfo\":\"disabled\"");
+        put_attempt(&s, rows[i].name, rows[i].failed);
+        if (rows[i].is_dropped)
+            scripted_plan(&s.world,
+                          "DELETE https://api/apis/certroll.dev/v1/namespaces/shop/"
+                          "certificaterequests/web-2",
+                          200, "{}");
+        AUTO_OBJECT(struct certificate) crt = cache_peek(s.env->certificates.cache, "shop", "web");
+        struct certificate_pass p = {
+            .env = s.env, .now = SCENE_NOW, .crt = crt, .status = crt->status};
+        p.wanted.key = (struct pki_key_spec){.algorithm = PKI_ECDSA, .size = 256};
+        strlist_add(&p.wanted.names.dns, "a.test");
+        expect_ok(ensure_needed(&p));
+        if (rows[i].goes_on != (p.attempt != NULL && p.renewing) || rows[i].goes_on == p.stop)
+            fail_msg("row %zu: %s", i, p.violation.message);
+        object_unref(p.primary);
+        object_unref(p.attempt);
+        pki_names_release(&p.wanted.names);
+        free(p.violation.message);
+        free(p.waiting);
+    }
+}
+
 static int prepare(void **state)
 {
     (void)state;
@@ -344,6 +403,7 @@ int main(void)
         cmocka_unit_test(nobody_is_asked_when_it_is_switched_off),
         cmocka_unit_test(what_cannot_be_asked_is_asked_later),
         cmocka_unit_test(only_what_shares_a_name_is_replaced),
+        cmocka_unit_test(an_attempt_goes_on_before_its_time),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
 }
