@@ -4,6 +4,7 @@
 #include "api/order.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "reconcilers/env.h"
 #include "sim/sim_api.h"
 #include "sim/sim_ca.h"
 #include "sim/sim_check.h"
@@ -37,11 +38,24 @@ bool sim_orders_awaited(struct sim *s, size_t n)
     return false;
 }
 
-/* One that the API server would not store, and that expired while the CA was away, is not there any more: certroll has to
- * have asked for it, since it goes on with that one wherever it can. */
+unsigned sim_orders_in_memory(struct sim *s, const struct env *env)
+{
+    unsigned count = 0;
+    auto_free struct sim_object **all = sim_api_all(s->api, "orders");
+    for (size_t i = 0; all[i] != NULL; i++) {
+        auto_free char *url = memo_text(env->placed, JSTR(all[i]->json, "metadata", "uid"));
+        count += url != NULL && str_empty(JSTR(all[i]->json, "status", "url"));
+    }
+    return count;
+}
+
+/* A death takes the answer that is under way, and the URLs that could not be stored yet. One that the API server would
+ * not store, and that expired while the CA was away, is not there any more: certroll has to have asked for it, since it
+ * goes on with that one wherever it can. */
 void sim_orders_check_stored(struct sim *s, unsigned torn)
 {
-    unsigned excused = sim_process_deaths(s->process) + sim_net_lost_orders(s->net) + torn;
+    unsigned excused = sim_process_deaths(s->process) + sim_process_lost_urls(s->process) +
+                       sim_net_lost_orders(s->net) + torn;
     unsigned lost = 0;
     for (size_t n = 0; n < sim_ca_order_count(s->ca); n++)
         if (!sim_check_order_is_stored(s, n) && !sim_ca_order_is_gone(s->ca, n))

@@ -60,6 +60,14 @@ unsigned sim_process_deaths(const struct sim_process *p)
     return deaths;
 }
 
+unsigned sim_process_lost_urls(const struct sim_process *p)
+{
+    unsigned urls = 0;
+    for (unsigned i = 0; i < p->count; i++)
+        urls += sim_replica_lost_urls(p->replicas[i]);
+    return urls;
+}
+
 int64_t sim_process_greatest_skew(const struct sim_process *p)
 {
     return p->greatest_skew;

@@ -16,6 +16,7 @@ void sim_process_kill(struct sim_process *p, int64_t down);
 /* What is down starts at once, and nothing is wrong with any replica any more. */
 void sim_process_come_back(struct sim_process *p);
 unsigned sim_process_deaths(const struct sim_process *p);
+unsigned sim_process_lost_urls(const struct sim_process *p);
 /* Was a clock ever wrong, and by how much at most (ns)? */
 int64_t sim_process_greatest_skew(const struct sim_process *p);
 /* Has whoever worked since then (wall ns) gone by one clock that did not jump? */

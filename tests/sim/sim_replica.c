@@ -14,6 +14,7 @@
 #include "reconcilers/solver.h"
 #include "sim/sim_hooks.h"
 #include "sim/sim_net.h"
+#include "sim/sim_orders.h"
 #include "sim/sim_pace.h"
 #include "sim/sim_stream.h"
 #include "sim/sim_tenants.h"
@@ -40,6 +41,7 @@ struct sim_replica {
     struct event_sink events;
     int64_t start_at; /* wall ns, while it is down */
     unsigned deaths;
+    unsigned lost_urls; /* of orders, which only it knew when it was killed */
 
     /* While it is up. */
     struct kube_client *kube, *lease_kube;
@@ -300,6 +302,8 @@ void sim_replica_kill(struct sim_replica *r, int64_t down)
         r->dying = true;
         return;
     }
+    if (r->reconcilers != NULL)
+        r->lost_urls += sim_orders_in_memory(r->sim, reconcilers_env(r->reconcilers));
     stop(r);
     r->deaths++;
     r->start_at = sim_now(r->sim) + down;
@@ -321,6 +325,11 @@ bool sim_replica_is_dying(const struct sim_replica *r)
 unsigned sim_replica_deaths(const struct sim_replica *r)
 {
     return r->deaths;
+}
+
+unsigned sim_replica_lost_urls(const struct sim_replica *r)
+{
+    return r->lost_urls;
 }
 
 bool sim_replica_is_up_to_date(struct sim_replica *r)

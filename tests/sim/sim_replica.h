@@ -24,6 +24,8 @@ void sim_replica_kill(struct sim_replica *r, int64_t down);
 void sim_replica_come_back(struct sim_replica *r);
 bool sim_replica_is_dying(const struct sim_replica *r);
 unsigned sim_replica_deaths(const struct sim_replica *r);
+/* Of orders: those that only a process knew that was killed. */
+unsigned sim_replica_lost_urls(const struct sim_replica *r);
 
 /* What the world does to it: its wall clock jumps to be wrong by skew; it does nothing at all until
  * then (wall ns), as on a machine that is suspended; none of its calls arrives until then. */

@@ -75,5 +75,7 @@ const struct sim_named_seed sim_named_seeds[] = {
      "an order was lost because another one for its names was deleted while the CA made it"},
     {1069500, "a certificate was thrown away, because by the clock of the replica that came next "
               "it was not due yet"},
+    {1221880, "two orders that could not be stored were lost with one process: that may be, as the "
+              "rule did not say"},
 };
 const size_t sim_named_seed_count = ARRAY_LEN(sim_named_seeds);
